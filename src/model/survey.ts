@@ -1,0 +1,124 @@
+// One plain, immutable picture of the whole system, taken through every adapter at once. What could
+// not be seen is unknown, never assumed; every value says who saw it.
+import type { Instant, Millis } from '../units.ts'
+import type { Known } from './known.ts'
+import type { Member, TargetIdentity } from './member.ts'
+import type { PartitionTable } from './partitions.ts'
+
+export interface LogDir {
+  readonly path: string
+  /** Kafka's error name, null when the directory is online. */
+  readonly error: string | null
+  readonly usableBytes: number | null
+  readonly totalBytes: number | null
+}
+
+export interface Broker {
+  readonly id: number
+  /** Name of the member that runs it, matched by observation. */
+  readonly member: Known<string>
+  /** ZooKeeper: /brokers/ids/N exists. KRaft: registered and not fenced. */
+  readonly registered: Known<boolean>
+  /** Answered our own request within its deadline. A time-out is unknown, a refused connection is false. */
+  readonly reachable: Known<boolean>
+  /** ZooKeeper: czxid of /brokers/ids/N. KRaft: start time of its process. Changes with every start. */
+  readonly incarnation: Known<bigint>
+  readonly rack: string | null
+  /** `host:port` it advertises to clients. */
+  readonly endpoint: string | null
+  readonly logDirs: Known<readonly LogDir[]>
+}
+
+export interface ZooKeeperServer {
+  readonly member: string
+  readonly id: Known<number>
+  /** Answers `srvr` with a mode: `ruok` alone proves a process, not a quorum. */
+  readonly mode: Known<'leader' | 'follower' | 'standalone' | 'not-serving'>
+  /** Of the leader's `mntr`; null elsewhere. */
+  readonly syncedFollowers: Known<number | null>
+}
+
+export interface ZooKeeperView {
+  readonly kind: 'zookeeper'
+  readonly servers: readonly ZooKeeperServer[]
+  readonly quorum: Known<boolean>
+  readonly clusterId: Known<string>
+  readonly brokerIds: Known<readonly number[]>
+  readonly controller: Known<number | null>
+  /** The ZooKeeper-to-KRaft migration znode says a migration is under way: kdr refuses such clusters. */
+  readonly migrating: Known<boolean>
+}
+
+export interface Voter {
+  readonly id: number
+  readonly logEndOffset: bigint
+  /** Milliseconds behind by the leader's own clock; null where the leader does not say. */
+  readonly lastFetchAgo: Millis | null
+  readonly lastCaughtUpAgo: Millis | null
+}
+
+export interface QuorumView {
+  readonly kind: 'kraft'
+  /** A live leader confirmed it through DescribeQuorum. */
+  readonly quorum: Known<boolean>
+  readonly leaderId: Known<number | null>
+  readonly voters: Known<readonly Voter[]>
+  /** Voter ids by configuration, where no leader answers. */
+  readonly expectedVoters: Known<readonly number[]>
+}
+
+/** Result of a round trip through kdr's own canary topic. */
+export interface CanaryResult {
+  readonly at: Instant
+  readonly sent: number
+  readonly received: number
+  readonly p99: Millis
+  /** Brokers that led a canary partition through which a record came back. */
+  readonly ledBy: readonly number[]
+  readonly lost: number
+  readonly problem: string | null
+}
+
+export interface GroupInfo {
+  readonly id: string
+  readonly state: string
+}
+
+export interface Survey {
+  readonly takenAt: Instant
+  readonly target: TargetIdentity
+  /** By ZooKeeper or Metadata; differing answers are unknown. */
+  readonly clusterId: Known<string>
+  readonly members: Known<readonly Member[]>
+  /** Every broker expected: by members, registration or a replica list. */
+  readonly brokers: Known<readonly Broker[]>
+  readonly coordination: Known<ZooKeeperView | QuorumView>
+  readonly partitions: Known<PartitionTable>
+  /** Partitions with a reassignment under way, as `topic-partition`. */
+  readonly reassigning: Known<readonly string[]>
+  readonly groups: Known<readonly GroupInfo[]>
+  readonly canary: Known<CanaryResult>
+}
+
+/** Parts of a survey a waiting step polls; the rest is carried over from the last full survey. */
+export type Aspect = 'members' | 'signals' | 'brokers' | 'coordination' | 'partitions' | 'log-dirs' | 'reassigning' | 'groups'
+
+export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning']
+
+export const brokerOf = (survey: Survey, id: number): Broker | undefined =>
+  survey.brokers.known ? survey.brokers.value.find((broker) => broker.id === id) : undefined
+
+export const memberOf = (survey: Survey, name: string): Member | undefined =>
+  survey.members.known ? survey.members.value.find((member) => member.name === name) : undefined
+
+/** The member that runs broker `id`, by observation. */
+export const memberOfBroker = (survey: Survey, id: number): Member | undefined => {
+  const broker = brokerOf(survey, id)
+  return broker?.member.known ? memberOf(survey, broker.member.value) : undefined
+}
+
+/** What a probe learned: carried into every later survey of the run. */
+export type Finding = Partial<Pick<Survey, 'canary'>>
+
+/** A word for the whole cluster, by `judgement/diagnose.ts`; each recoverable one names its scenario. */
+export type Verdict = 'single-broker' | 'multi-broker' | 'complete-loss' | 'zookeeper' | 'schema-registry' | 'at-risk' | 'healthy' | 'unknown'

@@ -1,0 +1,118 @@
+// What kdr asks of Kafka, in Kafka's words. One leaderless partition or one hung broker never makes a
+// call fail: what could not be seen is said per broker or per partition.
+import type { Known } from '../model/known.ts'
+import type { PartitionTable } from '../model/partitions.ts'
+import type { GroupInfo, LogDir, Voter } from '../model/survey.ts'
+import type { Millis } from '../units.ts'
+
+export interface BrokerView {
+  readonly id: number
+  readonly endpoint: string
+  readonly rack: string | null
+}
+
+export interface MetadataView {
+  readonly clusterId: string | null
+  /** Meaningful in ZooKeeper mode only: in KRaft it is an arbitrary broker. */
+  readonly controllerId: number
+  readonly brokers: readonly BrokerView[]
+  readonly partitions: PartitionTable
+  /** True when it was proven that no topic is hidden from this principal; else why not. */
+  readonly complete: Known<true>
+  /** Endpoint that answered. */
+  readonly by: string
+}
+
+/** `ready`: answered ApiVersions. `refused`: nobody listens, or the connection was reset. `silent`: no answer in time. */
+export interface Ping {
+  readonly endpoint: string
+  readonly answer: 'ready' | 'refused' | 'silent'
+  /** Broker id it says it is, where it says. */
+  readonly id: number | null
+  readonly detail: string
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** `end` and `log-start` answer from the leader; `replica` asks one broker for its own local log end (replica id -2). */
+export type OffsetQuestion =
+  | { readonly ask: 'high-watermark' | 'last-stable' | 'log-start' }
+  | { readonly ask: 'local-end' | 'local-start'; readonly broker: number }
+
+export interface OffsetAnswer extends TopicPartition {
+  readonly offset: Known<bigint>
+  readonly leaderEpoch: number | null
+}
+
+export interface EpochAnswer extends TopicPartition {
+  readonly endOffset: Known<bigint>
+  readonly epoch: number | null
+}
+
+export interface KafkaRecord {
+  readonly offset: bigint
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+export interface RecordInput {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+export interface QuorumState {
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly highWatermark: bigint
+  readonly voters: readonly Voter[]
+}
+
+export interface KafkaReader {
+  /** Asks these endpoints (`host:port`) all at once. */
+  ping(endpoints: readonly string[], signal: AbortSignal): Promise<readonly Ping[]>
+  /** Tolerant Metadata of all topics with ids, effective min ISR, and ELR where the cluster has it (API 75). Throws `no-broker-answered`. */
+  metadata(signal: AbortSignal): Promise<MetadataView>
+  /** Log directories per broker, DescribeLogDirs. */
+  logDirs(brokers: readonly number[], signal: AbortSignal): Promise<ReadonlyMap<number, Known<readonly LogDir[]>>>
+  /** DescribeQuorum; null when the cluster is not KRaft. Throws when no leader answers. */
+  quorum(signal: AbortSignal): Promise<QuorumState | null>
+  offsets(question: OffsetQuestion, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly OffsetAnswer[]>
+  /** OffsetForLeaderEpoch, answered by leaders only. */
+  endOfEpoch(partitions: readonly (TopicPartition & { readonly epoch: number })[], signal: AbortSignal): Promise<readonly EpochAnswer[]>
+  /** ListPartitionReassignments. */
+  reassigning(signal: AbortSignal): Promise<readonly TopicPartition[]>
+  groups(signal: AbortSignal): Promise<readonly GroupInfo[]>
+  /** Records from `offset` on, read_committed; empty at the end. Every codec (none, gzip, snappy, lz4, zstd). */
+  fetch(
+    at: TopicPartition,
+    offset: bigint,
+    options: { readonly maxBytes: number; readonly maxWait: Millis },
+    signal: AbortSignal,
+  ): Promise<{ readonly records: readonly KafkaRecord[]; readonly next: bigint }>
+  close(): Promise<void>
+}
+
+/** What probes may do: only to topics kdr created for the purpose, which every name given here must say by its prefix `__kdr_`. */
+export interface KafkaProbe {
+  /** Partition i gets `assignments[i]`, preferred leader first. Resolves when Metadata shows every leader. */
+  createTopic(name: string, assignments: readonly (readonly number[])[], configs: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>
+  /** Topics kdr left behind by their prefix are its own to delete. */
+  deleteTopic(name: string, signal: AbortSignal): Promise<void>
+  /** acks=all; resolves to the base offset once acknowledged. Throws on any error, retries nothing. */
+  produce(at: TopicPartition, records: readonly RecordInput[], signal: AbortSignal): Promise<bigint>
+}
+
+export interface KafkaWriter {
+  /** One-shot ElectLeaders (KIP-460), never all partitions. Returns Kafka's error name per partition that was not elected. */
+  electLeaders(kind: 'preferred' | 'unclean', partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** IncrementalAlterConfigs: only the keys named change. null deletes the override. */
+  alterConfigs(
+    resource: { readonly type: 'topic' | 'broker'; readonly name: string },
+    changes: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
+  ): Promise<void>
+}

@@ -1,0 +1,36 @@
+// The two halves of the world. Whatever looks gets the read half; only `act` gets the write half, so a
+// step that writes too early does not compile. A dry run composes no write half at all.
+import type { Aspect, Survey } from '../model/survey.ts'
+import type { Clock } from './clock.ts'
+import type { CoordinationReader } from './coordination.ts'
+import type { KafkaProbe, KafkaReader, KafkaWriter } from './kafka.ts'
+import type { PlatformReader, PlatformWriter } from './platform.ts'
+
+/** Everything a survey is taken through. */
+export interface ReadPorts {
+  readonly clock: Clock
+  readonly platform: PlatformReader
+  readonly kafka: KafkaReader
+  /** null when the cluster has no ZooKeeper. */
+  readonly coordination: CoordinationReader | null
+}
+
+export interface WritePorts {
+  readonly platform: PlatformWriter
+  readonly kafka: KafkaWriter
+  readonly probe: KafkaProbe
+}
+
+export interface ReadWorld {
+  readonly clock: Clock
+  readonly platform: PlatformReader
+  /** A fresh survey, or only these aspects of it, the rest carried over. */
+  survey(aspects?: readonly Aspect[]): Promise<Survey>
+  /** Keeps evidence in the run's folder, redacted; returns where. */
+  evidence(name: string, content: string): string
+}
+
+export interface WriteWorld extends ReadWorld {
+  readonly kafka: KafkaReader
+  readonly change: WritePorts
+}

@@ -19,6 +19,8 @@ export interface Answer {
 /** Asks before an effect. Throws `approval-missing` (exit 4) naming the flags where nobody can be asked. */
 export interface Approver {
   ask(gate: Gate, signal: AbortSignal): Promise<Answer>
+  /** Where nobody can be asked: flags these gates need and lack, told before anything is touched. */
+  readonly missing?: (gates: readonly Gate[]) => readonly string[]
 }
 
 export interface Failure {

@@ -1,5 +1,6 @@
 // What a step and a scenario are. A step says what it is about, what it would do, and how to tell that
 // it worked; every danger (gate, journal, lock, deadline, resume) is the engine's. No step knows its mode.
+import type { Known } from '../model/known.ts'
 import type { Aspect, Finding, Survey, Verdict } from '../model/survey.ts'
 import type { PlatformCommands } from '../ports/platform.ts'
 import type { ReadWorld, WriteWorld } from '../ports/world.ts'
@@ -68,6 +69,10 @@ interface Common<T> {
   readonly budget: { readonly expected: Millis; readonly deadline: Millis }
   /** `recovery`: the RTO clock stops when the last such step is done. `stability`: reported after it. A dry run evaluates neither. */
   readonly proves?: 'recovery' | 'stability'
+  /** Acknowledged records lost, as far as it can be told once this step is done: for the RPO. */
+  readonly loss?: (now: Survey, target: T) => Known<number>
+  /** Called with the target once decided, and on resume with the journalled one: how `decide` passes it on. */
+  readonly decided?: (target: T) => void
 }
 
 /** Looks or waits; there is no way for it to write. */
@@ -152,6 +157,18 @@ const erase = <T>(definition: Look<T> | Act<T>): Step => ({ ...definition, kind:
 
 export const look = <T>(definition: Look<T>): Step => erase(definition)
 export const act = <T>(definition: Act<T>): Step => erase(definition)
+
+/** A look whose target later steps read through `value`. */
+export const decide = <T>(definition: Omit<Look<T>, 'decided'>): Decision<T> => {
+  let taken: { readonly value: T } | null = null
+  return {
+    step: erase({ ...definition, decided: (value: T) => { taken = { value } } }),
+    value: () => {
+      if (taken === null) throw new Error(`${definition.id} was read before it was decided`)
+      return taken.value
+    },
+  }
+}
 
 export const phase = (id: string, title: string, ...parts: readonly Part[]): Phase => ({ kind: 'phase', id, title, parts })
 export const forEach = (definition: Omit<ForEach, 'kind'>): ForEach => ({ kind: 'forEach', ...definition })

@@ -31,6 +31,8 @@ export interface ReadWorld {
 }
 
 export interface WriteWorld extends ReadWorld {
+  /** Id of the run: what probes create carries it in its name, so that a resumed run finds its own. */
+  readonly run: string
   readonly kafka: KafkaReader
   readonly change: WritePorts
 }

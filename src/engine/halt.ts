@@ -1,0 +1,39 @@
+// How a run ends before its last step: one thrown thing that carries the outcome, so that every way out is
+// journalled and mapped to an exit code in one place.
+import type { Exit } from '../errors.ts'
+import type { Outcome } from './events.ts'
+
+export class Halt extends Error {
+  readonly outcome: Outcome
+  readonly exit: Exit
+  readonly hint: string | null
+
+  constructor(why: string, outcome: Outcome, exit: Exit, hint: string | null = null) {
+    super(why)
+    this.outcome = outcome
+    this.exit = exit
+    this.hint = hint
+  }
+}
+
+/** A step that did not work; the operator, or the policy, chooses what next. */
+export class Trouble extends Error {
+  readonly kind: 'blocked' | 'refused' | 'unknown' | 'failed' | 'deadline'
+  readonly hint: string | null
+
+  constructor(kind: Trouble['kind'], why: string, hint: string | null = null) {
+    super(why)
+    this.kind = kind
+    this.hint = hint
+  }
+}
+
+/** How trouble ends a run that stops there. `changed`: something of the target may already be different. */
+export const haltFor = (trouble: Trouble, changed: boolean): Halt => {
+  const { message, hint } = trouble
+  if (trouble.kind === 'unknown') return new Halt(message, 'unknown', 'unknown', hint)
+  if (trouble.kind === 'blocked' || trouble.kind === 'refused') {
+    return changed ? new Halt(message, 'stopped', 'stopped', hint) : new Halt(message, 'refused', 'refused', hint)
+  }
+  return new Halt(message, 'failed', 'failed', hint)
+}

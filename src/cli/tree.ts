@@ -1,0 +1,168 @@
+// The command tree: names, arguments, options and help, and nothing that takes time to load. What a
+// command does is in commands/, imported when it runs.
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { EFFECTS } from '../engine/step.ts'
+import { FAULTS } from '../ports/faults.ts'
+import type { CommandModule } from './invocation.ts'
+import type { Format } from './terminal.ts'
+
+export interface Plan {
+  readonly load: () => Promise<CommandModule>
+  /** Formats that apply to this command, the default first. */
+  readonly formats: readonly Format[]
+}
+
+/** Turns a plan into commander's action; given by main.ts. */
+export type Dispatch = (plan: Plan, command: Command, args: readonly unknown[]) => Promise<void>
+
+const TEXT_JSON: readonly Format[] = ['text', 'json']
+const ALL: readonly Format[] = ['text', 'json', 'ndjson']
+export const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
+
+const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
+const split = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), ...value.split(',').filter((word) => word !== '')]
+
+const effects = (value: string, before: readonly string[] | undefined): readonly string[] => {
+  const given = split(value, before)
+  const odd = given.find((word) => !EFFECTS.some((effect) => effect === word))
+  if (odd !== undefined) throw new InvalidArgumentError(`${odd} is not an effect; known: ${EFFECTS.join(', ')}.`)
+  return given
+}
+
+const brokerId = (value: string): number => {
+  const id = Number(value)
+  if (!/^\d+$/.test(value) || id > 2_147_483_647) throw new InvalidArgumentError('A broker id is a whole number, as in its meta.properties.')
+  return id
+}
+
+const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n\nExit codes: kdr help exit-codes`
+
+const globals = (program: Command): Command =>
+  program
+    .option('--cluster <name>', 'cluster of the configuration, or a lab, by name')
+    .option('--config <file>', 'configuration file (else $KDR_CONFIG, ./kdr.yaml, $XDG_CONFIG_HOME/kdr/config.yaml)')
+    .addOption(new Option('--output <format>', 'results as text, json or ndjson, where a command has it').choices(ALL))
+    .option('--no-color', 'no colour')
+    .option('-q, --quiet', 'results and questions only, no progress')
+    .option('-v, --verbose', 'reasons, commands and causes in full')
+
+const grants = (command: Command): Command =>
+  command
+    .option('--non-interactive', 'never ask; only what the flags below grant is done')
+    .addOption(new Option('--allow <effects>', `effects granted without a question, by comma: ${EFFECTS.slice(3).join(', ')}`).argParser(effects))
+    .option('--confirm <cluster>', "the cluster's name, which stop, delete and lose-data want besides")
+    .option('--accept-loss <topic:partitions>', 'partitions whose records may be lost, as orders:0-2,5 (repeatable)', repeat)
+    .option('--take-over <run>', 'take the lock over from this run, knowingly')
+    .option('--junit <file>', 'write a JUnit report: a case per step, guard and verification')
+    .option('--reason <text>', 'why, for the journal')
+
+const recover = (program: Command): Command =>
+  grants(
+    program
+      .command('recover <scenario>')
+      .description('run a recovery: looks, judges, asks, acts, verifies, and keeps the record')
+      .option('--broker <id>', 'which broker, where more than one could be meant', brokerId)
+      .option('-n, --dry-run', 'walk to the last step and change nothing'),
+  )
+    .option('--force <guard>', 'override this guard by name, where it may be (repeatable)', repeat)
+    .addHelpText(
+      'after',
+      examples(
+        'kdr recover single-broker --cluster prod --dry-run',
+        'kdr recover single-broker --cluster prod --broker 2',
+        'kdr recover single-broker --cluster prod --non-interactive --allow restart,change,stop --confirm prod --output ndjson',
+      ),
+    )
+
+const drill = (program: Command): Command =>
+  program
+    .command('drill <scenario>')
+    .description('break a disposable cluster, recover it with the same list, score it')
+    .option('--simulated', 'in a simulated cluster: seconds, nothing installed')
+    .addOption(new Option('--platform <platform>', 'where to run it').choices(['process', 'simulated']))
+    .addOption(new Option('--kafka <version>', 'Kafka of the lab').choices(LAB_KAFKAS))
+    .addOption(new Option('--fault <name>', 'what to break').choices(FAULTS))
+    .option('--keep', 'leave the lab up afterwards')
+    .option('--seed <number>', 'seed of a simulated drill: the same seed repeats it to the byte')
+    .addHelpText('after', examples('kdr drill single-broker', 'kdr drill single-broker --simulated', 'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep'))
+
+const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+  const group = program.command('lab').description('disposable clusters on this machine, to break and recover')
+  const named = (command: Command) => command.option('--name <lab>', 'name of the lab, which is its cluster name too', 'lab')
+  const up = named(group.command('up').description('start one, or start again what is down in it'))
+    .addOption(new Option('--platform <platform>', 'what runs it').choices(['process']).default('process'))
+    .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
+    .addHelpText('after', examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr diagnose --cluster lab'))
+  plan(up, () => import('./commands/lab-up.ts'))
+  plan(named(group.command('status').description('what runs in it')).addHelpText('after', examples('kdr lab status --output json')), () => import('./commands/lab-status.ts'))
+  const breaking = named(group.command('break <fault>').description(`break it: ${FAULTS.join(', ')}`))
+    .option('--broker <id>', 'which broker', brokerId)
+    .addHelpText('after', examples('kdr lab break kill-broker --broker 2', 'kdr lab break hang-broker'))
+  plan(breaking, () => import('./commands/lab-break.ts'))
+  plan(named(group.command('down').description('stop it and remove everything of it')).addHelpText('after', examples('kdr lab down --name old')), () => import('./commands/lab-down.ts'))
+}
+
+const runs = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+  const group = program.command('runs').description('what was run, from the journals')
+  plan(group.command('list').description('runs, newest first').addHelpText('after', examples('kdr runs list')), () => import('./commands/runs-list.ts'))
+  plan(
+    group.command('show [run]').description('timeline of a run (default: the latest)').addHelpText('after', examples('kdr runs show', 'kdr runs show <run> --output json')),
+    () => import('./commands/runs-show.ts'),
+    ALL,
+  )
+  plan(
+    grants(group.command('resume [run]').description('go on with a run that stopped part-way (default: the latest unfinished)')).addHelpText(
+      'after',
+      examples('kdr runs resume', 'kdr runs resume <run> --non-interactive --allow restart'),
+    ),
+    () => import('./commands/runs-resume.ts'),
+    ALL,
+  )
+}
+
+const config = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+  const group = program.command('config').description('the configuration file')
+  plan(
+    group.command('init [file]').description('write a commented example; never overwrites').addHelpText('after', examples('kdr config init', 'kdr config init /etc/kdr/config.yaml')),
+    () => import('./commands/config-init.ts'),
+    ['text'],
+  )
+  plan(group.command('check').description('validate it and resolve every reference in it').addHelpText('after', examples('kdr config check')), () => import('./commands/config-check.ts'))
+  plan(group.command('show').description('what is in effect and where each value comes from, secrets hidden').addHelpText('after', examples('kdr config show')), () => import('./commands/config-show.ts'))
+}
+
+/** The whole tree. `dispatch` runs a command once its arguments are parsed. */
+export const buildTree = (version: string, dispatch: Dispatch): Command => {
+  const program = globals(new Command('kdr'))
+    .description('Kafka disaster recovery: diagnoses, previews, asks, acts, verifies, and keeps the record.')
+    .version(version, '--version', 'print the version')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .addHelpText('after', '\nIn an incident: kdr diagnose, then what it says. More: kdr help <command>, kdr help exit-codes')
+  const plan = (command: Command, load: Plan['load'], formats: readonly Format[] = TEXT_JSON): Command =>
+    command.action((...all: unknown[]) => dispatch({ load, formats }, command, all.slice(0, command.registeredArguments.length)))
+  const diagnose = program.command('diagnose').description('which runbook fits, with the evidence for and against, and what not to do')
+  plan(diagnose.addHelpText('after', examples('kdr diagnose', 'kdr diagnose --cluster prod --output json')), () => import('./commands/diagnose.ts'))
+  plan(recover(program), () => import('./commands/recover.ts'), ALL)
+  const show = program.command('show <scenario>').description("the runbook page, with this cluster's commands filled in")
+  show.option('--offline', 'a printable checklist; touches no cluster').option('--broker <id>', 'fill in this broker', brokerId)
+  plan(show.addHelpText('after', examples('kdr show single-broker', 'kdr show single-broker --offline > single-broker.md')), () => import('./commands/show.ts'), ['text'])
+  plan(drill(program), () => import('./commands/drill.ts'), ALL)
+  runs(program, plan)
+  const doctor = program.command('doctor').description('what this machine and the cluster need for a recovery, and how to get it')
+  plan(doctor.addHelpText('after', examples('kdr doctor', 'kdr doctor --cluster prod --output json')), () => import('./commands/doctor.ts'))
+  config(program, plan)
+  lab(program, plan)
+  const completion = program.command('completion <shell>').description('completion script for bash, zsh or fish')
+  plan(completion.addHelpText('after', examples('source <(kdr completion bash)', 'kdr completion fish > ~/.config/fish/completions/kdr.fish')), () => import('./commands/completion.ts'), ['text'])
+  const help = program.command('help [topic...]').description('help on a command, or on exit-codes')
+  plan(help.addHelpText('after', examples('kdr help recover', 'kdr help exit-codes')), () => import('./commands/help.ts'))
+  return program
+}
+
+/** `recover`, `lab up`: the command's own words, without the program's name. */
+export const pathOf = (command: Command): string => {
+  const words: string[] = []
+  for (let at: Command | null = command; at?.parent; at = at.parent) words.unshift(at.name())
+  return words.join(' ')
+}

@@ -1,0 +1,119 @@
+// Finds the configuration and says what is in effect: flags over environment over file over defaults.
+// Reads only what it is told to: the environment and the directory come in as arguments.
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { parseConfig } from './config/parse.ts'
+import type { ClusterFile, FileSettings, SecretReference } from './config/schema.ts'
+import { KdrError, wordsOf } from './errors.ts'
+import { type Millis, seconds } from './units.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface ConfigRequest {
+  /** `--config` */
+  readonly file: string | undefined
+  readonly env: Environment
+  readonly cwd: string
+  /** Told every secret found, before anything can be printed. */
+  readonly learn: (secrets: readonly string[]) => void
+}
+
+export interface Config {
+  /** Where it was read from; null when there is none. */
+  readonly path: string | null
+  readonly settings: FileSettings
+}
+
+/** $XDG_STATE_HOME/kdr, else ~/.local/state/kdr: runs, locks and labs. */
+export const stateRoot = (env: Environment): string => join(env['XDG_STATE_HOME'] || join(env['HOME'] || '/', '.local', 'state'), 'kdr')
+
+/** Where a configuration is looked for, in order, when nobody names one. */
+export const searchPath = (env: Environment, cwd: string): readonly string[] => [
+  join(cwd, 'kdr.yaml'),
+  join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || '/', '.config'), 'kdr', 'config.yaml'),
+]
+
+const readIfThere = (path: string): string | null => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return null
+    throw new KdrError(`cannot read the configuration ${path}: ${wordsOf(thrown)}`, { code: 'config-unreadable', exit: 'usage', hint: 'fix its permissions, or name another file with --config', cause: thrown })
+  }
+}
+
+/** Throws `config-not-found` when a file that was named is not there, `bad-config` when it is wrong. No file at all is an empty configuration. */
+export const loadConfig = ({ file, env, cwd, learn }: ConfigRequest): Config => {
+  const named = file ?? (env['KDR_CONFIG'] || undefined)
+  const paths = named === undefined ? searchPath(env, cwd) : [resolve(cwd, named)]
+  for (const path of paths) {
+    const text = readIfThere(path)
+    if (text !== null) return { path, settings: parseConfig(text, path, learn).settings }
+  }
+  if (named === undefined) return { path: null, settings: {} }
+  throw new KdrError(`there is no configuration file ${paths[0]}`, { code: 'config-not-found', exit: 'usage', hint: 'kdr config init writes a commented example' })
+}
+
+export interface ClusterSettings {
+  readonly name: string
+  /** State file of the process platform. */
+  readonly state: string
+  /** Empty: what the platform's brokers advertise. */
+  readonly bootstrap: readonly string[]
+  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+  readonly sasl: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string } | null
+  readonly zookeeper: readonly string[]
+  readonly thresholds: NonNullable<ClusterFile['thresholds']>
+  readonly stabilityInterval: Millis
+  readonly notes: string | null
+}
+
+export const DEFAULT_STABILITY = seconds(60)
+
+const broken = (path: string, why: string, hint: string, cause?: unknown): KdrError => new KdrError(`${path} ${why}`, { code: 'bad-reference', exit: 'usage', hint, cause })
+
+const readFileAt = (path: string, file: string, base: string): string => {
+  const full = isAbsolute(file) ? file : join(base, file)
+  try {
+    return readFileSync(full, 'utf8')
+  } catch (thrown) {
+    throw broken(path, `refers to ${full}, which cannot be read`, 'create the file, or fix its permissions', thrown)
+  }
+}
+
+/** The secret behind a reference, its last line end cut off; told to `learn` at once. */
+const resolveSecret = (path: string, reference: SecretReference, base: string, request: ConfigRequest): string => {
+  const value = 'env' in reference ? request.env[reference.env] : readFileAt(path, reference.file, base).replace(/\r?\n$/, '')
+  if (value === undefined || value === '') {
+    throw broken(path, 'env' in reference ? `refers to $${reference.env}, which is not set` : `refers to ${reference.file}, which is empty`, 'set it, then kdr config check')
+  }
+  request.learn([value])
+  return value
+}
+
+/** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
+export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
+  const cluster = config.settings.clusters?.[name]
+  if (cluster === undefined) throw new KdrError(`there is no cluster ${name} in ${config.path ?? 'the configuration'}`, { code: 'cluster-not-found', exit: 'usage' })
+  const base = config.path === null ? request.cwd : dirname(config.path)
+  const at = `clusters.${name}.kafka`
+  const { tls, sasl } = cluster.kafka ?? {}
+  const pem = (key: 'ca' | 'cert' | 'key'): string | null => {
+    const file = tls?.[key]
+    if (file === undefined) return null
+    const text = readFileAt(`${at}.tls.${key}`, file, base)
+    if (key === 'key') request.learn([text])
+    return text
+  }
+  return {
+    name,
+    state: resolve(base, cluster.platform.process.state),
+    bootstrap: cluster.kafka?.bootstrap ?? [],
+    tls: tls === undefined ? null : { ca: pem('ca'), cert: pem('cert'), key: pem('key') },
+    sasl: sasl === undefined ? null : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(`${at}.sasl.password`, sasl.password, base, request) },
+    zookeeper: cluster.zookeeper?.servers ?? [],
+    thresholds: cluster.thresholds ?? {},
+    stabilityInterval: cluster.stability?.interval ?? DEFAULT_STABILITY,
+    notes: cluster.notes ?? null,
+  }
+}

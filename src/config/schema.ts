@@ -1,0 +1,86 @@
+// What a configuration file may hold. Strict: an unknown key is an error, because a mistyped threshold
+// that is silently ignored is found out at three in the morning.
+import * as v from 'valibot'
+import { type Millis, parseDuration } from '../units.ts'
+
+const named = (what: string) => v.pipe(v.string(`expected ${what}`), v.nonEmpty(`expected ${what}`))
+
+const hostPort = v.pipe(
+  v.string('expected host:port'),
+  v.check((text) => {
+    const [, port] = /^(?:\[[0-9A-Fa-f:]+\]|[^\s:/@,]+):(\d{1,5})$/.exec(text) ?? []
+    return port !== undefined && Number(port) > 0 && Number(port) < 65_536
+  }, 'expected host:port'),
+)
+
+const hosts = v.pipe(v.array(hostPort, 'expected a list of host:port'), v.minLength(1, 'expected at least one host:port'))
+
+const duration = v.pipe(
+  v.string('expected a duration such as 60s or 5m'),
+  v.check((text) => parseDuration(text) !== undefined, 'expected a duration such as 60s or 5m'),
+  v.transform((text): Millis => parseDuration(text) ?? 0),
+)
+
+const share = v.pipe(v.number('expected a number from 0 to 1'), v.minValue(0, 'expected a number from 0 to 1'), v.maxValue(1, 'expected a number from 0 to 1'))
+
+/** A secret by reference: what it is called in the environment, or which file holds it. Never the value. */
+const reference = v.union(
+  [v.strictObject({ env: named('the name of an environment variable') }), v.strictObject({ file: named('the path of a file') })],
+  'must be a reference, { env: NAME } or { file: path }; a secret itself never stands here',
+)
+
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+
+const sasl = v.strictObject({
+  mechanism: v.picklist(MECHANISMS, `expected one of ${MECHANISMS.join(', ')}`),
+  username: named('a user name'),
+  password: reference,
+})
+
+const tls = v.strictObject({
+  ca: v.optional(named('the path of a PEM file')),
+  cert: v.optional(named('the path of a PEM file')),
+  key: v.optional(named('the path of a PEM file')),
+})
+
+const platform = v.strictObject({ process: v.strictObject({ state: named('the path of a state file') }) })
+
+const thresholds = v.strictObject({
+  diskUsed: v.optional(share),
+  leaderImbalance: v.optional(share),
+  roundTripP99: v.optional(duration),
+})
+
+const cluster = v.strictObject({
+  platform,
+  kafka: v.optional(v.strictObject({ bootstrap: v.optional(hosts), tls: v.optional(tls), sasl: v.optional(sasl) })),
+  zookeeper: v.optional(v.strictObject({ servers: hosts })),
+  thresholds: v.optional(thresholds),
+  stability: v.optional(v.strictObject({ interval: duration })),
+  notes: v.optional(v.string('expected text')),
+})
+
+export const fileSchema = v.strictObject({
+  default: v.optional(named("a cluster's name")),
+  output: v.optional(v.picklist(['text', 'json', 'ndjson'], 'expected one of text, json, ndjson')),
+  clusters: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, dots, dashes')), cluster)),
+})
+
+export type FileSettings = v.InferOutput<typeof fileSchema>
+export type ClusterFile = v.InferOutput<typeof cluster>
+export type SecretReference = v.InferOutput<typeof reference>
+
+/** Keys that may stand at a path, for "did you mean"; an asterisk is any cluster's name. */
+export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(fileSchema.entries),
+  'clusters.*': Object.keys(cluster.entries),
+  'clusters.*.platform': ['process'],
+  'clusters.*.platform.process': ['state'],
+  'clusters.*.kafka': ['bootstrap', 'tls', 'sasl'],
+  'clusters.*.kafka.tls': Object.keys(tls.entries),
+  'clusters.*.kafka.sasl': Object.keys(sasl.entries),
+  'clusters.*.kafka.sasl.password': ['env', 'file'],
+  'clusters.*.zookeeper': ['servers'],
+  'clusters.*.thresholds': Object.keys(thresholds.entries),
+  'clusters.*.stability': ['interval'],
+}

@@ -1,0 +1,168 @@
+// G1, G2 and G5: what must never be done to a broker, decided from a survey alone. Not knowing refuses.
+// G3 (freshness) is the engine's: it runs these again on a fresh survey immediately before acting.
+import type { Guard, Refusal } from '../engine/step.ts'
+import type { Member } from '../model/member.ts'
+import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
+import { isrOnRecord, partitionName } from '../model/partitions.ts'
+import type { QuorumView, Survey } from '../model/survey.ts'
+import { memberOfBroker } from '../model/survey.ts'
+import type { Millis } from '../units.ts'
+import { seconds } from '../units.ts'
+import { few } from './evidence.ts'
+import { brokerStatus, outOfService, quorumHeld } from './status.ts'
+
+/** What every guard here needs of a step's target. */
+export interface BrokerTarget {
+  readonly broker: number
+}
+
+/** G4: controlled shutdown tries three times, up to about 30 s each plus backoff (KafkaServer.controlledShutdown); less than this may SIGKILL half-way. */
+export const GRACEFUL_STOP: Millis = seconds(120)
+
+const refusal = (guard: string, because: string, protects: readonly string[], force: Refusal['force'] = null): Refusal => ({
+  guard,
+  because,
+  protects,
+  force,
+})
+
+const self = (target: BrokerTarget): readonly string[] => [`broker ${target.broker}`]
+const hosting = (table: PartitionTable, broker: number): readonly PartitionRow[] => Array.from(table.rows()).filter((row) => row.replicas.includes(broker))
+
+/** Brokers other than the target that are not plainly up. */
+const othersNotUp = (now: Survey, target: BrokerTarget): readonly { readonly id: number; readonly because: string }[] =>
+  now.brokers.known
+    ? now.brokers.value
+        .filter((broker) => broker.id !== target.broker)
+        .map((broker) => ({ id: broker.id, ...brokerStatus(now, broker.id) }))
+        .filter((other) => other.status !== 'up')
+    : []
+
+/** Broker members that no broker id was matched to may be missing brokers too. */
+const unmatchedBrokers = (now: Survey): readonly string[] => {
+  if (!now.members.known || !now.brokers.known) return []
+  const matched = new Set(now.brokers.value.flatMap((broker) => (broker.member.known ? [broker.member.value] : [])))
+  return now.members.value.filter((member) => member.roles.includes('broker') && !matched.has(member.name)).map((member) => member.name)
+}
+
+const whileAnotherIsMissing = (now: Survey, table: PartitionTable, target: BrokerTarget): Refusal | null => {
+  const unmatched = unmatchedBrokers(now)
+  const missing = othersNotUp(now, target)
+  if (missing.length === 0 && unmatched.length === 0) return null
+  const ids = new Set(missing.map((other) => other.id))
+  const hosted = hosting(table, target.broker)
+  const shared = hosted.filter((row) => row.replicas.some((replica) => ids.has(replica)))
+  const names = (shared.length > 0 ? shared : hosted).map(partitionName)
+  const brokers = [...missing.map((other) => `broker ${other.id}`), ...unmatched]
+  const why = missing[0]?.because ?? `${few(unmatched)} runs a broker whose id was not seen`
+  return refusal('G1', `another broker is missing (${why}): partitions of both would lose a second replica`, names.length > 0 ? names : brokers)
+}
+
+/** Kafka's own bar for acks=all is min.insync.replicas, and one replica to lead (Strimzi KafkaAvailability asks the same). */
+const barOf = (table: PartitionTable, row: PartitionRow): number | null => {
+  const minIsr = table.topic(row.topic)?.minIsr
+  return minIsr?.known === true ? Math.max(minIsr.value, 1) : null
+}
+
+const arithmetic = (table: PartitionTable, target: BrokerTarget): Refusal | null => {
+  const hosted = hosting(table, target.broker)
+  const unread = hosted.filter((row) => barOf(table, row) === null)
+  if (unread.length > 0) return refusal('G1', 'the effective min.insync.replicas of its partitions was not seen', unread.map(partitionName))
+  const short = hosted.filter((row) => row.isr.filter((id) => id !== target.broker).length < (barOf(table, row) ?? Number.POSITIVE_INFINITY))
+  if (short.length === 0) return null
+  const names = short.map(partitionName)
+  const force = short.every((row) => row.replicas.length === 1) ? { as: 'lose-data' as const, partitions: names } : null
+  const example = short[0]
+  const because = example === undefined ? '' : ` (${partitionName(example)}: ISR [${example.isr.join(',')}], min ISR ${barOf(table, example)})`
+  return refusal('G1', `without broker ${target.broker} the ISR would be below min.insync.replicas${because}`, names, force)
+}
+
+const checkRestart = (now: Survey, target: BrokerTarget): Refusal | null => {
+  if (!now.brokers.known) return refusal('G1', `the brokers were not seen: ${now.brokers.why}`, self(target))
+  if (!now.members.known) return refusal('G1', `the platform was not seen: ${now.members.why}`, self(target))
+  if (!now.brokers.value.some((broker) => broker.id === target.broker)) return refusal('G1', `broker ${target.broker} was not seen`, self(target))
+  if (!now.partitions.known) return refusal('G1', `the partitions were not seen: ${now.partitions.why}`, self(target))
+  if (!now.reassigning.known) return refusal('G1', `reassignments were not seen: ${now.reassigning.why}`, self(target))
+  if (now.reassigning.value.length > 0) return refusal('G1', 'a reassignment is under way', now.reassigning.value)
+  const missing = whileAnotherIsMissing(now, now.partitions.value, target)
+  if (missing !== null) return missing
+  return outOfService(now, target.broker) ? null : arithmetic(now.partitions.value, target)
+}
+
+/** G1: a restart must leave every partition at min ISR. A broker already out of service bypasses only the arithmetic. */
+export const restartSafe = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G1', check: checkRestart })
+
+type Disk = { readonly fit: true } | { readonly fit: false; readonly because: string }
+
+const diskOf = (member: Member | undefined): Disk => {
+  if (member === undefined) return { fit: false, because: 'its member, and so its volume, was not seen' }
+  if (member.volumes.length === 0) return { fit: false, because: `${member.name} shows no volume` }
+  for (const volume of member.volumes) {
+    if (!volume.state.known) return { fit: false, because: `volume ${volume.name} was not seen (${volume.state.why})` }
+    if (volume.state.value !== 'intact') return { fit: false, because: `volume ${volume.name} is ${volume.state.value}` }
+  }
+  return { fit: true }
+}
+
+const checkBlank = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const disk = diskOf(memberOfBroker(now, target.broker))
+  if (disk.fit) return null
+  if (!now.partitions.known) return refusal('G2', `${disk.because}, and the partitions were not seen: ${now.partitions.why}`, self(target))
+  const live = new Map<number, boolean>()
+  const isLive = (id: number): boolean => {
+    const seen = live.get(id) ?? brokerStatus(now, id).status === 'up'
+    live.set(id, seen)
+    return seen
+  }
+  const endangered = hosting(now.partitions.value, target.broker).filter((row) => {
+    const record = isrOnRecord(row)
+    return record === null || (record.includes(target.broker) && !record.some((id) => id !== target.broker && isLive(id)))
+  })
+  if (endangered.length === 0) return null
+  const because = `${disk.because}, and no other member of the ISR on record is live: it would be elected empty and the followers would truncate`
+  return refusal('G2', because, endangered.map(partitionName))
+}
+
+/** G2: never start a broker on a disk without its data while it may be elected from the ISR on record (the hole of KIP-966). Cannot be forced. */
+export const blankDisk = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G2', check: checkBlank })
+
+/** A voter this far behind its leader's fetches is not counted on: KRaft's own fetch timeout is 2 s (controller.quorum.fetch.timeout.ms). */
+export const VOTER_SILENCE: Millis = seconds(10)
+
+const liveVoters = (now: Survey, view: QuorumView): readonly number[] => {
+  const controllers = now.members.known ? now.members.value.filter((member) => member.roles.includes('controller')) : []
+  const runs = (id: number) => controllers.some((member) => member.id.known && member.id.value === id && member.state.known && member.state.value === 'running')
+  return view.voters.known
+    ? view.voters.value.filter((voter) => runs(voter.id) && (voter.lastFetchAgo === null || voter.lastFetchAgo <= VOTER_SILENCE)).map((voter) => voter.id)
+    : []
+}
+
+const checkQuorum = (now: Survey, target: BrokerTarget): Refusal | null => {
+  if (!now.coordination.known) return refusal('G5', `the quorum was not seen: ${now.coordination.why}`, self(target))
+  const view = now.coordination.value
+  if (!quorumHeld(now)) {
+    const why = view.quorum.known ? 'the quorum is lost' : `whether the quorum is held was not seen: ${view.quorum.why}`
+    return refusal('G5', `${why}; a broker restarted now could not come back`, self(target))
+  }
+  const member = memberOfBroker(now, target.broker)
+  if (member === undefined) return refusal('G5', `the member that runs broker ${target.broker} was not seen: it may be a voter`, self(target))
+  if (member.roles.includes('zookeeper')) return refusal('G5', `${member.name} is also a ZooKeeper server`, [member.name])
+  if (view.kind !== 'kraft') return null
+  if (!view.voters.known) return refusal('G5', `the voters were not seen: ${view.voters.why}`, [member.name])
+  const votes = view.voters.value.some((voter) => voter.id === target.broker) || member.roles.includes('controller')
+  if (!votes) return null
+  const left = liveVoters(now, view).filter((id) => id !== target.broker)
+  const majority = Math.floor(view.voters.value.length / 2) + 1
+  if (left.length >= majority) return null
+  const because = `${member.name} is a voter: without it ${left.length} of ${view.voters.value.length} live voters would be left, a majority is ${majority}`
+  return refusal('G5', because, [member.name])
+}
+
+/** G5: nothing that leaves fewer voters than a majority, and nothing done to a broker while the quorum is not known to be held. Cannot be forced. */
+export const quorumKept = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G5', check: checkQuorum })
+
+/** Before a broker, or what is left of it, is stopped. */
+export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [restartSafe(), quorumKept()]
+
+/** Before a broker that does not run is started. */
+export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [restartSafe(), blankDisk(), quorumKept()]

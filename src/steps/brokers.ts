@@ -1,0 +1,130 @@
+// Steps that take a broker down and bring it back, each about the failed broker that was decided first.
+import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { classifyFailure } from '../judgement/classify.ts'
+import { GRACEFUL_STOP, startGuards, stopGuards } from '../judgement/guards.ts'
+import { known } from '../model/known.ts'
+import { memberOf, type Survey } from '../model/survey.ts'
+import { withBroker, withMember } from '../survey/project.ts'
+import { minutes, seconds } from '../units.ts'
+import { type FailedBroker, incarnationGone, isRegistered, runsAnew } from './failed-broker.ts'
+
+type From = { readonly from: Decision<FailedBroker> }
+
+/** The member as it is now, bound into the target: a write is refused when it is another by then. */
+interface MemberNow {
+  readonly broker: number
+  readonly member: string
+  readonly uid: string | null
+  readonly healthy: boolean
+}
+
+export const stopRemains = ({ from }: From): Step =>
+  act<MemberNow>({
+    id: 'stop-remains',
+    title: 'Stop gracefully what is left of it',
+    why: 'A frozen or half-dead broker must be gone before its successor starts on the same disk; a controlled stop needs up to 120 s.',
+    effect: 'stop',
+    aspects: ['members'],
+    budget: { expected: seconds(30), deadline: GRACEFUL_STOP + minutes(1) },
+    guards: stopGuards(),
+    challenge: ({ member }) => member,
+    resolve: async (world) => {
+      const now = await world.survey()
+      const { broker, member: name, healthy } = from.value()
+      if (runsAnew(now, from.value())) return { nothing: `${name} runs anew already` }
+      const member = memberOf(now, name)
+      if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} still runs was not seen` }
+      if (member.state.value === 'stopped') return { nothing: `${name} does not run` }
+      const { restart, because } = classifyFailure(now, broker)
+      if (restart === 'wait') return { nothing: `left alone: ${because}` }
+      return { target: { broker, member: name, uid: member.uid.value, healthy } }
+    },
+    preview: ({ broker, member, healthy }, commands) => ({
+      sentence: `stop ${member}, broker ${broker}`,
+      changes: [`${member} will not run until it is started again`, ...(healthy ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : [])],
+      commands: [commands.stop(member, GRACEFUL_STOP)],
+    }),
+    act: async (world, { member, uid }, signal) => {
+      await world.change.platform.stop({ name: member, uid }, { grace: GRACEFUL_STOP }, signal)
+      return undefined
+    },
+    expect: (now, { broker, member }) => withBroker(withMember(now, member, { state: known('stopped', 'projected'), uid: known(null, 'projected') }), broker, { reachable: known(false, 'projected') }),
+    done: (now, { member, uid }) => {
+      const gone = incarnationGone(now, { ...from.value(), member, uid })
+      if (gone === 'unknown') return { state: 'unknown', detail: `${member} was not seen` }
+      return gone ? { state: 'done', detail: `${member} no longer runs` } : { state: 'not-started', detail: `${member} still runs` }
+    },
+  })
+
+/** Starting earlier exits with NODEEXISTS in ZooKeeper mode: the ephemeral node outlives the process by its session. */
+export const awaitExpiry = ({ from }: From): Step =>
+  look<FailedBroker>({
+    id: 'await-expiry',
+    title: 'Wait until its old registration has expired',
+    why: 'A broker that starts while its old registration stands exits with NODEEXISTS.',
+    effect: 'read',
+    aspects: ['members', 'brokers', 'coordination'],
+    budget: { expected: seconds(18), deadline: minutes(2) },
+    resolve: async (world) => {
+      const now = await world.survey()
+      if (runsAnew(now, from.value())) return { nothing: 'it runs anew already' }
+      const { broker } = from.value()
+      const member = memberOf(now, from.value().member)
+      if (member?.state.known === true && member.state.value === 'running' && classifyFailure(now, broker).restart === 'wait') return { nothing: 'it is coming up by itself' }
+      return { target: from.value() }
+    },
+    preview: ({ broker }, commands) => ({ sentence: `wait until broker ${broker} is no longer registered`, changes: [], commands: [commands.kafka('kafka-broker-api-versions', [])] }),
+    expect: (now, { broker }) => withBroker(now, broker, { registered: known(false, 'projected') }),
+    done: (now, { broker }) => registrationGone(now, broker),
+  })
+
+const registrationGone = (now: Survey, broker: number): Progress => {
+  if (!now.brokers.known) return { state: 'unknown', detail: `the registrations were not seen: ${now.brokers.why}` }
+  const registered = now.brokers.value.find(({ id }) => id === broker)?.registered
+  if (registered === undefined) return { state: 'done', detail: `broker ${broker} is not registered` }
+  if (!registered.known) return { state: 'unknown', detail: `whether broker ${broker} is registered was not seen: ${registered.why}` }
+  return registered.value ? { state: 'under-way', detail: `broker ${broker} is still registered (${registered.by})` } : { state: 'done', detail: `broker ${broker} is not registered` }
+}
+
+export const startBroker = ({ from }: From): Step =>
+  act<MemberNow>({
+    id: 'start-broker',
+    title: 'Start the failed broker and wait until it has rejoined',
+    why: 'Its replicas are on its disk: the shortest way back is the same broker on the same disk.',
+    effect: 'restart',
+    aspects: ['members', 'signals', 'brokers', 'coordination'],
+    budget: { expected: minutes(1), deadline: minutes(15) },
+    guards: startGuards(),
+    resolve: async (world) => {
+      const now = await world.survey()
+      const { broker, member: name, healthy } = from.value()
+      const member = memberOf(now, name)
+      if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} runs was not seen` }
+      if (member.state.value === 'stopped') return { target: { broker, member: name, uid: null, healthy } }
+      if (runsAnew(now, from.value()) || classifyFailure(now, broker).restart === 'wait') return { nothing: `${name} runs` }
+      return { blocked: `${name} is ${member.state.value}: it has to be stopped before it can be started` }
+    },
+    preview: ({ broker, member }, commands) => ({ sentence: `start ${member}, broker ${broker}, on its own disk`, changes: [`broker ${broker} registers again and catches up`], commands: [commands.start(member)] }),
+    act: async (world, { member, uid }, signal) => {
+      await world.change.platform.start({ name: member, uid }, signal)
+      return undefined
+    },
+    expect: (now, { broker, member }) =>
+      withBroker(withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected') }), broker, { registered: known(true, 'projected'), reachable: known(true, 'projected') }),
+    done: (now, { broker, member }) => rejoined(now, broker, member),
+  })
+
+const rejoined = (now: Survey, broker: number, name: string): Progress => {
+  const member = memberOf(now, name)
+  if (member === undefined || !member.state.known) return { state: 'unknown', detail: `${name} was not seen` }
+  if (member.state.value !== 'running') {
+    const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
+    const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
+    // Where the platform restarts by itself, one exit with NODEEXISTS is no reason to give up.
+    return member.selfHealing ? { state: 'under-way', detail } : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
+  }
+  if (!now.brokers.known) return { state: 'under-way', detail: `${name} runs; its registration was not seen: ${now.brokers.why}` }
+  if (isRegistered(now, broker)) return { state: 'done', detail: `broker ${broker} is registered again` }
+  const recovering = member.signals.known ? member.signals.value.findLast(({ kind }) => kind === 'log-recovery') : undefined
+  return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
+}

@@ -1,0 +1,99 @@
+// Which broker a single-broker recovery is about, decided once from a survey and passed on typed, with
+// what is needed to tell the state after from the state before.
+import { diagnose } from '../judgement/diagnose.ts'
+import { brokerStatus } from '../judgement/status.ts'
+import { type Decision, decide, type Resolution } from '../engine/step.ts'
+import { partitionName, isrOnRecord } from '../model/partitions.ts'
+import { isKnownTrue } from '../model/known.ts'
+import { memberOfBroker, type Survey } from '../model/survey.ts'
+import { minutes, seconds } from '../units.ts'
+
+export interface FailedBroker {
+  readonly broker: number
+  /** Name of the member that runs it. */
+  readonly member: string
+  /** uid of the incarnation that failed; null when it was already gone. */
+  readonly uid: string | null
+  /** What the broker looked like, in words. */
+  readonly because: string
+  /** Set when it looks healthier than a recovery assumes: the gate says so. */
+  readonly healthy: boolean
+  readonly verdict: string
+  /** Partitions that could already have lost records before the run: their loss cannot be told from here on. */
+  readonly inDoubt: readonly string[]
+}
+
+export interface SingleBrokerOptions {
+  /** Broker id; null: the one that is down. */
+  readonly broker: number | null
+}
+
+const NONE_DOWN = 'no broker is down: there is nothing to recover'
+
+/** The broker asked for, or the only one that is not up. Never guessed. */
+export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<FailedBroker> => {
+  if (!now.members.known) return { unknown: `the platform was not seen: ${now.members.why}`, hint: 'kdr doctor' }
+  if (!now.brokers.known) return { unknown: `the brokers were not seen: ${now.brokers.why}`, hint: 'kdr doctor' }
+  const ids = now.brokers.value.map((broker) => broker.id)
+  if (wanted !== null && !ids.includes(wanted)) return { blocked: `there is no broker ${wanted}: the brokers are ${ids.join(', ')}` }
+  const out = ids.map((id) => ({ id, ...brokerStatus(now, id) })).filter(({ status }) => status !== 'up')
+  const diagnosis = diagnose(now)
+  if (wanted === null) {
+    const unseen = out.find(({ status }) => status === 'unknown')
+    if (unseen !== undefined) return { unknown: `whether broker ${unseen.id} is down was not seen: ${unseen.because}`, hint: 'look again in some seconds, or name it with --broker' }
+    if (out.length === 0) return { blocked: NONE_DOWN, hint: 'kdr diagnose' }
+    if (out.length > 1) return { blocked: `brokers ${out.map(({ id }) => id).join(' and ')} are down: that is not a single broker`, hint: `kdr ${diagnosis.next.join(' ') || 'diagnose'}` }
+  }
+  const broker = wanted ?? out[0]?.id ?? -1
+  return targetOf(now, broker, diagnosis.verdict)
+}
+
+const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
+  const member = memberOfBroker(now, broker)
+  if (member === undefined) return { unknown: `what runs broker ${broker} was not seen`, hint: 'kdr doctor' }
+  if (member.owner.known && member.owner.value !== null) return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
+  if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
+  const { status, because } = brokerStatus(now, broker)
+  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
+}
+
+/** Where loss cannot be ruled out from now on: no ISR on record, or unclean election not known to be off. */
+const inDoubt = (now: Survey): readonly string[] => {
+  if (!now.partitions.known) return ['every partition: the table was not seen']
+  const table = now.partitions.value
+  const risky = new Set(table.topics.filter(({ uncleanElection }) => !uncleanElection.known || uncleanElection.value).map(({ name }) => name))
+  return Array.from(table.rows()).filter((row) => risky.has(row.topic) || isrOnRecord(row) === null).map(partitionName)
+}
+
+export const checkStatus = (options: SingleBrokerOptions): Decision<FailedBroker> =>
+  decide<FailedBroker>({
+    id: 'check-status',
+    title: 'Check cluster status',
+    why: 'Which broker is down, seen by the platform and by the cluster: a restart of the wrong one makes it two.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(3), deadline: minutes(1) },
+    resolve: async (world) => resolveFailedBroker(await world.survey(), options.broker),
+    preview: ({ broker, member }, commands) => ({
+      sentence: `broker ${broker} is ${member}`,
+      changes: [],
+      commands: [commands.list(), commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])],
+    }),
+    expect: (now) => now,
+    done: (_, { broker, member, because, healthy }) => ({ state: 'done', detail: `broker ${broker} (${member}): ${because}${healthy ? '; it looks healthier than a recovery assumes' : ''}` }),
+  })
+
+/** The failed incarnation no longer runs: another one does, or none. */
+export const incarnationGone = (now: Survey, { member: name, uid }: FailedBroker): boolean | 'unknown' => {
+  if (!now.members.known) return 'unknown'
+  const member = now.members.value.find((candidate) => candidate.name === name)
+  if (member === undefined || !member.state.known || !member.uid.known) return 'unknown'
+  return member.state.value === 'stopped' || member.uid.value !== uid
+}
+
+/** Runs as another incarnation than the failed one. */
+export const runsAnew = (now: Survey, { member: name, uid }: FailedBroker): boolean =>
+  now.members.known && now.members.value.some((member) => member.name === name && member.state.known && member.state.value === 'running' && member.uid.known && member.uid.value !== uid)
+
+export const isRegistered = (now: Survey, broker: number): boolean =>
+  now.brokers.known && now.brokers.value.some(({ id, registered }) => id === broker && isKnownTrue(registered))

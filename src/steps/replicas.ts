@@ -1,0 +1,81 @@
+// Steps about the replicas a broker hosts: back in the ISR, and leading where they are preferred.
+import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { quorumKept } from '../judgement/guards.ts'
+import { brokerStatus } from '../judgement/status.ts'
+import { skewedLeaders } from '../judgement/leaders.ts'
+import { isKnownFalse } from '../model/known.ts'
+import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
+import { withBrokerBack, withLeadersPreferred } from '../survey/project.ts'
+import { minutes, seconds } from '../units.ts'
+import type { FailedBroker } from './failed-broker.ts'
+
+type From = { readonly from: Decision<FailedBroker> }
+
+export const awaitIsr = ({ from }: From): Step =>
+  look<FailedBroker>({
+    id: 'await-isr',
+    title: 'Wait until its replicas are back in the ISR',
+    why: 'Until then every partition it hosts has one copy fewer than it should.',
+    effect: 'read',
+    aspects: ['members', 'brokers', 'partitions'],
+    budget: { expected: minutes(5), deadline: minutes(60) },
+    resolve: async () => ({ target: from.value() }),
+    preview: ({ broker }, commands) => ({ sentence: `wait until every partition of broker ${broker} has it in its ISR`, changes: [], commands: [commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])] }),
+    expect: (now, { broker }) => withBrokerBack(now, broker),
+    done: (now, { broker, member }) => inSync(now, broker, member),
+  })
+
+const inSync = (now: Survey, broker: number, member: string): Progress => {
+  const runs = memberOf(now, member)
+  const registered = brokerOf(now, broker)?.registered
+  if (runs?.state.known === true && runs.state.value !== 'running' && !runs.selfHealing && registered !== undefined && isKnownFalse(registered)) {
+    return { state: 'under-way', detail: `${member} is ${runs.state.value}`, hopeless: `broker ${broker} is down again: ${brokerStatus(now, broker).because}` }
+  }
+  if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }
+  const hosted = Array.from(now.partitions.value.rows()).filter(({ replicas }) => replicas.includes(broker))
+  const back = hosted.filter(({ isr, leader }) => isr.includes(broker) && leader >= 0).length
+  const measure = { done: back, total: hosted.length, unit: 'partitions in ISR' }
+  const detail = `${back} of ${hosted.length} partitions of broker ${broker} have it in their ISR`
+  return { state: back === hosted.length ? 'done' : 'under-way', detail, measure }
+}
+
+interface Skewed {
+  readonly broker: number
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
+}
+
+export const electPreferred = ({ from }: From): Step =>
+  act<Skewed>({
+    id: 'elect-preferred',
+    title: 'Give it back the partitions that prefer it',
+    why: 'The others carry its load until it leads again; kdr moves leaders only to replicas in the ISR.',
+    effect: 'change',
+    aspects: ['partitions'],
+    budget: { expected: seconds(5), deadline: minutes(2) },
+    guards: [quorumKept()],
+    resolve: async (world) => {
+      const now = await world.survey()
+      const { broker } = from.value()
+      if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
+      const partitions = skewedLeaders(now, broker)
+      return partitions.length === 0 ? { nothing: 'every partition that prefers it is led by it' } : { target: { broker, partitions } }
+    },
+    preview: ({ broker, partitions }, commands) => ({
+      sentence: `elect broker ${broker} as leader of the ${partitions.length} partitions that prefer it`,
+      changes: [`leaders of ${partitions.map(({ topic, partition }) => `${topic}-${partition}`).slice(0, 8).join(', ')}${partitions.length > 8 ? ', …' : ''} move; clients follow within seconds`],
+      commands: [commands.kafka('kafka-leader-election', ['--election-type', 'preferred', '--path-to-json-file', 'partitions.json'])],
+    }),
+    act: async (world, { partitions }, signal) => {
+      await world.change.kafka.electLeaders('preferred', partitions, signal)
+      return undefined
+    },
+    expect: (now, { partitions }) => withLeadersPreferred(now, partitions),
+    done: (now, { broker, partitions }) => {
+      if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }
+      const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`))
+      const left = skewedLeaders(now, broker).filter(({ topic, partition }) => wanted.has(`${topic}-${partition}`)).length
+      const measure = { done: partitions.length - left, total: partitions.length, unit: 'leaders' }
+      if (left === 0) return { state: 'done', detail: `broker ${broker} leads what prefers it`, measure }
+      return { state: left === partitions.length ? 'not-started' : 'under-way', detail: `${left} partitions still led by others`, measure }
+    },
+  })

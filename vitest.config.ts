@@ -1,0 +1,16 @@
+// One project per tier: what is real differs, and so does how long it may take.
+import { defineConfig } from 'vitest/config'
+
+const tier = (name: string, include: string[], test: Record<string, unknown> = {}) => ({ test: { name, include, ...test } })
+
+export default defineConfig({
+  test: {
+    projects: [
+      tier('unit', ['test/**/*.test.ts'], { exclude: ['test/contract/**', 'test/real/**', 'test/simulated/**', 'test/long/**'], testTimeout: 20_000 }),
+      tier('simulated', ['test/simulated/**/*.test.ts', 'test/contract/simulated.test.ts'], { testTimeout: 120_000 }),
+      tier('contract', ['test/contract/real-*.test.ts'], { fileParallelism: false, testTimeout: 180_000, hookTimeout: 300_000 }),
+      tier('real', ['test/real/**/*.test.ts'], { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 }),
+      tier('long', ['test/long/**/*.test.ts'], { fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 300_000 }),
+    ],
+  },
+})

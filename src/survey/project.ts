@@ -1,0 +1,76 @@
+// The picture once a step has worked, for `expect`: a dry run goes on from it. Every value written here
+// says `projected`, so that nothing projected is ever taken for seen.
+import type { Known } from '../model/known.ts'
+import { known } from '../model/known.ts'
+import type { Member } from '../model/member.ts'
+import type { PartitionRow } from '../model/partitions.ts'
+import { partitionName } from '../model/partitions.ts'
+import type { Broker, Survey } from '../model/survey.ts'
+
+const BY = 'projected'
+
+/** What was unknown stays so, whatever is projected onto it. */
+const projected = <T>(observed: Known<T>, change: (value: T) => T): Known<T> => (observed.known ? known(change(observed.value), BY) : observed)
+
+/** Marks every known value in a change. */
+const marked = <T extends object>(change: Partial<T>): Partial<T> => {
+  const isKnown = (value: unknown): value is Known<unknown> => typeof value === 'object' && value !== null && 'known' in value && 'by' in value
+  return Object.fromEntries(Object.entries(change).map(([key, value]) => [key, isKnown(value) ? { ...value, by: BY } : value])) as Partial<T>
+}
+
+export const withMember = (survey: Survey, name: string, change: Partial<Member>): Survey => ({
+  ...survey,
+  members: projected(survey.members, (members) => members.map((member) => (member.name === name ? { ...member, ...marked(change) } : member))),
+})
+
+export const withBroker = (survey: Survey, id: number, change: Partial<Broker>): Survey => ({
+  ...survey,
+  brokers: projected(survey.brokers, (brokers) => brokers.map((broker) => (broker.id === id ? { ...broker, ...marked(change) } : broker))),
+})
+
+const withRows = (survey: Survey, change: (row: PartitionRow) => PartitionRow): Survey => ({
+  ...survey,
+  partitions: projected(survey.partitions, (table) => table.map(change)),
+})
+
+/** A leaderless partition is led again by a member of its ISR on record; the first in assignment order that came back. */
+const rejoin = (row: PartitionRow, id: number): PartitionRow => {
+  if (!row.replicas.includes(id)) return row
+  const record = [...row.isr, ...(row.elr ?? []), ...(row.lastKnownElr ?? [])]
+  const canLead = row.leader < 0 && record.includes(id)
+  if (row.leader < 0 && !canLead) return row
+  return {
+    ...row,
+    leader: canLead ? id : row.leader,
+    leaderEpoch: canLead ? row.leaderEpoch + 1 : row.leaderEpoch,
+    isr: row.isr.includes(id) ? row.isr : [...row.isr, id],
+    elr: row.elr === null ? null : row.elr.filter((replica) => replica !== id),
+  }
+}
+
+/** Registered, reachable, and in the ISR of all its replicas; leads what is leaderless and may be led by it. */
+export const withBrokerBack = (survey: Survey, id: number): Survey =>
+  withRows(withBroker(survey, id, { registered: known(true, BY), reachable: known(true, BY) }), (row) => rejoin(row, id))
+
+const leave = (row: PartitionRow, id: number): PartitionRow => {
+  if (!row.replicas.includes(id)) return row
+  const isr = row.isr.filter((replica) => replica !== id)
+  const leader = row.leader === id ? (row.replicas.find((replica) => isr.includes(replica)) ?? -1) : row.leader
+  const epoch = leader === row.leader ? row.leaderEpoch : row.leaderEpoch + 1
+  // The controller keeps the last ISR member on record, and elects nobody (PartitionStateMachine, offline leader election).
+  return { ...row, isr: isr.length === 0 ? row.isr : isr, leader, leaderEpoch: epoch }
+}
+
+/** Unregistered and unreachable, out of every ISR but those it is the last member of. */
+export const withBrokerOut = (survey: Survey, id: number): Survey =>
+  withRows(withBroker(survey, id, { registered: known(false, BY), reachable: known(false, BY) }), (row) => leave(row, id))
+
+/** The preferred leader leads, where it is in the ISR. */
+export const withLeadersPreferred = (survey: Survey, partitions: readonly { readonly topic: string; readonly partition: number }[]): Survey => {
+  const wanted = new Set(partitions.map(partitionName))
+  return withRows(survey, (row) => {
+    const [preferred] = row.replicas
+    const moves = wanted.has(partitionName(row)) && preferred !== undefined && preferred !== row.leader && row.isr.includes(preferred)
+    return moves ? { ...row, leader: preferred, leaderEpoch: row.leaderEpoch + 1 } : row
+  })
+}

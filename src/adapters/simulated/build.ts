@@ -1,0 +1,88 @@
+// The world as it is before anything breaks: everything has been up for an hour, every replica in sync, every
+// leader the preferred one.
+import type { Millis } from '../../units.ts'
+import { EPOCH, type VirtualTime } from './clock.ts'
+import { Cluster, type Mode } from './cluster.ts'
+import { settle } from './controller.ts'
+import { Ensemble } from './ensemble.ts'
+import { bringUp, ensembleChanged } from './lifecycle.ts'
+import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
+import { createRandom } from './random.ts'
+import type { SimMember } from './state.ts'
+import { makeTopic } from './topics.ts'
+
+export interface TopicOptions {
+  readonly name: string
+  readonly partitions: number
+  readonly replicationFactor?: number
+  readonly configs?: Readonly<Record<string, string>>
+}
+
+export interface WorldOptions {
+  readonly seed: number
+  readonly mode: Mode
+  readonly brokers: number
+  readonly cluster: string
+  readonly topics: readonly TopicOptions[]
+  readonly faults: SimulatedFaults
+}
+
+const AN_HOUR: Millis = 3_600_000
+
+const blankMember = (name: string, role: SimMember['role'], id: number, port: number): SimMember => ({
+  name,
+  role,
+  id,
+  address: `127.0.0.1:${port}`,
+  state: 'stopped',
+  serving: false,
+  pid: 0,
+  startedAt: null,
+  boot: 0,
+  lastExit: null,
+  log: [],
+  previousLog: [],
+  disk: 'intact',
+  cleanShutdown: true,
+})
+
+/** Ports as in a lab of processes, so that one configuration reads the same for both. */
+const membersOf = (options: WorldOptions): readonly SimMember[] => {
+  const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
+  const ensemble =
+    options.mode === 'zookeeper'
+      ? upTo(3).map((at) => blankMember(`zk${at}`, 'zookeeper', at, 19010 + at))
+      : upTo(3).map((at) => blankMember(`controller${at}`, 'controller', 100 + at, 19040 + at))
+  return [...ensemble, ...upTo(options.brokers).map((at) => blankMember(`kafka${at}`, 'broker', at, 19000 + at))]
+}
+
+/** Leaders round robin over the brokers, followers after them. */
+const spread = (brokers: number, partitions: number, factor: number): readonly (readonly number[])[] =>
+  Array.from({ length: partitions }, (_, index) => Array.from({ length: Math.min(factor, brokers) }, (__, at) => ((index + at) % brokers) + 1))
+
+export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster => {
+  const random = createRandom(options.seed, 'world')
+  const members = membersOf(options)
+  const ensembleMembers = members.filter((member) => member.role !== 'broker')
+  for (const member of ensembleMembers) {
+    member.state = 'running'
+    member.serving = true
+  }
+  const cluster = new Cluster({
+    name: options.cluster,
+    clusterId: Buffer.from(random.hex(16), 'hex').toString('base64url'),
+    mode: options.mode,
+    time,
+    random,
+    misbehaviour: createMisbehaviour(options.faults, createRandom(options.seed, 'misbehaviour')),
+    members,
+    ensemble: new Ensemble(ensembleMembers, time, random),
+  })
+  for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)
+  settle(cluster)
+  for (const topic of options.topics) {
+    makeTopic(cluster, { name: topic.name, assignments: spread(options.brokers, topic.partitions, topic.replicationFactor ?? 3), configs: topic.configs ?? {} })
+  }
+  cluster.ensemble.onChange(() => ensembleChanged(cluster))
+  return cluster
+}

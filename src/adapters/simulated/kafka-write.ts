@@ -1,0 +1,104 @@
+// Kafka's write half over the simulated cluster: probes on kdr's own topics, elections and configs.
+import { KdrError } from '../../errors.ts'
+import type { KafkaProbe, KafkaWriter, RecordInput, TopicPartition } from '../../ports/kafka.ts'
+import type { Call } from './call.ts'
+import type { Cluster } from './cluster.ts'
+import { settle } from './controller.ts'
+import { anyBroker, until } from './kafka.ts'
+import type { Life } from './life.ts'
+import { append, dropTopic, electOne, judgeAppend, kafkaError, makeTopic } from './topics.ts'
+
+/** request.timeout.ms of clients: a request that nobody can carry out is given up after it. */
+const REQUEST_TIMEOUT = 30_000
+
+const mustBeOwn = (topic: string): void => {
+  if (!topic.startsWith('__kdr_'))
+    throw new KdrError(`${topic} is not a topic of kdr`, { code: 'not-own-topic', exit: 'refused', hint: 'probes use topics named __kdr_…' })
+}
+
+/** Waits until somebody can change topics; Kafka's own answer when nobody can. */
+const governed = async (cluster: Cluster, what: string, signal: AbortSignal): Promise<void> => {
+  await anyBroker(cluster, signal)
+  if (!(await until(cluster, REQUEST_TIMEOUT, signal, () => cluster.governed))) throw kafkaError('REQUEST_TIMED_OUT', what)
+}
+
+const produce = async (cluster: Cluster, at: TopicPartition, inputs: readonly RecordInput[], signal: AbortSignal): Promise<bigint> => {
+  const what = `cannot produce to ${at.topic}-${at.partition}`
+  const partition = cluster.partition(at.topic, at.partition)
+  if (partition === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', what)
+  if (partition.leader < 0) throw kafkaError('LEADER_NOT_AVAILABLE', what)
+  const leader = cluster.broker(partition.leader)
+  if (leader?.state === 'paused') await until(cluster, REQUEST_TIMEOUT, signal, () => leader.state !== 'paused' || partition.leader !== leader.id)
+  if (!cluster.up(partition.leader)) throw new KdrError(`${what}: broker ${partition.leader} cannot be reached`, { code: 'broker-unreachable' })
+  const made = append(cluster, partition, inputs)
+  let verdict = judgeAppend(cluster, made)
+  await until(cluster, REQUEST_TIMEOUT, signal, () => {
+    verdict = judgeAppend(cluster, made)
+    return verdict !== 'waiting'
+  })
+  if (verdict === 'waiting') throw kafkaError('REQUEST_TIMED_OUT', what)
+  if (verdict !== 'acknowledged') throw verdict
+  cluster.truth.acknowledge(partition, made.records)
+  return BigInt(made.records[0]?.offset ?? cluster.logOf(made.leader, partition).end)
+}
+
+export const createKafkaProbe = (cluster: Cluster, life: Life, call: Call): KafkaProbe => ({
+  createTopic: async (name, assignments, configs, signal) => {
+    mustBeOwn(name)
+    await call(
+      'probe.createTopic',
+      signal,
+      async () => {
+        await governed(cluster, `cannot create ${name}`, signal)
+        makeTopic(cluster, { name, assignments, configs })
+        cluster.note('kdr', life.number, 'create-topic', name)
+      },
+      cluster.random.between(40, 120),
+    )
+  },
+  deleteTopic: async (name, signal) => {
+    mustBeOwn(name)
+    await call(
+      'probe.deleteTopic',
+      signal,
+      async () => {
+        await governed(cluster, `cannot delete ${name}`, signal)
+        dropTopic(cluster, name)
+        cluster.note('kdr', life.number, 'delete-topic', name)
+      },
+      cluster.random.between(20, 60),
+    )
+  },
+  produce: async (at, records, signal) => {
+    mustBeOwn(at.topic)
+    return call('probe.produce', signal, () => produce(cluster, at, records, signal))
+  },
+})
+
+export const createKafkaWriter = (cluster: Cluster, life: Life, call: Call): KafkaWriter => ({
+  electLeaders: (kind, partitions, signal) =>
+    call('kafka.electLeaders', signal, async () => {
+      await governed(cluster, 'cannot elect leaders', signal)
+      const refused = new Map<string, string>()
+      for (const at of partitions) {
+        const name = `${at.topic}-${at.partition}`
+        const error = electOne(cluster, kind, cluster.partition(at.topic, at.partition))
+        if (error !== null) refused.set(name, error)
+        else cluster.note('kdr', life.number, 'elect', `${kind} ${name}`)
+      }
+      settle(cluster)
+      return refused
+    }),
+  alterConfigs: (resource, changes, signal) =>
+    call('kafka.alterConfigs', signal, async () => {
+      await governed(cluster, `cannot change ${resource.type} ${resource.name}`, signal)
+      const configs = resource.type === 'topic' ? cluster.topics.get(resource.name)?.configs : cluster.configsOf(Number(resource.name))
+      if (configs === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', `cannot change ${resource.type} ${resource.name}`)
+      for (const [key, value] of Object.entries(changes)) {
+        if (value === null) configs.delete(key)
+        else configs.set(key, value)
+      }
+      cluster.note('kdr', life.number, 'alter-configs', resource.name)
+      settle(cluster)
+    }),
+})

@@ -1,0 +1,157 @@
+// One deterministic world with every port over it: the same seed and the same calls give the same run, to
+// the byte. Lives of the kdr process come and go in it; the world, its disks and the run folders stay.
+import type { TargetIdentity } from '../../model/member.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Faults } from '../../ports/faults.ts'
+import type { Lock, RunStore } from '../../ports/run-store.ts'
+import type { ReadPorts, WritePorts } from '../../ports/world.ts'
+import { buildCluster, type TopicOptions } from './build.ts'
+import { createCall } from './call.ts'
+import { createClock, VirtualTime } from './clock.ts'
+import type { Cluster, Mode } from './cluster.ts'
+import { createCoordinationReader } from './coordination.ts'
+import { createFaults } from './faults.ts'
+import { createKafkaReader } from './kafka.ts'
+import { createKafkaProbe, createKafkaWriter } from './kafka-write.ts'
+import { Life } from './life.ts'
+import { createLock, LockTable } from './lock.ts'
+import type { SimulatedFaults } from './misbehaviour.ts'
+import { createPlatformReader, createPlatformWriter, identityOf } from './platform.ts'
+import { createRandom, type Random } from './random.ts'
+import { CrashPlan, createRunStore, Disk } from './store.ts'
+import type { AcknowledgedRecord, World } from './truth.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly mode: Mode
+  /** 3 when left out. */
+  readonly brokers?: number
+  /** Name of the cluster, as `--confirm` wants it; `simulated` when left out. */
+  readonly cluster?: string
+  /** Partitions of the topic `orders`; 6 when left out. */
+  readonly partitions?: number
+  /** Instead of `orders` and `__consumer_offsets`. */
+  readonly topics?: readonly TopicOptions[]
+  readonly faults?: SimulatedFaults
+}
+
+export interface Simulation {
+  readonly identity: TargetIdentity
+  readonly ports: ReadPorts
+  readonly write: WritePorts
+  readonly faults: Faults
+  readonly clock: Clock
+  readonly store: RunStore
+  readonly lock: Lock
+  readonly world: World
+  /** Every broker's `host:port`. */
+  readonly endpoints: readonly string[]
+  /** Client addresses; empty under KRaft. */
+  readonly zookeeperServers: readonly string[]
+  /** Kills this life right after the nth journal line it appends is durable: `append` throws `Killed`, and so does every later call. */
+  crashAfterLine(line: number): void
+  /** Kills this life half-way through writing its nth journal line, which is left torn. */
+  crashBeforeLine(line: number): void
+  /** Kills this life now. */
+  kill(): void
+  /** Ends this life, if it still goes on, and begins another on the same world and disks. */
+  reboot(): Simulation
+  /** Another process beside this one: a second kdr, or a workload that a kill of this one leaves alone. */
+  beside(): Simulation
+}
+
+interface Stage {
+  readonly cluster: Cluster
+  readonly disk: Disk
+  readonly locks: LockTable
+  readonly random: Random
+  lives: number
+}
+
+const defaultTopics = (partitions: number): readonly TopicOptions[] => [
+  { name: 'orders', partitions, configs: { 'min.insync.replicas': '2' } },
+  { name: '__consumer_offsets', partitions: 5, configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'compact' } },
+]
+
+/** What really is, for invariants. */
+const inspect = (cluster: Cluster): World => {
+  const acknowledged = (): readonly AcknowledgedRecord[] =>
+    [...cluster.truth.acknowledged].flatMap(([partition, records]) =>
+      records.map((record) => ({
+        topic: partition.topic.name,
+        partition: partition.index,
+        offset: record.offset,
+        value: record.value,
+        copies: partition.replicas.filter((id) => cluster.logOf(id, partition).has(record)).length,
+        readable: partition.leader < 0 ? null : cluster.logOf(partition.leader, partition).has(record),
+      })),
+    )
+  return {
+    effects: cluster.truth.effects,
+    elections: cluster.truth.elections,
+    acknowledged,
+    lost: () => acknowledged().filter((record) => record.copies === 0 || record.readable === false),
+    members: () => cluster.members,
+    partitions: () => [...cluster.partitions()],
+    registered: () => [...cluster.registrations.keys()].sort((a, b) => a - b),
+    log: (broker, topic, index) => {
+      const partition = cluster.partition(topic, index)
+      if (partition === undefined) throw new Error(`there is no partition ${topic}-${index}`)
+      return cluster.logOf(broker, partition)
+    },
+  }
+}
+
+const begin = (stage: Stage): Simulation => {
+  const { cluster } = stage
+  stage.lives += 1
+  const life = new Life(stage.lives)
+  const plan = new CrashPlan()
+  const call = createCall(cluster.time, stage.random, life, cluster.misbehaviour)
+  const clock = createClock(cluster.time, createRandom(life.number, `identifiers of ${cluster.clusterId}`), life)
+  const addresses = (role: string) => cluster.members.filter((member) => member.role === role).map((member) => member.address)
+  return {
+    identity: identityOf(cluster),
+    ports: {
+      clock,
+      platform: createPlatformReader(cluster, call),
+      kafka: createKafkaReader(cluster, call),
+      coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
+    },
+    write: { platform: createPlatformWriter(cluster, life, call), kafka: createKafkaWriter(cluster, life, call), probe: createKafkaProbe(cluster, life, call) },
+    faults: createFaults(cluster, stage.random, call),
+    clock,
+    store: createRunStore(stage.disk, life, plan),
+    lock: createLock(stage.locks, life, () => clock.now()),
+    world: inspect(cluster),
+    endpoints: addresses('broker'),
+    zookeeperServers: addresses('zookeeper'),
+    crashAfterLine: (line) => plan.set({ line, torn: false }),
+    crashBeforeLine: (line) => plan.set({ line, torn: true }),
+    kill: () => life.kill(),
+    reboot: () => {
+      life.kill()
+      return begin(stage)
+    },
+    beside: () => begin(stage),
+  }
+}
+
+/** Throws nothing and starts nothing: time stands still until somebody waits. */
+export const createSimulation = (options: SimulationOptions): Simulation => {
+  const world = {
+    seed: options.seed,
+    mode: options.mode,
+    brokers: options.brokers ?? 3,
+    cluster: options.cluster ?? 'simulated',
+    topics: options.topics ?? defaultTopics(options.partitions ?? 6),
+    faults: options.faults ?? {},
+  }
+  return begin({
+    cluster: buildCluster(world, new VirtualTime()),
+    disk: new Disk(),
+    locks: new LockTable(),
+    random: createRandom(options.seed, 'calls'),
+    lives: 0,
+  })
+}

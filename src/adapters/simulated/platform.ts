@@ -1,0 +1,124 @@
+// The platform of the simulation: its members as processes, with the same preconditions as the real ones.
+import { Duplex } from 'node:stream'
+import { KdrError } from '../../errors.ts'
+import { known, unknown } from '../../model/known.ts'
+import type { Member, TargetIdentity } from '../../model/member.ts'
+import type { MemberRef, PlatformCommands, PlatformReader, PlatformWriter } from '../../ports/platform.ts'
+import { formatDuration } from '../../units.ts'
+import type { Call } from './call.ts'
+import type { Cluster } from './cluster.ts'
+import { until } from './kafka.ts'
+import type { Life } from './life.ts'
+import { dataOf, killMember, startMember, terminateMember } from './lifecycle.ts'
+import { type SimMember, uidOf } from './state.ts'
+
+const BY = 'simulated process table'
+const GIB = 1024 ** 3
+
+export const identityOf = (cluster: Cluster): TargetIdentity => ({
+  platform: 'simulated',
+  cluster: cluster.name,
+  identity: `simulated/${cluster.name}/${cluster.clusterId}`,
+})
+
+const commands = (cluster: Cluster): PlatformCommands => ({
+  list: () => `(simulated) list members of ${cluster.name}`,
+  logs: (member) => `(simulated) logs of ${member}`,
+  stop: (member, grace) => `(simulated) stop ${member} within ${formatDuration(grace)}`,
+  start: (member) => `(simulated) start ${member}`,
+  restart: (member, grace) => `(simulated) restart ${member} within ${formatDuration(grace)}`,
+  kafka: (tool, args) => [`${tool}.sh`, ...args].join(' '),
+})
+
+const memberView = (cluster: Cluster, member: SimMember): Member => ({
+  name: member.name,
+  roles: [member.role],
+  id: known(member.id, `${dataOf(member)}/../node.properties`),
+  uid: known(uidOf(member), BY),
+  state: known(member.state, BY),
+  startedAt: known(member.startedAt, BY),
+  restarts: known(0, BY),
+  lastExit: known(member.lastExit, BY),
+  waiting: known(null, BY),
+  selfHealing: false,
+  node: known('simulated', BY),
+  addresses: [member.address],
+  volumes: [
+    {
+      name: 'data',
+      path: dataOf(member),
+      state: known(member.disk, BY),
+      usableBytes: known(48 * GIB, BY),
+      totalBytes: known(64 * GIB, BY),
+      clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
+    },
+  ],
+  owner: known(null, BY),
+  signals: unknown('logs were not read', BY),
+})
+
+const find = (cluster: Cluster, name: string): SimMember => {
+  const member = cluster.members.find((candidate) => candidate.name === name)
+  if (member === undefined) throw new KdrError(`${cluster.name} has no member ${name}`, { code: 'no-such-member', exit: 'refused' })
+  return member
+}
+
+/** Refuses with `member-changed` when it is no longer the incarnation that was looked at. */
+const findUnchanged = (cluster: Cluster, ref: MemberRef): SimMember => {
+  const member = find(cluster, ref.name)
+  const uid = uidOf(member)
+  if (uid === ref.uid) return member
+  const words = (value: string | null) => value ?? 'not running'
+  throw new KdrError(`${ref.name} changed since it was looked at: it was ${words(ref.uid)} and is ${words(uid)}`, {
+    code: 'member-changed',
+    exit: 'refused',
+    hint: 'look again',
+  })
+}
+
+/** There is nothing to connect to: the simulation's ports answer without sockets. */
+const dial = (host: string, port: number): Duplex => {
+  const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
+  stream.destroy(new KdrError(`the simulation has no sockets: nothing listens on ${host}:${port}`, { code: 'simulated-socket' }))
+  return stream
+}
+
+export const createPlatformReader = (cluster: Cluster, call: Call): PlatformReader => ({
+  kind: 'simulated',
+  commands: commands(cluster),
+  identity: (signal) => call('platform.identity', signal, () => identityOf(cluster)),
+  members: (signal) => call('platform.members', signal, () => cluster.members.map((member) => memberView(cluster, member))),
+  logs: (name, options, signal) =>
+    call('platform.logs', signal, () => {
+      const member = find(cluster, name)
+      return (options.previous ? member.previousLog : member.log).slice(-options.tail)
+    }),
+  events: (_since, signal) => call('platform.events', signal, () => []),
+  dial,
+  close: async () => undefined,
+})
+
+export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): PlatformWriter => ({
+  stop: (ref, options, signal) =>
+    call('platform.stop', signal, async () => {
+      const member = findUnchanged(cluster, ref)
+      if (member.state === 'stopped') return
+      cluster.note('kdr', life.number, 'stop', member.name)
+      const boot = member.boot
+      terminateMember(cluster, member)
+      const gone = await until(cluster, options.grace, signal, () => member.boot !== boot)
+      if (!gone && member.boot === boot) killMember(cluster, member)
+    }),
+  start: (ref, signal) =>
+    call(
+      'platform.start',
+      signal,
+      () => {
+        const member = findUnchanged(cluster, ref)
+        if (member.state !== 'stopped') throw new KdrError(`${ref.name} already runs`, { code: 'member-changed', exit: 'refused' })
+        cluster.note('kdr', life.number, 'start', member.name)
+        startMember(cluster, member)
+      },
+      cluster.random.between(30, 90),
+    ),
+})

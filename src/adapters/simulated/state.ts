@@ -1,0 +1,89 @@
+// What the simulated world consists of: processes with their disks, topics with their logs.
+import type { ExitStatus } from '../../model/member.ts'
+import type { Instant } from '../../units.ts'
+
+export interface SimRecord {
+  readonly offset: number
+  readonly epoch: number
+  readonly timestamp: Instant
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+export interface SimPartition {
+  readonly topic: SimTopic
+  readonly index: number
+  readonly replicas: readonly number[]
+  leader: number
+  epoch: number
+  isr: readonly number[]
+  elr: readonly number[]
+  lastKnownElr: readonly number[]
+  /** ZooKeeper's version of the state znode. */
+  version: number
+}
+
+export interface SimTopic {
+  readonly name: string
+  readonly id: string
+  readonly internal: boolean
+  readonly configs: Map<string, string>
+  readonly partitions: SimPartition[]
+  readonly czxid: bigint
+}
+
+export interface SimMember {
+  readonly name: string
+  readonly role: 'broker' | 'controller' | 'zookeeper'
+  readonly id: number
+  readonly address: string
+  state: 'stopped' | 'running' | 'paused'
+  /** Answers requests. */
+  serving: boolean
+  pid: number
+  startedAt: Instant | null
+  /** Rises with every start; events of an older boot no longer count. */
+  boot: number
+  lastExit: ExitStatus | null
+  log: string[]
+  previousLog: string[]
+  disk: 'intact' | 'blank'
+  /** Left a clean shutdown file (KIP-966: only then is it still eligible). */
+  cleanShutdown: boolean
+}
+
+/** Names an incarnation as the process platform does: its id and its start. */
+export const uidOf = (member: SimMember): string | null => (member.state === 'stopped' ? null : `${member.pid}@${member.startedAt}`)
+
+/** Runs, serves and is scheduled: answers now. */
+export const isUp = (member: SimMember): boolean => member.state === 'running' && member.serving
+
+/** A replica's log on one broker's disk. Records are shared between replicas, so that the same object means the same history. */
+export class ReplicaLog {
+  readonly records: SimRecord[] = []
+
+  get end(): number {
+    return this.records.length
+  }
+
+  has(record: SimRecord): boolean {
+    return this.records[record.offset] === record
+  }
+
+  /** Truncates to where both histories agree (KIP-101), then copies. Returns how many records were cut off. */
+  follow(leader: ReplicaLog): number {
+    let agreed = Math.min(this.end, leader.end)
+    while (agreed > 0 && this.records[agreed - 1] !== leader.records[agreed - 1]) agreed -= 1
+    const cut = this.end - agreed
+    this.records.length = agreed
+    for (let at = agreed; at < leader.end; at += 1) this.records.push(leader.records[at] as SimRecord)
+    return cut
+  }
+
+  /** Nearest epoch at or below the one asked, and the end of it (OffsetForLeaderEpoch); null before the first. */
+  endOfEpoch(epoch: number): { readonly epoch: number; readonly end: number } | null {
+    let end = this.end
+    while (end > 0 && (this.records[end - 1] as SimRecord).epoch > epoch) end -= 1
+    return end === 0 ? null : { epoch: (this.records[end - 1] as SimRecord).epoch, end }
+  }
+}

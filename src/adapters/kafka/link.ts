@@ -1,0 +1,163 @@
+// One connection to one broker, with a deadline for every request. A broker that accepts connections and
+// never answers (SIGSTOP, a full disk queue) costs at most that deadline; its connection is then torn
+// down at once, so that nothing keeps the process alive.
+import type { Duplex } from 'node:stream'
+import { KdrError, wordsOf } from '../../errors.ts'
+import type { Millis } from '../../units.ts'
+import { within } from './deadline.ts'
+import { type Connection, kafkajs, makeConnection, type Sasl, type Versions } from './kafkajs.ts'
+import type { Message } from './message.ts'
+import { socketFactory, type TlsSettings } from './socket.ts'
+import { WireReader, WireWriter } from './wire.ts'
+
+export interface LinkSettings {
+  readonly clientId: string
+  readonly tls: TlsSettings | null
+  readonly sasl: Sasl | null
+  readonly dial: (host: string, port: number) => Duplex
+  readonly requestTimeout: Millis
+}
+
+const REFUSED = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE']
+
+/** `host:port`, also `[::1]:9092`. */
+export const splitEndpoint = (endpoint: string): { readonly host: string; readonly port: number } => {
+  const colon = endpoint.lastIndexOf(':')
+  return { host: endpoint.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(endpoint.slice(colon + 1)) }
+}
+
+/** Errors of the network, TLS and login, by what they prove: only `broker-refused` proves that nobody serves there. */
+const translate = (endpoint: string, error: unknown): KdrError => {
+  if (error instanceof KdrError) return error
+  const { name, code } = error as { name?: string; code?: string }
+  const words = wordsOf(error).replace(/^Connection error: /, '')
+  if (name === 'KafkaJSSASLAuthenticationError') {
+    return new KdrError(`${endpoint} refused the login: ${words}`, {
+      code: 'authentication-failed',
+      cause: error,
+      hint: 'Check the user, the password and the SASL mechanism.',
+    })
+  }
+  if (name === 'KafkaJSConnectionClosedError' || (code !== undefined && REFUSED.includes(code))) {
+    return new KdrError(`${endpoint}: ${words}`, { code: 'broker-refused', cause: error })
+  }
+  return new KdrError(`${endpoint}: ${words}`, { code: 'broker-unreachable', cause: error })
+}
+
+export class Link {
+  readonly endpoint: string
+  readonly #settings: LinkSettings
+  #streams: readonly Duplex[] = []
+  #connection: Connection | null = null
+  #ready: Promise<Versions> | null = null
+  #broken: KdrError | null = null
+  #onBreak: (error: KdrError) => void = () => {}
+  readonly #breaks: Promise<never>
+
+  constructor(endpoint: string, settings: LinkSettings) {
+    this.endpoint = endpoint
+    this.#settings = settings
+    this.#breaks = new Promise((_, reject) => {
+      this.#onBreak = reject
+    })
+    this.#breaks.catch(() => {})
+  }
+
+  /** A broken link is not used again. */
+  get broken(): boolean {
+    return this.#broken !== null
+  }
+
+  /** Versions the broker offers, once it answered ApiVersions and the login is done. */
+  versions(signal: AbortSignal): Promise<Versions> {
+    this.#ready ??= this.#connect()
+    return this.#guarded('a connection', this.#ready, this.#settings.requestTimeout, signal)
+  }
+
+  /** Whether it offers the message in the version kdr speaks. */
+  async offers(message: Pick<Message<never, unknown>, 'key' | 'version'>, signal: AbortSignal): Promise<boolean> {
+    const range = (await this.versions(signal))[message.key]
+    return range !== undefined && range.minVersion <= message.version && message.version <= range.maxVersion
+  }
+
+  /** Errors: `broker-refused`, `broker-silent`, `broker-unreachable`, `authentication-failed`, `api-not-offered`, `malformed-answer`. `extra` is how long the broker may wait by request. */
+  async ask<Q, A>(message: Message<Q, A>, question: Q, signal: AbortSignal, extra: Millis = 0): Promise<A> {
+    signal.throwIfAborted()
+    if (!(await this.offers(message, signal))) {
+      throw new KdrError(`${this.endpoint} does not offer ${message.name} v${message.version}`, { code: 'api-not-offered' })
+    }
+    const payload = await this.#guarded(message.name, this.#send(message, question), this.#settings.requestTimeout + extra, signal)
+    try {
+      const reader = new WireReader(payload)
+      if (message.flexible) reader.tags()
+      return message.decode(reader)
+    } catch (error) {
+      throw new KdrError(`${this.endpoint} answered ${message.name} in a form kdr cannot read: ${wordsOf(error)}`, { code: 'malformed-answer', cause: error })
+    }
+  }
+
+  /** Tears the connection down; whoever waits gets `reason`. */
+  destroy(reason: KdrError): void {
+    if (this.#broken !== null) return
+    this.#broken = reason
+    this.#onBreak(reason)
+    this.#connection?.rejectRequests(reason)
+    this.#connection?.requestQueue.destroy()
+    for (const stream of this.#streams) stream.destroy(reason)
+  }
+
+  /** A late answer breaks the link: requests on a connection are answered in order, so nothing after it would come either. */
+  async #guarded<T>(what: string, work: Promise<T>, limit: Millis, signal: AbortSignal): Promise<T> {
+    const late = () => new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
+    try {
+      return await within(Promise.race([work, this.#breaks]), limit, signal, late)
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      const reason = translate(this.endpoint, error)
+      this.destroy(reason)
+      throw this.#broken ?? reason
+    }
+  }
+
+  async #connect(): Promise<Versions> {
+    const { clientId, tls, sasl, dial, requestTimeout } = this.#settings
+    const made = (streams: readonly Duplex[]) => this.#adopt(streams)
+    const { broker, connection } = makeConnection({
+      ...splitEndpoint(this.endpoint),
+      clientId,
+      sasl,
+      tls: tls !== null,
+      socketFactory: socketFactory(dial, tls, made),
+      timeout: requestTimeout,
+    })
+    this.#connection = connection
+    await broker.connect()
+    return broker.versions ?? {}
+  }
+
+  /** kafkajs does not notice a stream that closes without end or error. */
+  #adopt(streams: readonly Duplex[]): void {
+    this.#streams = streams
+    for (const stream of streams) {
+      stream.on('error', (error) => this.destroy(translate(this.endpoint, error)))
+      stream.on('close', () => this.destroy(new KdrError(`${this.endpoint} closed the connection`, { code: 'broker-refused' })))
+      if (this.#broken !== null) stream.destroy(this.#broken)
+    }
+  }
+
+  #send<Q, A>(message: Message<Q, A>, question: Q): Promise<Buffer> {
+    const { Encoder } = kafkajs()
+    const encode = async () => {
+      const writer = new WireWriter()
+      if (message.flexible) writer.tags() // of the request header
+      message.encode(writer, question)
+      const encoder = new Encoder()
+      encoder.writeBufferInternal(writer.finish())
+      return encoder
+    }
+    const plain = async (payload: Buffer) => payload
+    const request = { apiKey: message.key, apiVersion: message.version, apiName: message.name, encode }
+    if (this.#connection === null) return Promise.reject(new Error('not connected'))
+    return this.#connection.send({ request, response: { decode: plain, parse: plain }, logResponseError: false })
+  }
+}

@@ -1,0 +1,65 @@
+// ListGroups v4 (the groups one broker coordinates) and DescribeAcls v2 (of topics).
+import type { GroupInfo } from '../../../model/survey.ts'
+import type { Message } from '../message.ts'
+
+export const ListGroups: Message<null, { readonly error: number; readonly groups: readonly GroupInfo[] }> = {
+  name: 'ListGroups',
+  key: 16,
+  version: 4,
+  flexible: true,
+  encode: (writer) => {
+    writer.array([], () => {}).tags()
+  },
+  decode: (reader) => {
+    reader.i32() // throttle time
+    const error = reader.i16()
+    const groups = reader.array((each) => {
+      const id = each.string()
+      each.string() // protocol type
+      const state = each.string()
+      each.tags()
+      return { id, state }
+    })
+    return { error, groups }
+  },
+}
+
+/** A topic pattern that some ACL is written for. */
+export interface AclPattern {
+  readonly name: string
+  readonly prefixed: boolean
+}
+
+const ANY = 1
+const TOPIC = 2
+const PREFIXED = 4
+
+/** Patterns of all topic ACLs. SECURITY_DISABLED (54) without an authorizer; error 31 without DESCRIBE on the cluster. */
+export const DescribeAcls: Message<null, { readonly error: number; readonly message: string | null; readonly patterns: readonly AclPattern[] }> = {
+  name: 'DescribeAcls',
+  key: 29,
+  version: 2,
+  flexible: true,
+  encode: (writer) => {
+    writer.i8(TOPIC).string(null).i8(ANY).string(null).string(null).i8(ANY).i8(ANY).tags()
+  },
+  decode: (reader) => {
+    reader.i32() // throttle time
+    const error = reader.i16()
+    const message = reader.nullableString()
+    const patterns = reader.array((each) => {
+      each.i8() // resource type
+      const pattern = { name: each.string(), prefixed: each.i8() === PREFIXED }
+      each.array((entry) => {
+        entry.string()
+        entry.string()
+        entry.i8()
+        entry.i8()
+        entry.tags()
+      })
+      each.tags()
+      return pattern
+    })
+    return { error, message, patterns }
+  },
+}

@@ -1,0 +1,56 @@
+// The Kafka adapter: the port's three halves over one set of connections, made when first needed.
+import type { Duplex } from 'node:stream'
+import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../ports/kafka.ts'
+import type { Millis } from '../../units.ts'
+import { alterConfigs, electLeaders } from './changes.ts'
+import { Cluster } from './cluster.ts'
+import { ping, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
+import { readMetadata } from './metadata.ts'
+import { readEndOfEpoch, readOffsets } from './offsets.ts'
+import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
+import { fetchRecords, Leaders, produceRecords } from './records.ts'
+import type { TlsSettings } from './socket.ts'
+
+export interface KafkaSettings {
+  /** `host:port`, as advertised inside the platform. */
+  readonly bootstrap: readonly string[]
+  readonly clientId: string
+  readonly tls: TlsSettings | null
+  readonly sasl: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string } | null
+  /** `platform.dial`: every connection goes through it. */
+  readonly dial: (host: string, port: number) => Duplex
+  /** One request to one broker. A hung broker costs no more than this. */
+  readonly requestTimeout: Millis
+}
+
+/** Connects to nothing until asked. Errors of all methods are KdrErrors, or the signal's reason once it is aborted. */
+export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter => {
+  const cluster = new Cluster(settings.bootstrap, settings)
+  const leaders = new Leaders(cluster)
+  return {
+    ping: (endpoints, signal) => ping(cluster, endpoints, signal),
+    metadata: (signal) => readMetadata(cluster, signal),
+    logDirs: (brokers, signal) => readLogDirs(cluster, brokers, signal),
+    quorum: (signal) => readQuorum(cluster, signal),
+    offsets: (question, partitions, signal) => readOffsets(cluster, question, partitions, signal),
+    endOfEpoch: (partitions, signal) => readEndOfEpoch(cluster, partitions, signal),
+    reassigning: (signal) => readReassigning(cluster, settings.requestTimeout, signal),
+    groups: (signal) => readGroups(cluster, signal),
+    fetch: (at, offset, options, signal) => fetchRecords(cluster, leaders, at, offset, options, signal),
+    close: async () => cluster.close(),
+    createTopic: async (name, assignments, configs, signal) => {
+      mustBeCanary(name)
+      await createCanary(cluster, name, assignments, configs, signal)
+    },
+    deleteTopic: async (name, signal) => {
+      mustBeCanary(name)
+      await deleteCanary(cluster, name, signal)
+    },
+    produce: async (at, records, signal) => {
+      mustBeCanary(at.topic)
+      return produceRecords(cluster, leaders, at, records, settings.requestTimeout, signal)
+    },
+    electLeaders: (kind, partitions, signal) => electLeaders(cluster, kind, partitions, signal),
+    alterConfigs: (resource, changes, signal) => alterConfigs(cluster, resource, changes, signal),
+  }
+}

@@ -1,0 +1,89 @@
+// Reading and writing records at one partition's leader.
+import { KdrError } from '../../errors.ts'
+import { partitionName } from '../../model/partitions.ts'
+import type { KafkaRecord, RecordInput, TopicPartition } from '../../ports/kafka.ts'
+import type { Millis } from '../../units.ts'
+import { readCommitted, writeBatch } from './batches.ts'
+import type { Cluster } from './cluster.ts'
+import { failOn } from './error-codes.ts'
+import { Fetch, Produce } from './messages/records.ts'
+
+/** Time for the leader to say itself that its followers were late. */
+const TELLS: Millis = 500
+
+/** Throws `no-leader`. */
+const leaderOf = async (cluster: Cluster, at: TopicPartition, signal: AbortSignal): Promise<string> => {
+  const [place] = await cluster.leaders([at], signal)
+  if (place === undefined || 'why' in place) throw new KdrError(`${partitionName(at)}: ${place?.why ?? 'no answer'}`, { code: 'no-leader' })
+  return place.endpoint
+}
+
+/**
+ * Where leaders were a moment ago. Fetching goes from answer to answer, so that asking Metadata every
+ * time would double the work; whatever goes wrong forgets the place.
+ */
+export class Leaders {
+  readonly #cluster: Cluster
+  readonly #places = new Map<string, { readonly endpoint: string; readonly until: number }>()
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  async at<T>(at: TopicPartition, use: (endpoint: string) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const key = partitionName(at)
+    let place = this.#places.get(key)
+    if (place === undefined || place.until < performance.now()) {
+      place = { endpoint: await leaderOf(this.#cluster, at, signal), until: performance.now() + 1000 }
+      this.#places.set(key, place)
+    }
+    try {
+      return await use(place.endpoint)
+    } catch (error) {
+      this.#places.delete(key)
+      throw error
+    }
+  }
+}
+
+/** read_committed. Errors: `no-leader`, `kafka-offset-out-of-range` and others of Kafka's, `corrupt-batch`. */
+export const fetchRecords = (
+  cluster: Cluster,
+  leaders: Leaders,
+  at: TopicPartition,
+  offset: bigint,
+  options: { readonly maxBytes: number; readonly maxWait: Millis },
+  signal: AbortSignal,
+): Promise<{ readonly records: readonly KafkaRecord[]; readonly next: bigint }> =>
+  leaders.at(
+    at,
+    async (endpoint) => {
+      const question = { topic: at.topic, partition: at.partition, offset, ...options }
+      const answer = await cluster.ask(endpoint, 'fetch', Fetch, question, signal, options.maxWait)
+      failOn(`Fetch of ${partitionName(at)} from ${endpoint}`, answer.error)
+      return readCommitted(answer.batches, offset, answer.aborted)
+    },
+    signal,
+  )
+
+/** acks=all, sent once: after a time-out nobody knows whether it was stored. Errors: `no-leader`, `broker-silent`, Kafka's own by name. */
+export const produceRecords = (
+  cluster: Cluster,
+  leaders: Leaders,
+  at: TopicPartition,
+  records: readonly RecordInput[],
+  timeout: Millis,
+  signal: AbortSignal,
+): Promise<bigint> => {
+  const batch = writeBatch(records, Date.now())
+  const { topic, partition } = at
+  return leaders.at(
+    at,
+    async (endpoint) => {
+      const { error, message, baseOffset } = await cluster.ask(endpoint, 'write', Produce, { topic, partition, batch, timeout }, signal, TELLS)
+      failOn(`Produce to ${partitionName(at)} at ${endpoint}`, error, message)
+      return baseOffset
+    },
+    signal,
+  )
+}

@@ -1,0 +1,216 @@
+// Why one broker failed, and whether a restart helps: some failures are only lengthened or hidden by one.
+// Source of the classes: kafka-operations.md §1 scenario 1; the lines they rest on, survey/log-signals.ts.
+import type { LogSignal, Member } from '../model/member.ts'
+import type { Broker, Survey } from '../model/survey.ts'
+import { brokerOf, memberOfBroker } from '../model/survey.ts'
+import { formatBytes } from '../units.ts'
+import type { Evidence } from './evidence.ts'
+import { speaksFor } from './evidence.ts'
+import type { BrokerStatus } from './status.ts'
+import { brokerStatus, quorumHeld } from './status.ts'
+
+export type FailureKind =
+  | 'exited'
+  | 'killed'
+  | 'oom'
+  | 'disk-full'
+  | 'fatal-start-up'
+  | 'log-recovery'
+  | 'hung'
+  | 'image'
+  | 'scheduling'
+  | 'volume'
+  | 'blank-disk'
+  | 'running-unregistered'
+  | 'healthy'
+  | 'unknown'
+
+export interface Failure {
+  readonly kind: FailureKind
+  /** `wait`: it is coming up, or must not be started yet. `no`: see `instead`. */
+  readonly restart: 'yes' | 'wait' | 'no'
+  readonly because: string
+  /** What to do instead of a restart, or besides it; null when a restart is all. */
+  readonly instead: string | null
+  readonly evidence: readonly Evidence[]
+}
+
+/** Less than this share of a disk free counts as full: a broker on it dies again at its next segment (log.segment.bytes is 1 GiB). */
+const FULL_BELOW = 0.01
+
+interface Case {
+  readonly survey: Survey
+  readonly broker: Broker
+  readonly member: Member
+  readonly status: BrokerStatus
+  readonly running: boolean
+  /** Signals of the latest incarnation after it last came up: a fatal line before `started` was survived. */
+  readonly signals: readonly LogSignal[]
+  readonly signalsSeen: boolean
+  readonly everStarted: boolean
+}
+
+type Rule = (the: Case) => Failure | null
+
+const failure = (kind: FailureKind, restart: Failure['restart'], because: string, instead: string | null, source: string): Failure => ({
+  kind,
+  restart,
+  because,
+  instead,
+  evidence: [speaksFor(kind, because, source)],
+})
+
+const signalOf = (the: Case, kind: LogSignal['kind']): LogSignal | undefined => the.signals.findLast((signal) => signal.kind === kind)
+const logOf = (the: Case): string => (the.member.signals.known ? the.member.signals.by : 'log')
+
+const IMAGE = /ImagePull|ErrImage|InvalidImage|ImageInspect|no such image|manifest unknown/i
+const VOLUME = /FailedMount|FailedAttachVolume|VolumeBinding|PersistentVolumeClaim|unbound/i
+const UNSCHEDULABLE = /Unschedulable|FailedScheduling|affinity|Insufficient (?:cpu|memory)/i
+
+/** What the platform itself says it waits for. */
+const byPlatform: Rule = ({ member }) => {
+  const waiting = member.waiting.known ? member.waiting.value : null
+  const node = member.node.known && member.node.value !== null ? ` (node ${member.node.value})` : ''
+  const words = waiting === null ? '' : `${waiting.reason}: ${waiting.message}`
+  const by = member.waiting.by
+  if (waiting !== null && IMAGE.test(words)) return failure('image', 'no', words, 'repair the image name, tag or pull secret; a restart pulls the same image', by)
+  if (waiting !== null && VOLUME.test(words)) return failure('volume', 'no', words, 'repair the volume or its claim; do not delete the claim, it is the data', by)
+  if (waiting !== null && UNSCHEDULABLE.test(words))
+    return failure('scheduling', 'no', `${words}${node}`, 'bring the node back or make room for it; deleting it cannot help while its affinity names a lost node', by)
+  if (member.state.known && member.state.value === 'pending')
+    return failure('scheduling', 'wait', `${member.name} is wanted, but not placed yet${node}${words === '' ? '' : `: ${words}`}`, null, member.state.by)
+  return null
+}
+
+const byDisk: Rule = (the) => {
+  const { member, broker } = the
+  const line = signalOf(the, 'disk-full')
+  const instead = 'free or add disk space first (never by deleting segments by hand), then run this again'
+  if (line !== undefined) return failure('disk-full', 'no', line.line, instead, logOf(the))
+  const dirs = broker.logDirs.known ? broker.logDirs.value.map((dir) => ({ name: dir.path, usable: dir.usableBytes, total: dir.totalBytes, by: broker.logDirs.by })) : []
+  const volumes = member.volumes.map((volume) => ({
+    name: volume.path,
+    usable: volume.usableBytes.known ? volume.usableBytes.value : null,
+    total: volume.totalBytes.known ? volume.totalBytes.value : null,
+    by: volume.usableBytes.by,
+  }))
+  const full = [...dirs, ...volumes].find((disk) => disk.usable !== null && disk.total !== null && disk.total > 0 && disk.usable / disk.total < FULL_BELOW)
+  return full === undefined ? null : failure('disk-full', 'no', `${full.name} has ${formatBytes(full.usable ?? 0)} left`, instead, full.by)
+}
+
+const byVolume: Rule = ({ member, survey }) => {
+  const gone = member.volumes.find((volume) => volume.state.known && volume.state.value === 'gone')
+  if (gone !== undefined)
+    return failure('volume', 'no', `volume ${gone.name} (${gone.path}) is gone`, 'find its disk and attach it again; only when it is proven lost, give it a new one', gone.state.by)
+  const blank = member.volumes.find((volume) => volume.state.known && volume.state.value === 'blank')
+  if (blank === undefined) return null
+  const zookeeper = survey.coordination.known && survey.coordination.value.kind === 'zookeeper'
+  const because = `volume ${blank.name} (${blank.path}) is blank: the broker would come back without its data`
+  // In ZooKeeper mode a broker writes meta.properties itself and copies its replicas from their leaders; G2 checks that it can.
+  if (zookeeper) return failure('blank-disk', 'yes', because, 'its replicas are copied again from their leaders', blank.state.by)
+  return failure('blank-disk', 'no', because, 'format it with the cluster id (kafka-storage format --ignore-formatted -t CLUSTER_ID -c CONFIG), then run this again', blank.state.by)
+}
+
+/** Refusals a broker repeats at every start: what to repair before the next. */
+const REPAIR: readonly (readonly [LogSignal['kind'], FailureKind, string])[] = [
+  ['inconsistent-cluster-id', 'fatal-start-up', 'do not edit meta.properties: find out which of the two, disk or quorum, belongs to another cluster'],
+  ['inconsistent-broker-id', 'fatal-start-up', 'attach the disk that belongs to this broker id; do not edit meta.properties'],
+  ['not-formatted', 'blank-disk', 'format the disk with the cluster id (kafka-storage format), then run this again'],
+  ['bad-configuration', 'fatal-start-up', 'repair the configuration named in the line'],
+  ['port-in-use', 'fatal-start-up', 'find what holds the port: another incarnation of this broker may still run'],
+  ['log-dir-failure', 'volume', 'check the disk, its mount and its permissions'],
+]
+
+const byRefusal: Rule = (the) => {
+  for (const [kind, word, instead] of REPAIR) {
+    const line = signalOf(the, kind)
+    if (line !== undefined) return failure(word, 'no', line.line, instead, logOf(the))
+  }
+  const corrupt = signalOf(the, 'corrupt-data')
+  // Kafka repairs torn indexes and tails by itself (LogLoader): only what it died of is more than that.
+  if (corrupt !== undefined && signalOf(the, 'fatal') !== undefined)
+    return failure('volume', 'no', corrupt.line, 'keep the directory as it is and look at the disk; moving it aside is for G2 to allow', logOf(the))
+  return null
+}
+
+const byOldRegistration: Rule = (the) => {
+  const line = signalOf(the, 'node-exists')
+  if (line === undefined) return null
+  if (the.running) return failure('fatal-start-up', 'wait', line.line, 'it tries again until the registration of its predecessor has expired', logOf(the))
+  const expired = quorumHeld(the.survey) && the.broker.registered.known && !the.broker.registered.value
+  const instead = expired ? 'the registration of its predecessor has expired: a start succeeds now' : 'wait until the registration of its predecessor has expired'
+  return failure('fatal-start-up', 'yes', line.line, instead, logOf(the))
+}
+
+const byMemory: Rule = (the) => {
+  const { lastExit } = the.member
+  const instead = 'raise its memory (heap or limit), or it will happen again'
+  const line = signalOf(the, 'out-of-memory')
+  if (line !== undefined) return failure('oom', 'yes', line.line, instead, logOf(the))
+  if (!the.running && lastExit.known && lastExit.value?.oomKilled === true) return failure('oom', 'yes', 'killed by the kernel for want of memory', instead, lastExit.by)
+  return null
+}
+
+const byPause: Rule = ({ member, status }) => {
+  if (member.state.known && member.state.value === 'paused') return failure('hung', 'yes', status.because, null, member.state.by)
+  return null
+}
+
+const byRunning: Rule = (the) => {
+  const { member, status } = the
+  if (!the.running) return null
+  const recovery = signalOf(the, 'log-recovery')
+  if (recovery !== undefined) return failure('log-recovery', 'wait', recovery.line, 'wait: a kill makes it start over', logOf(the))
+  if (status.status === 'starting') return failure('running-unregistered', 'wait', status.because, null, member.startedAt.by)
+  if (status.status === 'unknown') return failure('unknown', 'no', status.because, 'look again when its registration has expired, or from a second vantage point', member.state.by)
+  if (!the.signalsSeen || !member.startedAt.known)
+    return failure('running-unregistered', 'wait', `${status.because}; log recovery cannot be ruled out`, 'read its log: it may be recovering', member.signals.by)
+  if (status.status === 'hung') return failure('hung', 'yes', status.because, null, member.state.by)
+  return failure('running-unregistered', 'yes', status.because, null, the.broker.registered.by)
+}
+
+const byExit: Rule = (the) => {
+  const { member } = the
+  const exit = member.lastExit.known ? member.lastExit.value : null
+  const fatal = signalOf(the, 'fatal')
+  if (fatal !== undefined) {
+    if (the.everStarted) return failure('exited', 'yes', fatal.line, 'read the lines before it: it may happen again', logOf(the))
+    return failure('fatal-start-up', 'no', fatal.line, 'read the lines before it and repair what they name: it dies at every start', logOf(the))
+  }
+  if (exit?.signal === 'SIGKILL' || exit?.code === 137) return failure('killed', 'yes', `${member.name} was killed (SIGKILL)`, null, member.lastExit.by)
+  if (signalOf(the, 'controlled-shutdown') !== undefined) return failure('exited', 'yes', `${member.name} was asked to stop, and did`, null, logOf(the))
+  if (exit !== null) return failure('exited', 'yes', `${member.name} exited with ${exit.signal ?? `code ${exit.code ?? 'unknown'}`}`, null, member.lastExit.by)
+  if (the.signalsSeen) return failure('killed', 'yes', `${member.name} is gone without a last word in its log, as after SIGKILL`, null, logOf(the))
+  return failure('unknown', 'no', `${member.name} does not run, and neither its exit nor its log was seen`, 'read its log', member.signals.by)
+}
+
+const RULES: readonly Rule[] = [byPlatform, byPause, byDisk, byRefusal, byVolume, byOldRegistration, byMemory, byRunning, byExit]
+
+const unseen = (because: string, source: string): Failure => failure('unknown', 'no', because, 'look again, or from a second vantage point', source)
+
+/** First rule wins; a healthy broker may be restarted, if the guards let it. Pure; only what the latest incarnation said counts. */
+export const classifyFailure = (survey: Survey, id: number): Failure => {
+  const broker = brokerOf(survey, id)
+  if (broker === undefined) return unseen(survey.brokers.known ? `broker ${id} is not among the brokers seen` : survey.brokers.why, survey.brokers.by)
+  const member = memberOfBroker(survey, id)
+  const status = brokerStatus(survey, id)
+  if (member === undefined || !member.state.known) return unseen(status.because, broker.member.by)
+  if (status.status === 'up') return { ...failure('healthy', 'yes', status.because, null, member.state.by), evidence: status.evidence }
+  const all = member.signals.known ? member.signals.value : []
+  const started = all.findLastIndex((signal) => signal.kind === 'started')
+  const the: Case = {
+    survey,
+    broker,
+    member,
+    status,
+    running: member.state.value === 'running',
+    signals: all.slice(started + 1),
+    signalsSeen: member.signals.known,
+    everStarted: started >= 0,
+  }
+  for (const rule of RULES) {
+    const verdict = rule(the)
+    if (verdict !== null) return { ...verdict, evidence: [...verdict.evidence, ...status.evidence] }
+  }
+  return unseen(status.because, member.state.by)
+}

@@ -10,7 +10,11 @@ import type { RehearsalDeps, RunDeps } from './interaction.ts'
 import type { Journal } from './journal.ts'
 
 /** The read world over `observe`, with what probes found laid over every survey. */
-export const readWorld = (deps: RehearsalDeps<never>, notes: { finding: Finding; last: Survey | null }, keep: (name: string, content: string) => string): ReadWorld => ({
+export const readWorld = (
+  deps: RehearsalDeps<never>,
+  notes: { finding: Finding; last: Survey | null },
+  keep: (name: string, content: string) => string,
+): ReadWorld => ({
   clock: deps.ports.clock,
   platform: deps.ports.platform,
   survey: async (aspects?: readonly Aspect[]) => {

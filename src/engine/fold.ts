@@ -1,7 +1,7 @@
 // A run is a fold over its journal: what is settled, what was intended and never settled, what it lost.
 import { decode } from './codec.ts'
-import type { Effect } from './step.ts'
 import type { JournalLine } from './journal.ts'
+import type { Effect } from './step.ts'
 
 export interface PastStep {
   /** `intent`: durable, and nobody knows yet whether it happened. */

@@ -34,7 +34,8 @@ export const gateFor = ({ step, target, preview, forced, cluster }: GateRequest)
   if (effect === 'stop' || effect === 'delete' || effect === 'lose-data') flags.push(`--confirm ${cluster}`)
   if (effect === 'lose-data') flags.push(...losses.map((name) => `--accept-loss ${name.replace(/-(\d+)$/, ':$1')}`))
   const text = [`${preview.sentence} (${effect}, on ${cluster})`, ...preview.changes]
-  for (const refusal of forced) text.push(`${refusal.guard} is forced: ${refusal.because}`, ...(refusal.force?.partitions ?? []).map((name) => `  may lose records: ${name}`))
+  for (const refusal of forced)
+    text.push(`${refusal.guard} is forced: ${refusal.because}`, ...(refusal.force?.partitions ?? []).map((name) => `  may lose records: ${name}`))
   if (effect === 'restart' || effect === 'change') return { effect, ask: 'yes', challenge: 'y', text, flags }
   const challenge = effect === 'lose-data' ? `${losses.length}` : (step.challenge?.(target) ?? cluster)
   return { effect, ask: 'type', challenge, text, flags }

@@ -73,18 +73,20 @@ const stoppedBy = (context: Context, trouble: Trouble): Halt =>
 
 /** An interrupt ends the run between effects: nothing is undone. */
 const throwIfInterrupted = (context: Context): void => {
-  const { interrupt } = context.deps
-  if (!interrupt.signal.aborted) return
-  const cause = interrupt.cause() ?? 'SIGINT'
+  if (context.deps.interrupt.signal.aborted) throw interruptedHalt(context)
+}
+
+export const interruptedHalt = (context: Context): Halt => {
+  const cause = context.deps.interrupt.cause() ?? 'SIGINT'
   const before = cause === 'SIGTERM' ? 'terminated' : 'interrupted'
-  throw new Halt(`stopped by ${cause}${context.changed ? ', part-way' : ' before anything changed'}`, 'stopped', context.changed ? 'stopped' : before)
+  return new Halt(`stopped by ${cause}${context.changed ? ', part-way' : ' before anything changed'}`, 'stopped', context.changed ? 'stopped' : before)
 }
 
 /** Errors that end the run whatever the operator would choose pass through. */
 const asTrouble = (thrown: unknown, open: boolean): Trouble => {
   if (thrown instanceof Trouble) return thrown
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null
-  if (thrown instanceof Halt || code === 'approval-missing' || code === 'journal-failed' || code === 'lock-lost' || code === 'killed') throw thrown
+  if (thrown instanceof Halt || code === 'approval-missing' || code === 'journal-failed' || code === 'lock-lost') throw thrown
   const hint = thrown instanceof Error && 'hint' in thrown && typeof thrown.hint === 'string' ? thrown.hint : null
   return new Trouble(open ? 'unknown' : 'failed', wordsOf(thrown), hint)
 }
@@ -122,7 +124,11 @@ const settleIntent = async (context: Context, step: Act<unknown> & Step, key: st
 const attempt = async (context: Context, step: Step, key: string): Promise<void> => {
   const target = await resolveStep(context, step, key)
   if (target === undefined) return
-  if (!isAct(step)) return settle(context, step, key, target.value, step.budget.deadline)
+  if (!isAct(step)) {
+    const preview = step.preview(target.value, context.deps.ports.platform.commands)
+    context.journal.show({ type: 'step.preview', step: step.id, key, preview, effect: 'read', projected: false })
+    return settle(context, step, key, target.value, step.budget.deadline)
+  }
   const approved = await approve(context, step, key, target.value)
   if (approved === undefined) return
   await perform(context, step, key, approved)
@@ -209,20 +215,41 @@ const settle = async (context: Context, step: Step, key: string, target: unknown
   const start = clock.monotonic()
   const show = (progress: Progress, elapsed: number, remaining: number | null) =>
     journal.show({
-      type: 'step.progress', step: step.id, key, detail: progress.detail,
-      done: progress.measure?.done ?? null, total: progress.measure?.total ?? null, unit: progress.measure?.unit ?? null,
-      elapsedSeconds: elapsed / 1000, remainingSeconds: remaining === null ? null : remaining / 1000, deadlineSeconds: deadline / 1000,
+      type: 'step.progress',
+      step: step.id,
+      key,
+      detail: progress.detail,
+      done: progress.measure?.done ?? null,
+      total: progress.measure?.total ?? null,
+      unit: progress.measure?.unit ?? null,
+      elapsedSeconds: elapsed / 1000,
+      remainingSeconds: remaining === null ? null : remaining / 1000,
+      deadlineSeconds: deadline / 1000,
     })
   const result = await waitUntil({
-    clock, deadline, ...deps.pace, show, signal: deps.interrupt.signal,
-    look: () => world.survey(step.aspects), done: (now) => step.done(now, target),
+    clock,
+    deadline,
+    ...deps.pace,
+    show,
+    signal: deps.interrupt.signal,
+    look: () => world.survey(step.aspects),
+    done: (now) => step.done(now, target),
   })
   if (result.result !== 'done') throw new Trouble(result.result, `${step.title}: ${result.why}`)
   const loss = step.loss?.(result.survey, target)
   if (loss?.known === true) context.lost = loss.value
   step.decided?.(target)
   const seconds = (clock.monotonic() - start) / 1000
-  journal.record({ type: 'step.settled', step: step.id, key, effect: step.effect, target: encode(target), detail: result.detail, seconds, proves: step.proves ?? null })
+  journal.record({
+    type: 'step.settled',
+    step: step.id,
+    key,
+    effect: step.effect,
+    target: encode(target),
+    detail: result.detail,
+    seconds,
+    proves: step.proves ?? null,
+  })
   context.open.delete(key)
   if (step.proves === 'recovery') context.recoveredAt = clock.now()
 }

@@ -1,6 +1,7 @@
 // What may be chosen after a step failed: never a way past a guard, and no retry of what cannot be seen.
-import type { Failure } from './interaction.ts'
+
 import type { Trouble } from './halt.ts'
+import type { Failure } from './interaction.ts'
 import { isAct, type Step } from './step.ts'
 
 export const failureChoices = (step: Step, trouble: Trouble): Failure['choices'] => {

@@ -33,13 +33,7 @@ const base64Forms = (secret: string): readonly string[] =>
     return fixed.length < 5 ? [] : [fixed, fixed.replaceAll('+', '-').replaceAll('/', '_')]
   })
 
-const formsOf = (secret: string): readonly string[] => [
-  secret,
-  escaped(secret),
-  escaped(escaped(secret)),
-  ...urlForms(secret),
-  ...base64Forms(secret),
-]
+const formsOf = (secret: string): readonly string[] => [secret, escaped(secret), escaped(escaped(secret)), ...urlForms(secret), ...base64Forms(secret)]
 
 /** Every stretch of text that a known value covers, overlapping ones joined: no value leaves a recognisable rest. */
 const hideKnown = (text: string, forms: readonly string[]): string => {
@@ -73,7 +67,10 @@ type Pattern = readonly [pattern: RegExp, replace: (...parts: string[]) => strin
 
 const PATTERNS: readonly Pattern[] = [
   [/-----BEGIN ([A-Z ]*PRIVATE KEY)-----(?:[\s\S]*?-----END \1-----|(?:\\[nr]|[\sA-Za-z0-9+/=:,-])*)/g, () => REDACTED],
-  [/(sasl\.jaas\.config\\?"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\\\.)*\\"|(?:\\"(?:[^"\\]|\\\\.)*\\"|"[^"\n]*"|[^;"\n])*;?)/gi, (_, key = '', value = '') => replaceValue(key, value)],
+  [
+    /(sasl\.jaas\.config\\?"?\s*[=:]\s*)("(?:[^"\\]|\\.)*"|\\"(?:[^"\\]|\\\\.)*\\"|(?:\\"(?:[^"\\]|\\\\.)*\\"|"[^"\n]*"|[^;"\n])*;?)/gi,
+    (_, key = '', value = '') => replaceValue(key, value),
+  ],
   [/(authorization\\?"?\s*[=:]\s*\\?["']?)((?:[A-Za-z][\w-]*\s+)?)([^\s"'\\,]+)/gi, (_, key = '', scheme = '') => `${key}${scheme}${REDACTED}`],
   [/\b((?:Bearer|Basic)\s+)[A-Za-z0-9._~+/-]{8,}=*/g, (_, scheme = '') => `${scheme}${REDACTED}`],
   [/\b((?:[a-z][a-z0-9+.-]*):\/\/[^\s/:@"']*:)[^\s/@"']+@/gi, (_, before = '') => `${before}${REDACTED}@`],
@@ -83,7 +80,9 @@ const PATTERNS: readonly Pattern[] = [
 
 /** Values shorter than 4 characters are not hidden: they would hide half of every line and still be guessed. */
 export const createRedactor = (secrets: readonly string[]): ((text: string) => string) => {
-  const values = [...new Set(secrets.filter((secret) => secret.length >= SHORTEST).flatMap((secret) => [secret, secret.trim()]))].filter((secret) => secret.length >= SHORTEST)
+  const values = [...new Set(secrets.filter((secret) => secret.length >= SHORTEST).flatMap((secret) => [secret, secret.trim()]))].filter(
+    (secret) => secret.length >= SHORTEST,
+  )
   const forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length)
   return (text) => {
     let hidden = hideKnown(text, forms)

@@ -33,22 +33,52 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   const notes: Parameters<typeof readWorld>[1] = { finding: {}, last: null }
   const live = readWorld(deps, notes, (name) => name)
-  const show: Rehearsal['show'] = (entry) => deps.events({ at: formatInstant(deps.ports.clock.now()), ...(mapStrings(entry, deps.redact) as JournalEntry) } as RunEvent)
+  const show: Rehearsal['show'] = (entry) =>
+    deps.events({ at: formatInstant(deps.ports.clock.now()), ...(mapStrings(entry, deps.redact) as JournalEntry) } as RunEvent)
   const rehearsal: Rehearsal = {
-    deps, cluster: target.cluster, projected: null, trouble: null, gates: [], show,
+    deps,
+    cluster: target.cluster,
+    projected: null,
+    trouble: null,
+    gates: [],
+    show,
     world: { ...live, survey: async (aspects) => rehearsal.projected ?? live.survey(aspects) },
   }
   const { objectives, title, id } = deps.scenario
   show({
-    type: 'run.started', schema: 'kdr/events/1', run: 'dry-run', scenario: id, title, cluster: target.cluster, platform: target.platform, identity: target.identity,
-    options: null, mode: 'dry-run', actor: deps.actor, rtoTargetSeconds: objectives.rto / 1000, rpoTargetRecords: objectives.rpoRecords, pastRunsSeconds: [], fence: 0, planDigest: '',
+    type: 'run.started',
+    schema: 'kdr/events/1',
+    run: 'dry-run',
+    scenario: id,
+    title,
+    cluster: target.cluster,
+    platform: target.platform,
+    identity: target.identity,
+    options: null,
+    mode: 'dry-run',
+    actor: deps.actor,
+    rtoTargetSeconds: objectives.rto / 1000,
+    rpoTargetRecords: objectives.rpoRecords,
+    pastRunsSeconds: [],
+    fence: 0,
+    planDigest: '',
   })
   await walk(deps.scenario.steps(deps.options as never), interpreter(rehearsal))
   const { trouble, gates } = rehearsal
-  const result = trouble === null
-    ? { outcome: 'unverified' as const, exit: 'ok' as const, why: 'dry run: nothing was changed, verification was not evaluated', hint: null }
-    : { outcome: trouble.outcome, exit: trouble.exit, why: trouble.message, hint: trouble.hint }
-  show({ type: 'run.finished', run: 'dry-run', outcome: result.outcome, exitCode: EXIT_CODES[result.exit].code, rtoSeconds: null, rpoRecords: null, why: result.why, hint: result.hint })
+  const result =
+    trouble === null
+      ? { outcome: 'unverified' as const, exit: 'ok' as const, why: 'dry run: nothing was changed, verification was not evaluated', hint: null }
+      : { outcome: trouble.outcome, exit: trouble.exit, why: trouble.message, hint: trouble.hint }
+  show({
+    type: 'run.finished',
+    run: 'dry-run',
+    outcome: result.outcome,
+    exitCode: EXIT_CODES[result.exit].code,
+    rtoSeconds: null,
+    rpoRecords: null,
+    why: result.why,
+    hint: result.hint,
+  })
   return { run: 'dry-run', ...result, rtoSeconds: null, rpoRecords: null, survey: notes.last, finding: {}, gates }
 }
 
@@ -86,8 +116,13 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
   if ('unknown' in resolution) return met(rehearsal, step, key, new Trouble('unknown', resolution.unknown, resolution.hint ?? null))
   const { target } = resolution
   const now = await world.survey()
+  if (!isAct(step)) {
+    const preview = step.preview(target, rehearsal.deps.ports.platform.commands)
+    show({ type: 'step.preview', step: step.id, key, preview, effect: 'read', projected: rehearsal.projected !== null })
+  }
   if (isAct(step)) withhold(rehearsal, step, key, target, now)
-  else if (step.proves !== undefined) show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: false, why: 'not evaluated: a plan cannot verify' })
+  else if (step.proves !== undefined)
+    show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: false, why: 'not evaluated: a plan cannot verify' })
   else if (step.done(now, target).state === 'done') {
     step.decided?.(target)
     return show({ type: 'step.settled', step: step.id, key, effect: 'read', target: null, detail: step.done(now, target).detail, seconds: 0, proves: null })

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
 import type { RunFolder } from '../ports/run-store.ts'
-import { encode } from './codec.ts'
+import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
 import type { Outcome } from './events.ts'
 import { fold } from './fold.ts'
@@ -11,7 +11,7 @@ import { approvalMissing } from './gate.ts'
 import { Halt } from './halt.ts'
 import type { RunDeps, RunResult } from './interaction.ts'
 import { Journal, readJournal } from './journal.ts'
-import { liveInterpreter } from './live.ts'
+import { interruptedHalt, liveInterpreter } from './live.ts'
 import { rehearse } from './rehearsal.ts'
 import type { Part } from './step.ts'
 import { walk } from './walk.ts'
@@ -23,13 +23,16 @@ export const planDigest = (parts: readonly Part[]): string => {
     if (part.kind === 'phase') return [part.id, part.parts.map(shape)]
     return part.kind === 'choose' ? [part.id, part.branches.map((branch) => [branch.id, branch.parts.map(shape)])] : [part.id]
   }
-  return createHash('sha256').update(JSON.stringify(parts.map(shape))).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(JSON.stringify(parts.map(shape)))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 /** `20261122-171530-single-broker-3f2a`: sorts by time, unique enough for a folder. */
 const runId = (deps: RunDeps<never>): string => {
   const stamp = new Date(deps.ports.clock.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
-  return `${stamp}-${deps.scenario.id}-${deps.ports.clock.randomHex(2)}`
+  return `${stamp}-${deps.scenario.id}-${deps.ports.clock.randomHex(3)}`
 }
 
 /** Runs a scenario from its first step. Throws `locked` (exit 8) before a run exists; every other ending is a result. */
@@ -44,9 +47,22 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
     const parts = deps.scenario.steps(deps.options)
     const { objectives, title, id } = deps.scenario
     journal.record({
-      type: 'run.started', schema: 'kdr/events/1', run, scenario: id, title, cluster: target.cluster, platform: target.platform, identity: target.identity,
-      options: encode(deps.options), mode: deps.mode, actor: deps.actor, rtoTargetSeconds: objectives.rto / 1000, rpoTargetRecords: objectives.rpoRecords,
-      pastRunsSeconds: deps.pastRunsSeconds, fence: lock.holder.fence, planDigest: planDigest(parts),
+      type: 'run.started',
+      schema: 'kdr/events/1',
+      run,
+      scenario: id,
+      title,
+      cluster: target.cluster,
+      platform: target.platform,
+      identity: target.identity,
+      options: encode(deps.options),
+      mode: deps.mode,
+      actor: deps.actor,
+      rtoTargetSeconds: objectives.rto / 1000,
+      rpoTargetRecords: objectives.rpoRecords,
+      pastRunsSeconds: deps.pastRunsSeconds,
+      fence: lock.holder.fence,
+      planDigest: planDigest(parts),
     })
     return await drive(deps, folder, journal, lock, parts, true)
   } finally {
@@ -55,21 +71,26 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
 }
 
 /** Goes on with a run after a crash or a stop: everything is surveyed and judged anew. Throws before anything is touched when it must not. */
-export const resumeRun = async <Options>(given: RunDeps<Options>, run: string): Promise<RunResult> => {
-  const deps = given as unknown as RunDeps<never>
-  const folder = deps.store.find(run)
+export const resumeRun = async <Options>(given: Omit<RunDeps<Options>, 'options'>, run: string): Promise<RunResult> => {
+  const folder = given.store.find(run)
   const past = foldOf(folder)
+  const deps = { ...given, options: decode(past.options) } as unknown as RunDeps<never>
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   if (target.identity !== past.identity) {
     throw new KdrError(`run ${run} belongs to ${past.identity}, and ${target.cluster} is now ${target.identity}`, {
-      code: 'target-changed', exit: 'refused', hint: 'start a new run on the new target',
+      code: 'target-changed',
+      exit: 'refused',
+      hint: 'start a new run on the new target',
     })
   }
-  if (past.finished?.outcome === 'recovered') throw new KdrError(`run ${run} has finished: recovered`, { code: 'run-finished', exit: 'usage', hint: `kdr runs show ${run}` })
+  if (past.finished?.outcome === 'recovered')
+    throw new KdrError(`run ${run} has finished: recovered`, { code: 'run-finished', exit: 'usage', hint: `kdr runs show ${run}` })
   const parts = deps.scenario.steps(deps.options)
   if (planDigest(parts) !== past.planDigest) {
     throw new KdrError(`the steps of ${past.scenario} are not those of run ${run} any more`, {
-      code: 'plan-changed', exit: 'refused', hint: `resume with the kdr that began it, or start anew with --take-over ${run}`,
+      code: 'plan-changed',
+      exit: 'refused',
+      hint: `resume with the kdr that began it, or start anew with --take-over ${run}`,
     })
   }
   const lock = deps.lock.acquire(target, run, deps.takeOver)
@@ -88,13 +109,22 @@ export const foldOf = (folder: RunFolder) => {
   const past = reading.broken === null ? fold(reading.lines) : null
   if (past === null) {
     throw new KdrError(`the journal of ${folder.id} cannot be trusted: ${reading.broken ?? 'it does not begin with a run'}`, {
-      code: 'journal-corrupt', exit: 'corrupt', hint: `look at ${folder.path}; start a new run with --take-over ${folder.id}`,
+      code: 'journal-corrupt',
+      exit: 'corrupt',
+      hint: `look at ${folder.path}; start a new run with --take-over ${folder.id}`,
     })
   }
   return past
 }
 
-const drive = async (deps: RunDeps<never>, folder: RunFolder, journal: Journal, lock: ConstructorParameters<typeof Context>[1]['lock'], parts: readonly Part[], fresh: boolean): Promise<RunResult> => {
+const drive = async (
+  deps: RunDeps<never>,
+  folder: RunFolder,
+  journal: Journal,
+  lock: ConstructorParameters<typeof Context>[1]['lock'],
+  parts: readonly Part[],
+  fresh: boolean,
+): Promise<RunResult> => {
   const context = new Context(deps, { folder, journal, lock, past: foldOf(folder) })
   const ending = await endingOf(context, async () => {
     if (fresh) await preflight(deps)
@@ -104,11 +134,31 @@ const drive = async (deps: RunDeps<never>, folder: RunFolder, journal: Journal, 
   const exit = ending.outcome === 'recovered' && breached(context, rtoSeconds) ? 'breached' : ending.exit
   const hint = ending.hint ?? (exit === 'stopped' || exit === 'failed' || exit === 'unknown' ? `kdr runs resume ${folder.id}` : null)
   try {
-    journal.record({ type: 'run.finished', run: folder.id, outcome: ending.outcome, exitCode: EXIT_CODES[exit].code, rtoSeconds, rpoRecords: context.lost, why: ending.why, hint })
+    journal.record({
+      type: 'run.finished',
+      run: folder.id,
+      outcome: ending.outcome,
+      exitCode: EXIT_CODES[exit].code,
+      rtoSeconds,
+      rpoRecords: context.lost,
+      why: ending.why,
+      hint,
+    })
   } finally {
     journal.close()
   }
-  return { run: folder.id, outcome: ending.outcome, exit, rtoSeconds, rpoRecords: context.lost, why: ending.why, hint, survey: context.notes.last, finding: context.notes.finding, gates: context.gates }
+  return {
+    run: folder.id,
+    outcome: ending.outcome,
+    exit,
+    rtoSeconds,
+    rpoRecords: context.lost,
+    why: ending.why,
+    hint,
+    survey: context.notes.last,
+    finding: context.notes.finding,
+    gates: context.gates,
+  }
 }
 
 const breached = ({ deps: { scenario }, lost }: Context, rtoSeconds: number | null): boolean =>
@@ -134,9 +184,10 @@ const endingOf = async (context: Context, body: () => Promise<void>): Promise<En
   try {
     await body()
   } catch (thrown) {
-    return endingOfThrown(context, thrown)
+    return endingOfThrown(context, context.deps.interrupt.signal.aborted && !(thrown instanceof Halt) ? interruptedHalt(context) : thrown)
   }
-  if (context.skipped.length > 0) return { outcome: 'unverified', exit: 'failed', why: `recovered, unverified: skipped ${context.skipped.join('; ')}`, hint: null }
+  if (context.skipped.length > 0)
+    return { outcome: 'unverified', exit: 'failed', why: `recovered, unverified: skipped ${context.skipped.join('; ')}`, hint: null }
   if (context.recoveredAt === null) return { outcome: 'unverified', exit: 'failed', why: 'no step proved the recovery', hint: null }
   return { outcome: 'recovered', exit: 'ok', why: 'recovered and verified', hint: null }
 }
@@ -145,7 +196,8 @@ const endingOfThrown = (context: Context, thrown: unknown): Ending => {
   if (thrown instanceof Halt) return { outcome: thrown.outcome, exit: thrown.exit, why: thrown.message, hint: thrown.hint }
   if (!(thrown instanceof KdrError)) throw thrown
   const { message: why, hint = null } = thrown
-  if (thrown.code === 'approval-missing') return context.changed ? { outcome: 'stopped', exit: 'stopped', why, hint } : { outcome: 'refused', exit: 'approvalMissing', why, hint }
+  if (thrown.code === 'approval-missing')
+    return context.changed ? { outcome: 'stopped', exit: 'stopped', why, hint } : { outcome: 'refused', exit: 'approvalMissing', why, hint }
   if (thrown.code === 'journal-failed' || thrown.code === 'lock-lost') {
     return context.open.size > 0 ? { outcome: 'unknown', exit: 'unknown', why, hint } : { outcome: 'failed', exit: 'failed', why: wordsOf(thrown), hint }
   }

@@ -162,7 +162,12 @@ export const act = <T>(definition: Act<T>): Step => erase(definition)
 export const decide = <T>(definition: Omit<Look<T>, 'decided'>): Decision<T> => {
   let taken: { readonly value: T } | null = null
   return {
-    step: erase({ ...definition, decided: (value: T) => { taken = { value } } }),
+    step: erase({
+      ...definition,
+      decided: (value: T) => {
+        taken = { value }
+      },
+    }),
     value: () => {
       if (taken === null) throw new Error(`${definition.id} was read before it was decided`)
       return taken.value

@@ -28,7 +28,13 @@ export const singleBroker: Scenario<Options> = {
     return [
       phase('look', 'Look before touching anything', failed.step, captureEvidence(from).step, classifyStep(from)),
       phase('restore', 'Bring the broker back', stopRemains(from), awaitExpiry(from), startBroker(from), awaitIsr(from), electPreferred(from)),
-      phase('verify', 'Verify', canaryRoundTrip(from), verifyRecovery({ ...from, ...options }), checkStability({ ...from, ...options, interval: options.stability })),
+      phase(
+        'verify',
+        'Verify',
+        canaryRoundTrip(from),
+        verifyRecovery({ ...from, ...options }),
+        checkStability({ ...from, ...options, interval: options.stability }),
+      ),
     ]
   },
 }

@@ -41,14 +41,20 @@ export const stopRemains = ({ from }: From): Step =>
     },
     preview: ({ broker, member, healthy }, commands) => ({
       sentence: `stop ${member}, broker ${broker}`,
-      changes: [`${member} will not run until it is started again`, ...(healthy ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : [])],
+      changes: [
+        `${member} will not run until it is started again`,
+        ...(healthy ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : []),
+      ],
       commands: [commands.stop(member, GRACEFUL_STOP)],
     }),
     act: async (world, { member, uid }, signal) => {
       await world.change.platform.stop({ name: member, uid }, { grace: GRACEFUL_STOP }, signal)
       return undefined
     },
-    expect: (now, { broker, member }) => withBroker(withMember(now, member, { state: known('stopped', 'projected'), uid: known(null, 'projected') }), broker, { reachable: known(false, 'projected') }),
+    expect: (now, { broker, member }) =>
+      withBroker(withMember(now, member, { state: known('stopped', 'projected'), uid: known(null, 'projected') }), broker, {
+        reachable: known(false, 'projected'),
+      }),
     done: (now, { member, uid }) => {
       const gone = incarnationGone(now, { ...from.value(), member, uid })
       if (gone === 'unknown') return { state: 'unknown', detail: `${member} was not seen` }
@@ -70,10 +76,15 @@ export const awaitExpiry = ({ from }: From): Step =>
       if (runsAnew(now, from.value())) return { nothing: 'it runs anew already' }
       const { broker } = from.value()
       const member = memberOf(now, from.value().member)
-      if (member?.state.known === true && member.state.value === 'running' && classifyFailure(now, broker).restart === 'wait') return { nothing: 'it is coming up by itself' }
+      if (member?.state.known === true && member.state.value === 'running' && classifyFailure(now, broker).restart === 'wait')
+        return { nothing: 'it is coming up by itself' }
       return { target: from.value() }
     },
-    preview: ({ broker }, commands) => ({ sentence: `wait until broker ${broker} is no longer registered`, changes: [], commands: [commands.kafka('kafka-broker-api-versions', [])] }),
+    preview: ({ broker }, commands) => ({
+      sentence: `wait until broker ${broker} is no longer registered`,
+      changes: [],
+      commands: [commands.kafka('kafka-broker-api-versions', [])],
+    }),
     expect: (now, { broker }) => withBroker(now, broker, { registered: known(false, 'projected') }),
     done: (now, { broker }) => registrationGone(now, broker),
   })
@@ -83,7 +94,9 @@ const registrationGone = (now: Survey, broker: number): Progress => {
   const registered = now.brokers.value.find(({ id }) => id === broker)?.registered
   if (registered === undefined) return { state: 'done', detail: `broker ${broker} is not registered` }
   if (!registered.known) return { state: 'unknown', detail: `whether broker ${broker} is registered was not seen: ${registered.why}` }
-  return registered.value ? { state: 'under-way', detail: `broker ${broker} is still registered (${registered.by})` } : { state: 'done', detail: `broker ${broker} is not registered` }
+  return registered.value
+    ? { state: 'under-way', detail: `broker ${broker} is still registered (${registered.by})` }
+    : { state: 'done', detail: `broker ${broker} is not registered` }
 }
 
 export const startBroker = ({ from }: From): Step =>
@@ -104,13 +117,20 @@ export const startBroker = ({ from }: From): Step =>
       if (runsAnew(now, from.value()) || classifyFailure(now, broker).restart === 'wait') return { nothing: `${name} runs` }
       return { blocked: `${name} is ${member.state.value}: it has to be stopped before it can be started` }
     },
-    preview: ({ broker, member }, commands) => ({ sentence: `start ${member}, broker ${broker}, on its own disk`, changes: [`broker ${broker} registers again and catches up`], commands: [commands.start(member)] }),
+    preview: ({ broker, member }, commands) => ({
+      sentence: `start ${member}, broker ${broker}, on its own disk`,
+      changes: [`broker ${broker} registers again and catches up`],
+      commands: [commands.start(member)],
+    }),
     act: async (world, { member, uid }, signal) => {
       await world.change.platform.start({ name: member, uid }, signal)
       return undefined
     },
     expect: (now, { broker, member }) =>
-      withBroker(withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected') }), broker, { registered: known(true, 'projected'), reachable: known(true, 'projected') }),
+      withBroker(withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected') }), broker, {
+        registered: known(true, 'projected'),
+        reachable: known(true, 'projected'),
+      }),
     done: (now, { broker, member }) => rejoined(now, broker, member),
   })
 
@@ -121,7 +141,9 @@ const rejoined = (now: Survey, broker: number, name: string): Progress => {
     const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
     const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
     // Where the platform restarts by itself, one exit with NODEEXISTS is no reason to give up.
-    return member.selfHealing ? { state: 'under-way', detail } : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
+    return member.selfHealing
+      ? { state: 'under-way', detail }
+      : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
   }
   if (!now.brokers.known) return { state: 'under-way', detail: `${name} runs; its registration was not seen: ${now.brokers.why}` }
   if (isRegistered(now, broker)) return { state: 'done', detail: `broker ${broker} is registered again` }

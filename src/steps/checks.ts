@@ -7,7 +7,8 @@ import { formatDuration, type Instant, type Millis, minutes, seconds } from '../
 import { canaryThrough } from './canary.ts'
 import type { FailedBroker } from './failed-broker.ts'
 
-const failing = (checks: readonly Check[]): readonly string[] => checks.filter(({ result }) => result !== 'PASS').map(({ result, title, detail }) => `${title}: ${result}, ${detail}`)
+const failing = (checks: readonly Check[]): readonly string[] =>
+  checks.filter(({ result }) => result !== 'PASS').map(({ result, title, detail }) => `${title}: ${result}, ${detail}`)
 
 export const verifyRecovery = ({ from, thresholds }: { readonly from: Decision<FailedBroker>; readonly thresholds: Thresholds }): Step =>
   look<FailedBroker>({
@@ -22,7 +23,10 @@ export const verifyRecovery = ({ from, thresholds }: { readonly from: Decision<F
     preview: ({ broker }, commands) => ({
       sentence: `check that broker ${broker} and the whole cluster are healthy`,
       changes: [],
-      commands: [commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions']), commands.kafka('kafka-topics', ['--describe', '--unavailable-partitions'])],
+      commands: [
+        commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions']),
+        commands.kafka('kafka-topics', ['--describe', '--unavailable-partitions']),
+      ],
     }),
     expect: (now) => now,
     done: (now, { broker }) => verified(now, broker, thresholds),
@@ -49,7 +53,15 @@ interface Sample {
 }
 
 /** Two samples an interval apart (and every look between them): reported on its own, outside the RTO. */
-export const checkStability = ({ from, thresholds, interval }: { readonly from: Decision<FailedBroker>; readonly thresholds: Thresholds; readonly interval: Millis }): Step =>
+export const checkStability = ({
+  from,
+  thresholds,
+  interval,
+}: {
+  readonly from: Decision<FailedBroker>
+  readonly thresholds: Thresholds
+  readonly interval: Millis
+}): Step =>
   look<Sample>({
     id: 'check-stability',
     title: `Check that it stays so for ${formatDuration(interval)}`,
@@ -67,7 +79,8 @@ export const checkStability = ({ from, thresholds, interval }: { readonly from: 
     done: (now, { since, incarnation }) => {
       const wrong = failing(checkHealth(now, thresholds)).join('; ')
       const detail = wrong === '' ? `healthy for ${formatDuration(now.takenAt - since)}` : wrong
-      if (incarnationOf(now, from.value().broker) !== incarnation) return { state: 'under-way', detail, hopeless: `broker ${from.value().broker} was restarted meanwhile` }
+      if (incarnationOf(now, from.value().broker) !== incarnation)
+        return { state: 'under-way', detail, hopeless: `broker ${from.value().broker} was restarted meanwhile` }
       return wrong === '' && now.takenAt - since >= interval ? { state: 'done', detail } : { state: 'under-way', detail }
     },
   })

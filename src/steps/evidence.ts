@@ -1,8 +1,8 @@
 // Evidence before anything is changed: logs of the dead incarnation and the one before it, and what was
 // surveyed, into the run's folder. What a restart overwrites is gone for the postmortem.
 import { type Decision, decide, look, type Step } from '../engine/step.ts'
-import { classifyFailure } from '../judgement/classify.ts'
 import { wordsOf } from '../errors.ts'
+import { classifyFailure } from '../judgement/classify.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { Survey } from '../model/survey.ts'
 import type { ReadWorld } from '../ports/world.ts'
@@ -30,7 +30,10 @@ export const captureEvidence = ({ from }: { readonly from: Decision<FailedBroker
     resolve: async (world) => ({ target: await capture(world, from.value().member) }),
     preview: (_, commands) => ({ sentence: 'keep logs and metadata in the folder of the run', changes: [], commands: [commands.logs(from.value().member)] }),
     expect: (now) => now,
-    done: (_, { files, missing }) => ({ state: 'done', detail: `kept ${files.join(', ')}${missing.length > 0 ? `; not to be had: ${missing.join(', ')}` : ''}` }),
+    done: (_, { files, missing }) => ({
+      state: 'done',
+      detail: `kept ${files.join(', ')}${missing.length > 0 ? `; not to be had: ${missing.join(', ')}` : ''}`,
+    }),
   })
 
 const capture = async (world: ReadWorld, member: string): Promise<Kept> => {
@@ -46,7 +49,12 @@ const capture = async (world: ReadWorld, member: string): Promise<Kept> => {
       missing.push(`${name} (${wordsOf(thrown)})`)
     }
   }
-  files.push(world.evidence('survey.json', `${JSON.stringify(plainSurvey(await world.survey()), (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 1)}\n`))
+  files.push(
+    world.evidence(
+      'survey.json',
+      `${JSON.stringify(plainSurvey(await world.survey()), (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 1)}\n`,
+    ),
+  )
   return { files, missing }
 }
 
@@ -57,7 +65,16 @@ const plainSurvey = (survey: Survey): unknown => {
   const rows = Array.from(partitions.value.rows())
   const interesting = rows.filter(({ leader, isr, replicas }) => leader < 0 || isr.length < replicas.length)
   const kept = (interesting.length > 0 ? interesting : rows).slice(0, ROWS)
-  return { ...rest, partitions: { by: partitions.by, topics: partitions.value.topics.length, count: rows.length, notInSync: interesting.length, rows: kept.map((row) => ({ name: partitionName(row), ...row })) } }
+  return {
+    ...rest,
+    partitions: {
+      by: partitions.by,
+      topics: partitions.value.topics.length,
+      count: rows.length,
+      notInSync: interesting.length,
+      rows: kept.map((row) => ({ name: partitionName(row), ...row })),
+    },
+  }
 }
 
 interface Class {

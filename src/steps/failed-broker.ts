@@ -1,10 +1,11 @@
 // Which broker a single-broker recovery is about, decided once from a survey and passed on typed, with
 // what is needed to tell the state after from the state before.
+
+import { type Decision, decide, type Resolution } from '../engine/step.ts'
 import { diagnose } from '../judgement/diagnose.ts'
 import { brokerStatus } from '../judgement/status.ts'
-import { type Decision, decide, type Resolution } from '../engine/step.ts'
-import { partitionName, isrOnRecord } from '../model/partitions.ts'
 import { isKnownTrue } from '../model/known.ts'
+import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import { memberOfBroker, type Survey } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
 
@@ -40,9 +41,14 @@ export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolut
   const diagnosis = diagnose(now)
   if (wanted === null) {
     const unseen = out.find(({ status }) => status === 'unknown')
-    if (unseen !== undefined) return { unknown: `whether broker ${unseen.id} is down was not seen: ${unseen.because}`, hint: 'look again in some seconds, or name it with --broker' }
+    if (unseen !== undefined)
+      return { unknown: `whether broker ${unseen.id} is down was not seen: ${unseen.because}`, hint: 'look again in some seconds, or name it with --broker' }
     if (out.length === 0) return { blocked: NONE_DOWN, hint: 'kdr diagnose' }
-    if (out.length > 1) return { blocked: `brokers ${out.map(({ id }) => id).join(' and ')} are down: that is not a single broker`, hint: `kdr ${diagnosis.next.join(' ') || 'diagnose'}` }
+    if (out.length > 1)
+      return {
+        blocked: `brokers ${out.map(({ id }) => id).join(' and ')} are down: that is not a single broker`,
+        hint: `kdr ${diagnosis.next.join(' ') || 'diagnose'}`,
+      }
   }
   const broker = wanted ?? out[0]?.id ?? -1
   return targetOf(now, broker, diagnosis.verdict)
@@ -51,7 +57,8 @@ export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolut
 const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
   const member = memberOfBroker(now, broker)
   if (member === undefined) return { unknown: `what runs broker ${broker} was not seen`, hint: 'kdr doctor' }
-  if (member.owner.known && member.owner.value !== null) return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
+  if (member.owner.known && member.owner.value !== null)
+    return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
   if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
   const { status, because } = brokerStatus(now, broker)
   return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
@@ -62,7 +69,9 @@ const inDoubt = (now: Survey): readonly string[] => {
   if (!now.partitions.known) return ['every partition: the table was not seen']
   const table = now.partitions.value
   const risky = new Set(table.topics.filter(({ uncleanElection }) => !uncleanElection.known || uncleanElection.value).map(({ name }) => name))
-  return Array.from(table.rows()).filter((row) => risky.has(row.topic) || isrOnRecord(row) === null).map(partitionName)
+  return Array.from(table.rows())
+    .filter((row) => risky.has(row.topic) || isrOnRecord(row) === null)
+    .map(partitionName)
 }
 
 export const checkStatus = (options: SingleBrokerOptions): Decision<FailedBroker> =>
@@ -80,7 +89,10 @@ export const checkStatus = (options: SingleBrokerOptions): Decision<FailedBroker
       commands: [commands.list(), commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])],
     }),
     expect: (now) => now,
-    done: (_, { broker, member, because, healthy }) => ({ state: 'done', detail: `broker ${broker} (${member}): ${because}${healthy ? '; it looks healthier than a recovery assumes' : ''}` }),
+    done: (_, { broker, member, because, healthy }) => ({
+      state: 'done',
+      detail: `broker ${broker} (${member}): ${because}${healthy ? '; it looks healthier than a recovery assumes' : ''}`,
+    }),
   })
 
 /** The failed incarnation no longer runs: another one does, or none. */
@@ -93,7 +105,10 @@ export const incarnationGone = (now: Survey, { member: name, uid }: FailedBroker
 
 /** Runs as another incarnation than the failed one. */
 export const runsAnew = (now: Survey, { member: name, uid }: FailedBroker): boolean =>
-  now.members.known && now.members.value.some((member) => member.name === name && member.state.known && member.state.value === 'running' && member.uid.known && member.uid.value !== uid)
+  now.members.known &&
+  now.members.value.some(
+    (member) => member.name === name && member.state.known && member.state.value === 'running' && member.uid.known && member.uid.value !== uid,
+  )
 
 export const isRegistered = (now: Survey, broker: number): boolean =>
   now.brokers.known && now.brokers.value.some(({ id, registered }) => id === broker && isKnownTrue(registered))

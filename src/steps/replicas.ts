@@ -1,8 +1,8 @@
 // Steps about the replicas a broker hosts: back in the ISR, and leading where they are preferred.
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { quorumKept } from '../judgement/guards.ts'
-import { brokerStatus } from '../judgement/status.ts'
 import { skewedLeaders } from '../judgement/leaders.ts'
+import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse } from '../model/known.ts'
 import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
 import { withBrokerBack, withLeadersPreferred } from '../survey/project.ts'
@@ -20,7 +20,11 @@ export const awaitIsr = ({ from }: From): Step =>
     aspects: ['members', 'brokers', 'partitions'],
     budget: { expected: minutes(5), deadline: minutes(60) },
     resolve: async () => ({ target: from.value() }),
-    preview: ({ broker }, commands) => ({ sentence: `wait until every partition of broker ${broker} has it in its ISR`, changes: [], commands: [commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])] }),
+    preview: ({ broker }, commands) => ({
+      sentence: `wait until every partition of broker ${broker} has it in its ISR`,
+      changes: [],
+      commands: [commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])],
+    }),
     expect: (now, { broker }) => withBrokerBack(now, broker),
     done: (now, { broker, member }) => inSync(now, broker, member),
   })
@@ -62,7 +66,12 @@ export const electPreferred = ({ from }: From): Step =>
     },
     preview: ({ broker, partitions }, commands) => ({
       sentence: `elect broker ${broker} as leader of the ${partitions.length} partitions that prefer it`,
-      changes: [`leaders of ${partitions.map(({ topic, partition }) => `${topic}-${partition}`).slice(0, 8).join(', ')}${partitions.length > 8 ? ', …' : ''} move; clients follow within seconds`],
+      changes: [
+        `leaders of ${partitions
+          .map(({ topic, partition }) => `${topic}-${partition}`)
+          .slice(0, 8)
+          .join(', ')}${partitions.length > 8 ? ', …' : ''} move; clients follow within seconds`,
+      ],
       commands: [commands.kafka('kafka-leader-election', ['--election-type', 'preferred', '--path-to-json-file', 'partitions.json'])],
     }),
     act: async (world, { partitions }, signal) => {

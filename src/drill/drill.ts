@@ -1,0 +1,148 @@
+// A drill: a ledger, a fault, a diagnosis, the recovery with the very list an incident would run, and the
+// score. It asserts a disposable cluster by needing its Faults port.
+import type { RunEvent } from '../engine/events.ts'
+import type { Observe, RunDeps, RunResult } from '../engine/interaction.ts'
+import { startRun } from '../engine/runner.ts'
+import { KdrError } from '../errors.ts'
+import { type Diagnosis, diagnose } from '../judgement/diagnose.ts'
+import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
+import type { Fault, Faults } from '../ports/faults.ts'
+import { type Instant, type Millis, minutes, seconds } from '../units.ts'
+import { type LedgerScore, openLedger, removeOldLedgers } from './ledger.ts'
+
+export interface DrillReport {
+  readonly schema: 'kdr/drill/1'
+  readonly scenario: string
+  readonly platform: string
+  readonly kafka: string
+  readonly fault: Fault
+  readonly broken: readonly string[]
+  readonly diagnosis: { readonly expected: string; readonly got: string; readonly right: boolean }
+  readonly ledger: LedgerScore
+  readonly phases: readonly { readonly name: string; readonly seconds: number }[]
+  readonly outcome: RunResult['outcome']
+  readonly run: string
+  readonly rtoSeconds: number | null
+  /** Why it is not a pass; empty when it is. */
+  readonly problems: readonly string[]
+}
+
+export interface DrillRequest<Options> {
+  readonly deps: RunDeps<Options>
+  readonly faults: Faults
+  readonly fault: Fault
+  readonly kafka: string
+  /** Told as each part begins. */
+  readonly tell: (line: string) => void
+  /** Phases that were measured before, such as bringing the lab up. */
+  readonly before: DrillReport['phases']
+}
+
+/** How long the cluster may be broken before the diagnosis must have seen it. */
+const SEEN: Millis = seconds(60)
+/** Records written before anything is broken. */
+const WARM: Millis = seconds(3)
+
+/** Throws `not-healthy` (exit 5) when there is nothing sound to break. */
+export const runDrill = async <Options>(request: DrillRequest<Options>): Promise<DrillReport> => {
+  const { deps, tell } = request
+  const { clock } = deps.ports
+  const signal = deps.interrupt.signal
+  const phases = [...request.before]
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    tell(name)
+    const start = clock.monotonic()
+    const result = await work()
+    phases.push({ name, seconds: (clock.monotonic() - start) / 1000 })
+    return result
+  }
+  const ports = { clock, kafka: deps.ports.kafka, probe: deps.write.probe }
+  const healthy = await timed('check that it is healthy', () => soundCluster(deps.observe, clock, signal))
+  await removeOldLedgers(ports, signal, tell)
+  const brokers = healthy.brokers.known ? healthy.brokers.value.map(({ id }) => id) : []
+  const ledger = await openLedger(ports, brokers, signal)
+  try {
+    await timed('write a ledger of acknowledged records', () => clock.sleep(WARM, signal))
+    const broken = await timed(`break it: ${request.fault}`, () => request.faults.inject(request.fault, {}, signal))
+    const got = await timed('diagnose', () => firstVerdict(deps.observe, clock.now(), clock, signal))
+    const run = await recoverTimed(request, phases)
+    await timed('stop writing', () => ledger.stop())
+    const score = await timed('read the ledger back', () => ledger.score(clock.deadline(minutes(2), signal)))
+    return reportOf(request, { healthy, broken, got, run, score, phases })
+  } finally {
+    await ledger.stop()
+    await ledger.remove(clock.deadline(seconds(30))).catch(() => tell(`${ledger.topic} was left behind`))
+  }
+}
+
+const recoverTimed = async <Options>({ deps, tell }: DrillRequest<Options>, phases: { name: string; seconds: number }[]): Promise<RunResult> => {
+  tell('recover')
+  const events = (event: RunEvent): void => {
+    if (event.type === 'phase.finished') phases.push({ name: `recover: ${event.phase}`, seconds: event.seconds })
+    deps.events(event)
+  }
+  return startRun({ ...deps, events })
+}
+
+const soundCluster = async (observe: Observe, clock: RunDeps<never>['ports']['clock'], signal: AbortSignal): Promise<Survey> => {
+  const end = clock.monotonic() + SEEN
+  for (;;) {
+    const survey = await observe(ALL_ASPECTS, null, signal)
+    const { verdict, because } = diagnose(survey)
+    if (verdict === 'healthy') return survey
+    if (clock.monotonic() > end) {
+      throw new KdrError(`there is nothing sound to break: ${verdict}, ${because}`, { code: 'not-healthy', exit: 'refused', hint: 'kdr lab down, then again' })
+    }
+    await clock.sleep(seconds(1), signal)
+  }
+}
+
+/** The first verdict that is neither healthy nor unknown: what an operator would act on. */
+const firstVerdict = async (observe: Observe, since: Instant, clock: RunDeps<never>['ports']['clock'], signal: AbortSignal): Promise<Diagnosis> => {
+  for (;;) {
+    const diagnosis = diagnose(await observe(ALL_ASPECTS, null, signal))
+    if ((diagnosis.verdict !== 'healthy' && diagnosis.verdict !== 'unknown') || clock.now() - since > SEEN) return diagnosis
+    await clock.sleep(seconds(1), signal)
+  }
+}
+
+interface Parts {
+  readonly healthy: Survey
+  readonly broken: readonly string[]
+  readonly got: Diagnosis
+  readonly run: RunResult
+  readonly score: LedgerScore
+  readonly phases: DrillReport['phases']
+}
+
+const reportOf = <Options>({ deps, fault, kafka }: DrillRequest<Options>, { healthy, broken, got, run, score, phases }: Parts): DrillReport => {
+  const expected = deps.scenario.verdict
+  const named = membersOf(healthy, got.brokers)
+  const right = got.verdict === expected && named.every((member) => broken.includes(member))
+  const problems = [
+    ...(right ? [] : [`diagnosed ${got.verdict} of ${named.join(', ') || 'nothing'} instead of ${expected} of ${broken.join(', ')}: ${got.because}`]),
+    ...(run.outcome === 'recovered' ? [] : [`${run.outcome}: ${run.why}`]),
+    ...(score.lost > 0 ? [`${score.lost} of ${score.acknowledged} acknowledged records were lost`] : []),
+    ...(score.acknowledged === 0 ? ['no record was acknowledged: the ledger proves nothing'] : []),
+  ]
+  return {
+    schema: 'kdr/drill/1',
+    scenario: deps.scenario.id,
+    platform: deps.ports.platform.kind,
+    kafka,
+    fault,
+    broken,
+    diagnosis: { expected, got: got.verdict, right },
+    ledger: score,
+    phases,
+    outcome: run.outcome,
+    run: run.run,
+    rtoSeconds: run.rtoSeconds,
+    problems,
+  }
+}
+
+const membersOf = ({ brokers }: Survey, ids: readonly number[]): readonly string[] =>
+  ids
+    .map((id) => (brokers.known ? brokers.value.find((broker) => broker.id === id)?.member : undefined))
+    .flatMap((member) => (member?.known === true ? [member.value] : []))

@@ -52,7 +52,7 @@ const membersOf = (options: WorldOptions): readonly SimMember[] => {
   const ensemble =
     options.mode === 'zookeeper'
       ? upTo(3).map((at) => blankMember(`zk${at}`, 'zookeeper', at, 19010 + at))
-      : upTo(3).map((at) => blankMember(`controller${at}`, 'controller', 100 + at, 19040 + at))
+      : upTo(3).map((at) => blankMember(`ctl${at}`, 'controller', 100 + at, 19040 + at))
   return [...ensemble, ...upTo(options.brokers).map((at) => blankMember(`kafka${at}`, 'broker', at, 19000 + at))]
 }
 

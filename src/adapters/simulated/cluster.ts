@@ -56,7 +56,7 @@ export class Cluster {
   readonly leaving = new Set<number>()
   /** Catching up, by `broker/topic id/partition`. */
   readonly catchingUp = new Set<string>()
-  readonly #brokerConfigs = new Map<number, Map<string, string>>()
+  readonly #brokerConfigs = new Map<string, Map<string, string>>()
   readonly #disks = new Map<number, Map<SimPartition, ReplicaLog>>()
   readonly #watchers = new Set<() => void>()
   #zxid = 0x100000000n
@@ -121,9 +121,9 @@ export class Cluster {
     return log
   }
 
-  /** Dynamic overrides of one broker; undefined when there is no such broker. */
-  configsOf(broker: number): Map<string, string> | undefined {
-    if (this.broker(broker) === undefined) return undefined
+  /** Dynamic overrides of one broker, or with an empty name of all of them; undefined when there is no such broker. */
+  configsOf(broker: string): Map<string, string> | undefined {
+    if (broker !== '' && this.broker(Number(broker)) === undefined) return undefined
     const configs = this.#brokerConfigs.get(broker) ?? new Map<string, string>()
     this.#brokerConfigs.set(broker, configs)
     return configs

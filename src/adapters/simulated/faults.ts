@@ -5,16 +5,19 @@ import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
 import { killMember, pauseMember, terminateMember } from './lifecycle.ts'
-import type { Random } from './random.ts'
-import { isUp, type SimMember } from './state.ts'
+import type { SimMember } from './state.ts'
 
-const running = (cluster: Cluster): readonly SimMember[] => cluster.brokers.filter((broker) => broker.state !== 'stopped')
+const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
 
-const pick = (cluster: Cluster, random: Random, id: number | undefined): SimMember => {
-  const candidates = running(cluster).filter(isUp)
-  const broker = id === undefined ? candidates[random.between(0, candidates.length - 1)] : cluster.broker(id)
-  if (broker === undefined) throw new KdrError(id === undefined ? 'no broker runs' : `there is no broker ${id}`, { code: 'no-such-broker', exit: 'usage' })
-  return broker
+/** The broker asked for, else the running ones from the highest id down; `count` of them. */
+const choose = (cluster: Cluster, count: number, wanted: number | undefined): readonly SimMember[] => {
+  const running = cluster.brokers.filter((broker) => broker.state === 'running').sort((a, b) => b.id - a.id)
+  if (wanted !== undefined && cluster.broker(wanted) === undefined) throw usage(`${cluster.name} has no broker ${wanted}`, 'no-such-broker')
+  const asked = running.filter((broker) => broker.id === wanted)
+  if (wanted !== undefined && asked.length === 0) throw usage(`broker ${wanted} of ${cluster.name} does not run`, 'nothing-to-break')
+  const chosen = [...asked, ...running.filter((broker) => broker.id !== wanted)].slice(0, count)
+  if (chosen.length < count) throw usage(`only ${chosen.length} brokers of ${cluster.name} run; ${count} are needed`, 'nothing-to-break')
+  return chosen
 }
 
 const kill = (cluster: Cluster, member: SimMember): void => {
@@ -43,25 +46,19 @@ const pause = (cluster: Cluster, member: SimMember): void => {
   pauseMember(cluster, member)
 }
 
-const two = (cluster: Cluster, random: Random, id: number | undefined): readonly SimMember[] => {
-  const first = pick(cluster, random, id)
-  const second = running(cluster).find((broker) => broker !== first)
-  return second === undefined ? [first] : [first, second]
-}
-
-const ensemble = (cluster: Cluster, role: SimMember['role'], fault: Fault): readonly SimMember[] => {
+const allOf = (cluster: Cluster, role: SimMember['role']): readonly SimMember[] => {
   const members = cluster.members.filter((member) => member.role === role)
-  if (members.length === 0) throw new KdrError(`${fault}: ${cluster.name} has no ${role}`, { code: 'fault-not-applicable', exit: 'usage' })
-  return members.filter((member) => member.state !== 'stopped')
+  if (members.length === 0) throw usage(`${cluster.name} has no ${role} of its own`, 'no-such-role')
+  return members
 }
 
-const inject = async (cluster: Cluster, random: Random, fault: Fault, broker: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
+const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
   if (fault === 'stop-zookeeper' || fault === 'stop-controllers') {
-    const members = ensemble(cluster, fault === 'stop-zookeeper' ? 'zookeeper' : 'controller', fault)
+    const members = allOf(cluster, fault === 'stop-zookeeper' ? 'zookeeper' : 'controller')
     for (const member of members) kill(cluster, member)
     return members
   }
-  const members = fault === 'kill-two' ? two(cluster, random, broker) : [pick(cluster, random, broker)]
+  const members = choose(cluster, fault === 'kill-two' ? 2 : 1, wanted)
   for (const member of members) {
     if (fault === 'kill-broker' || fault === 'kill-two') kill(cluster, member)
     if (fault === 'hang-broker') pause(cluster, member)
@@ -71,10 +68,10 @@ const inject = async (cluster: Cluster, random: Random, fault: Fault, broker: nu
   return members
 }
 
-export const createFaults = (cluster: Cluster, random: Random, call: Call): Faults => ({
+export const createFaults = (cluster: Cluster, call: Call): Faults => ({
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
-      const members = await inject(cluster, random, fault, options.broker, signal)
+      const members = await inject(cluster, fault, options.broker, signal)
       return members.map((member) => member.name)
     }),
 })

@@ -8,12 +8,11 @@ import { anyBroker, until } from './kafka.ts'
 import type { Life } from './life.ts'
 import { append, dropTopic, electOne, judgeAppend, kafkaError, makeTopic } from './topics.ts'
 
-/** request.timeout.ms of clients: a request that nobody can carry out is given up after it. */
-const REQUEST_TIMEOUT = 30_000
+/** How long a request may wait: for the controller, and for the ISR to have the records. */
+const REQUEST_TIMEOUT = 5000
 
 const mustBeOwn = (topic: string): void => {
-  if (!topic.startsWith('__kdr_'))
-    throw new KdrError(`${topic} is not a topic of kdr`, { code: 'not-own-topic', exit: 'refused', hint: 'probes use topics named __kdr_…' })
+  if (!topic.startsWith('__kdr_')) throw new KdrError(`${topic} is not a topic of kdr`, { code: 'not-a-canary' })
 }
 
 /** Waits until somebody can change topics; Kafka's own answer when nobody can. */
@@ -26,10 +25,13 @@ const produce = async (cluster: Cluster, at: TopicPartition, inputs: readonly Re
   const what = `cannot produce to ${at.topic}-${at.partition}`
   const partition = cluster.partition(at.topic, at.partition)
   if (partition === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', what)
-  if (partition.leader < 0) throw kafkaError('LEADER_NOT_AVAILABLE', what)
+  if (partition.leader < 0) throw new KdrError(`${what}: the partition has no leader`, { code: 'no-leader' })
   const leader = cluster.broker(partition.leader)
-  if (leader?.state === 'paused') await until(cluster, REQUEST_TIMEOUT, signal, () => leader.state !== 'paused' || partition.leader !== leader.id)
-  if (!cluster.up(partition.leader)) throw new KdrError(`${what}: broker ${partition.leader} cannot be reached`, { code: 'broker-unreachable' })
+  if (leader?.state === 'paused') {
+    await until(cluster, REQUEST_TIMEOUT, signal, () => leader.state !== 'paused')
+    throw new KdrError(`${what}: broker ${leader.id} did not answer in time`, { code: 'broker-silent' })
+  }
+  if (!cluster.up(partition.leader)) throw new KdrError(`${what}: broker ${partition.leader} refused the connection`, { code: 'broker-refused' })
   const made = append(cluster, partition, inputs)
   let verdict = judgeAppend(cluster, made)
   await until(cluster, REQUEST_TIMEOUT, signal, () => {
@@ -92,7 +94,7 @@ export const createKafkaWriter = (cluster: Cluster, life: Life, call: Call): Kaf
   alterConfigs: (resource, changes, signal) =>
     call('kafka.alterConfigs', signal, async () => {
       await governed(cluster, `cannot change ${resource.type} ${resource.name}`, signal)
-      const configs = resource.type === 'topic' ? cluster.topics.get(resource.name)?.configs : cluster.configsOf(Number(resource.name))
+      const configs = resource.type === 'topic' ? cluster.topics.get(resource.name)?.configs : cluster.configsOf(resource.name)
       if (configs === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', `cannot change ${resource.type} ${resource.name}`)
       for (const [key, value] of Object.entries(changes)) {
         if (value === null) configs.delete(key)

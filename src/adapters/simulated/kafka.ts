@@ -74,7 +74,7 @@ const pingOne = async (cluster: Cluster, endpoint: string, signal: AbortSignal):
     return { endpoint, answer: 'refused', id: null, detail: `connect ECONNREFUSED ${endpoint}` }
   }
   if (member.state === 'paused' || cluster.misbehaviour.pingIsLost()) {
-    await outwait(cluster, signal).catch(() => undefined)
+    await outwait(cluster, signal)
     return silent('no answer to ApiVersions in time')
   }
   return { endpoint, answer: 'ready', id: member.id, detail: 'answered ApiVersions' }
@@ -192,7 +192,7 @@ export const until = async (cluster: Cluster, length: Millis, signal: AbortSigna
 
 const fetchFrom = async (cluster: Cluster, at: TopicPartition, offset: bigint, options: { maxBytes: number; maxWait: Millis }, signal: AbortSignal) => {
   const found = await fromLeader(cluster, at, signal, (partition) => known(partition, 'Metadata'))
-  if (!found.known) throw kafkaError(found.why, `cannot fetch ${at.topic}-${at.partition}`)
+  if (!found.known) throw new KdrError(`cannot fetch ${at.topic}-${at.partition}: ${found.why}`, { code: 'no-leader' })
   const partition = found.value
   const from = Number(offset)
   if (from < 0 || from > cluster.logOf(partition.leader, partition).end) throw kafkaError('OFFSET_OUT_OF_RANGE', `cannot fetch ${at.topic}-${at.partition}`)
@@ -218,11 +218,16 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
   reassigning: (signal) =>
     call('kafka.reassigning', signal, async () => {
       await anyBroker(cluster, signal)
+      if (!(await until(cluster, PATIENCE, signal, () => cluster.governed)))
+        throw new KdrError('no controller listed the reassignments', { code: 'no-controller' })
       return []
     }),
   groups: (signal) =>
     call('kafka.groups', signal, async () => {
       await anyBroker(cluster, signal)
+      const problems = await Promise.all(cluster.announced.map((id) => unreachable(cluster, id, signal)))
+      const problem = problems.find((words) => words !== null)
+      if (problem !== undefined) throw new KdrError(`not every broker listed its groups: ${problem}`, { code: 'groups-incomplete' })
       return []
     }),
   fetch: (at, offset, options, signal) => call('kafka.fetch', signal, () => fetchFrom(cluster, at, offset, options, signal)),

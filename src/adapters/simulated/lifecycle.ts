@@ -8,7 +8,6 @@ import {
   type Lines,
   nodeExists,
   noQuorum,
-  notFormatted,
   noZooKeeper,
   stamp,
   ZOOKEEPER_BROKER,
@@ -63,14 +62,12 @@ const serve = (cluster: Cluster, member: SimMember): void => {
 }
 
 const bootBroker = (cluster: Cluster, member: SimMember): void => {
-  if (member.disk === 'blank' && cluster.mode === 'kraft') {
-    later(cluster, member, cluster.random.between(700, 1200), () => exit(cluster, member, 1, notFormatted(dataOf(member))))
-    return
-  }
+  // A blank KRaft broker is formatted before it starts, as container entrypoints and the process platform do.
+  const format = member.disk === 'blank' && cluster.mode === 'kraft' ? cluster.random.between(1200, 1800) : 0
   member.disk = 'intact'
   log(cluster, member, linesOf(cluster, member).recovering(dataOf(member), member.cleanShutdown))
   const recovery = member.cleanShutdown ? 0 : cluster.random.between(300, 900)
-  const boot = cluster.random.between(2200, 3800) + recovery + cluster.misbehaviour.startDelay()
+  const boot = format + cluster.random.between(2200, 3800) + recovery + cluster.misbehaviour.startDelay()
   later(cluster, member, boot, () => register(cluster, member, 0))
   const again = cluster.misbehaviour.exitAfter(member.id)
   if (again !== null) later(cluster, member, again, () => exit(cluster, member, 1, exitedAgain(member.id)))
@@ -126,7 +123,7 @@ const shutDown = (cluster: Cluster, member: SimMember): void => {
 
 export const killMember = (cluster: Cluster, member: SimMember): void => {
   if (member.state === 'stopped') return
-  gone(cluster, member, { code: null, signal: 'SIGKILL', oomKilled: false })
+  gone(cluster, member, { code: 137, signal: 'SIGKILL', oomKilled: false })
 }
 
 /** SIGSTOP: it exists, its sockets accept, and nothing answers. */
@@ -141,7 +138,7 @@ export const pauseMember = (cluster: Cluster, member: SimMember): void => {
 const exit = (cluster: Cluster, member: SimMember, code: number, lines: readonly string[]): void => {
   log(cluster, member, lines)
   cluster.note('world', 0, 'exit', member.name)
-  gone(cluster, member, { code, signal: null, oomKilled: false })
+  gone(cluster, member, { code, signal: code === 143 ? 'SIGTERM' : null, oomKilled: false })
 }
 
 const gone = (cluster: Cluster, member: SimMember, lastExit: SimMember['lastExit']): void => {

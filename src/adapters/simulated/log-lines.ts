@@ -96,11 +96,5 @@ export const noQuorum = (id: number): readonly string[] => [
   `ERROR [BrokerServer id=${id}] Fatal error during broker startup. Prepare to shutdown (kafka.server.BrokerServer)`,
 ]
 
-/** KRaft never formats by itself (`StorageTool`). */
-export const notFormatted = (data: string): readonly string[] => [
-  `ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)`,
-  `java.lang.RuntimeException: No readable meta.properties files found in ${data}. (have you run kafka-storage.sh to format the directory?)`,
-]
-
 /** The scripted exit: nothing that a restart would not cure. */
 export const exitedAgain = (id: number): readonly string[] => [`ERROR [KafkaServer id=${id}] Exiting Kafka due to a simulated fault (kafka.Kafka$)`]

@@ -119,7 +119,7 @@ const begin = (stage: Stage): Simulation => {
       coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
     },
     write: { platform: createPlatformWriter(cluster, life, call), kafka: createKafkaWriter(cluster, life, call), probe: createKafkaProbe(cluster, life, call) },
-    faults: createFaults(cluster, stage.random, call),
+    faults: createFaults(cluster, call),
     clock,
     store: createRunStore(stage.disk, life, plan),
     lock: createLock(stage.locks, life, () => clock.now()),

@@ -59,7 +59,7 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
 
 const find = (cluster: Cluster, name: string): SimMember => {
   const member = cluster.members.find((candidate) => candidate.name === name)
-  if (member === undefined) throw new KdrError(`${cluster.name} has no member ${name}`, { code: 'no-such-member', exit: 'refused' })
+  if (member === undefined) throw new KdrError(`${cluster.name} has no member ${name}`, { code: 'no-such-member', exit: 'usage' })
   return member
 }
 
@@ -106,8 +106,10 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
       cluster.note('kdr', life.number, 'stop', member.name)
       const boot = member.boot
       terminateMember(cluster, member)
-      const gone = await until(cluster, options.grace, signal, () => member.boot !== boot)
-      if (!gone && member.boot === boot) killMember(cluster, member)
+      // A paused process cannot act on SIGTERM: it is killed at once, as the process platform does.
+      const grace = member.state === 'paused' ? 0 : options.grace
+      await until(cluster, grace, signal, () => member.boot !== boot || member.state === 'paused')
+      if (member.boot === boot) killMember(cluster, member)
     }),
   start: (ref, signal) =>
     call(

@@ -58,6 +58,14 @@ const openJournal = (run: StoredRun, life: Life, plan: CrashPlan): JournalFile =
   }
 }
 
+/** Evidence is never overwritten: `name-2` and so on when it is taken. */
+const freeName = (run: StoredRun, name: string): string => {
+  const [, stem = name, extension = ''] = /^(.*?)(\.[^./]+)?$/.exec(name) ?? []
+  let candidate = name
+  for (let count = 2; run.evidence.has(candidate); count += 1) candidate = `${stem}-${count}${extension}`
+  return candidate
+}
+
 const folder = (id: string, run: StoredRun, life: Life, plan: CrashPlan): RunFolder => ({
   id,
   path: `/simulated/runs/${id}`,
@@ -68,8 +76,9 @@ const folder = (id: string, run: StoredRun, life: Life, plan: CrashPlan): RunFol
   open: () => openJournal(run, life, plan),
   evidence: (name, content) => {
     life.check()
-    run.evidence.set(name, content)
-    return `evidence/${name}`
+    const free = freeName(run, name)
+    run.evidence.set(free, content)
+    return `evidence/${free}`
   },
 })
 
@@ -87,8 +96,9 @@ export const createRunStore = (disk: Disk, life: Life, plan: CrashPlan): RunStor
     if (run === undefined) throw new KdrError(`there is no run ${id}`, { code: 'run-not-found', exit: 'usage', hint: 'see kdr runs list' })
     return folder(id, run, life, plan)
   },
+  // Run ids begin with their time, so their order is the runs' order.
   list: () => {
     life.check()
-    return [...disk.runs.keys()].reverse()
+    return [...disk.runs.keys()].sort().reverse()
   },
 })

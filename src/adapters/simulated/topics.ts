@@ -11,7 +11,8 @@ export interface TopicPlan {
 }
 
 /** A refusal in Kafka's words: its error name, as the real adapter says it. */
-export const kafkaError = (name: string, what: string): KdrError => new KdrError(`${what}: ${name}`, { code: name.toLowerCase().replaceAll('_', '-') })
+export const kafkaError = (name: string, what: string): KdrError =>
+  new KdrError(`${what}: ${name}`, { code: `kafka-${name.toLowerCase().replaceAll('_', '-')}` })
 
 const uuid = (hex: string): string => `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 
@@ -36,9 +37,10 @@ export const makeTopic = (cluster: Cluster, plan: TopicPlan): SimTopic => {
   return topic
 }
 
+/** A topic that is gone already is as wanted. */
 export const dropTopic = (cluster: Cluster, name: string): void => {
   const topic = cluster.topics.get(name)
-  if (topic === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', `cannot delete ${name}`)
+  if (topic === undefined) return
   cluster.topics.delete(name)
   for (const partition of topic.partitions) cluster.forget(partition)
   settle(cluster)
@@ -92,7 +94,7 @@ export const judgeAppend = (cluster: Cluster, made: Append): 'waiting' | 'acknow
   const last = records.at(-1)
   if (last === undefined) return 'acknowledged'
   if (cluster.partition(partition.topic.name, partition.index) !== partition) return kafkaError('UNKNOWN_TOPIC_OR_PARTITION', what)
-  if (cluster.broker(leader)?.state === 'stopped') return new KdrError(`${what}: broker ${leader} closed the connection`, { code: 'broker-unreachable' })
+  if (cluster.broker(leader)?.state === 'stopped') return new KdrError(`${what}: broker ${leader} closed the connection`, { code: 'broker-refused' })
   if (partition.leader !== leader) return kafkaError('NOT_LEADER_OR_FOLLOWER', what)
   if (!cluster.up(leader) || !partition.isr.every((id) => cluster.logOf(id, partition).has(last))) return 'waiting'
   return partition.isr.length < minIsrOf(partition) ? kafkaError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', what) : 'acknowledged'

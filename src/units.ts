@@ -42,3 +42,6 @@ export const formatBytes = (bytes: number): string => {
 
 /** RFC 3339 in UTC. */
 export const formatInstant = (at: Instant): string => new Date(at).toISOString()
+
+/** The instant of an RFC 3339 text; NaN when it is not one. */
+export const parseInstant = (text: string): Instant => Date.parse(text)

@@ -1,4 +1,5 @@
 // A run is a fold over its journal: what is settled, what was intended and never settled, what it lost.
+import { parseInstant } from '../units.ts'
 import { decode } from './codec.ts'
 import type { JournalLine } from './journal.ts'
 import type { Effect } from './step.ts'
@@ -45,7 +46,7 @@ export const fold = (lines: readonly JournalLine[]): Folded | null => {
   const draft: Draft = { steps: new Map(), choices: new Map(), skipped: [], lastAct: null, changed: false, finished: null }
   for (const line of lines) take(draft, line)
   const { run, scenario, identity, cluster, options, planDigest } = first
-  return { run, scenario, identity, cluster, options, planDigest, startedAt: Date.parse(first.at), ...draft }
+  return { run, scenario, identity, cluster, options, planDigest, startedAt: parseInstant(first.at), ...draft }
 }
 
 const take = (draft: Draft, line: JournalLine): void => {

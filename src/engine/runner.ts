@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
 import type { RunFolder } from '../ports/run-store.ts'
+import { formatInstant } from '../units.ts'
 import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
 import type { Outcome } from './events.ts'
@@ -31,7 +32,7 @@ export const planDigest = (parts: readonly Part[]): string => {
 
 /** `20261122-171530-single-broker-3f2a`: sorts by time, unique enough for a folder. */
 const runId = (deps: RunDeps<never>): string => {
-  const stamp = new Date(deps.ports.clock.now()).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  const stamp = formatInstant(deps.ports.clock.now()).slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
   return `${stamp}-${deps.scenario.id}-${deps.ports.clock.randomHex(3)}`
 }
 

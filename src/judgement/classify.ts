@@ -111,24 +111,35 @@ const byVolume: Rule = ({ member, survey }) => {
   return failure('blank-disk', 'no', because, 'format it with the cluster id (kafka-storage format --ignore-formatted -t CLUSTER_ID -c CONFIG), then run this again', blank.state.by)
 }
 
-/** Refusals a broker repeats at every start: what to repair before the next. */
-const REPAIR: readonly (readonly [LogSignal['kind'], FailureKind, string])[] = [
-  ['inconsistent-cluster-id', 'fatal-start-up', 'do not edit meta.properties: find out which of the two, disk or quorum, belongs to another cluster'],
-  ['inconsistent-broker-id', 'fatal-start-up', 'attach the disk that belongs to this broker id; do not edit meta.properties'],
-  ['not-formatted', 'blank-disk', 'format the disk with the cluster id (kafka-storage format), then run this again'],
-  ['bad-configuration', 'fatal-start-up', 'repair the configuration named in the line'],
-  ['port-in-use', 'fatal-start-up', 'find what holds the port: another incarnation of this broker may still run'],
-  ['log-dir-failure', 'volume', 'check the disk, its mount and its permissions'],
+/** Refusals a broker repeats at every start: what to repair before the next. `deadly`: only where it also died of it, since clients can provoke such lines. */
+const REPAIR: readonly { readonly sign: LogSignal['kind']; readonly kind: FailureKind; readonly deadly: boolean; readonly instead: string }[] = [
+  {
+    sign: 'inconsistent-cluster-id',
+    kind: 'fatal-start-up',
+    deadly: false,
+    instead: 'do not edit meta.properties: find out which of the two, disk or quorum, belongs to another cluster',
+  },
+  { sign: 'log-dir-failure', kind: 'volume', deadly: false, instead: 'check the disk, its mount and its permissions' },
+  {
+    sign: 'inconsistent-broker-id',
+    kind: 'fatal-start-up',
+    deadly: true,
+    instead: 'attach the disk that belongs to this broker id; do not edit meta.properties',
+  },
+  { sign: 'not-formatted', kind: 'blank-disk', deadly: true, instead: 'format the disk with the cluster id (kafka-storage format), then run this again' },
+  { sign: 'bad-configuration', kind: 'fatal-start-up', deadly: true, instead: 'repair the configuration named in the line' },
+  { sign: 'port-in-use', kind: 'fatal-start-up', deadly: true, instead: 'find what holds the port: another incarnation of this broker may still run' },
 ]
 
 const byRefusal: Rule = (the) => {
-  for (const [kind, word, instead] of REPAIR) {
-    const line = signalOf(the, kind)
-    if (line !== undefined) return failure(word, 'no', line.line, instead, logOf(the))
+  const died = signalOf(the, 'fatal') !== undefined
+  for (const { sign, kind, deadly, instead } of REPAIR) {
+    const line = signalOf(the, sign)
+    if (line !== undefined && (died || !deadly)) return failure(kind, 'no', line.line, instead, logOf(the))
   }
   const corrupt = signalOf(the, 'corrupt-data')
   // Kafka repairs torn indexes and tails by itself (LogLoader): only what it died of is more than that.
-  if (corrupt !== undefined && signalOf(the, 'fatal') !== undefined)
+  if (corrupt !== undefined && died)
     return failure('volume', 'no', corrupt.line, 'keep the directory as it is and look at the disk; moving it aside is for G2 to allow', logOf(the))
   return null
 }
@@ -169,9 +180,17 @@ const byRunning: Rule = (the) => {
   return failure('running-unregistered', 'yes', status.because, null, the.broker.registered.by)
 }
 
+/** It could not reach the metadata quorum: healed by the quorum's return. */
+const NO_QUORUM = /ZooKeeperClientTimeoutException|unable to register with the controller quorum/
+
 const byExit: Rule = (the) => {
   const { member } = the
   const exit = member.lastExit.known ? member.lastExit.value : null
+  const quorum = the.signals.find((signal) => signal.kind === 'fatal' && NO_QUORUM.test(signal.line))
+  if (quorum !== undefined) {
+    const held = quorumHeld(the.survey)
+    return failure('fatal-start-up', held ? 'yes' : 'no', quorum.line, held ? 'the quorum is held again' : 'bring the metadata quorum back first', logOf(the))
+  }
   const fatal = signalOf(the, 'fatal')
   if (fatal !== undefined) {
     if (the.everStarted) return failure('exited', 'yes', fatal.line, 'read the lines before it: it may happen again', logOf(the))

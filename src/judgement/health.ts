@@ -24,12 +24,12 @@ export interface Thresholds {
   /** Used share of any log directory must stay below this, 0 to 1. */
   readonly diskUsed: number
   /** Share of partitions not led by their preferred leader, at most, 0 to 1. */
-  readonly leaderSkew: number
+  readonly leaderImbalance: number
   /** 99th percentile of the canary's round trips must stay below this. */
-  readonly canaryP99: Millis
+  readonly roundTripP99: Millis
 }
 
-export const DEFAULT_THRESHOLDS: Thresholds = { diskUsed: 0.8, leaderSkew: 0.1, canaryP99: seconds(2) }
+export const DEFAULT_THRESHOLDS: Thresholds = { diskUsed: 0.8, leaderImbalance: 0.1, roundTripP99: seconds(2) }
 
 type Finding = Omit<Check, 'id' | 'title'>
 
@@ -106,7 +106,7 @@ const isInternal = (row: PartitionRow, table: PartitionTable): boolean => INTERN
 const balance = (survey: Survey, thresholds: Thresholds): Finding => {
   if (!survey.partitions.known) return unseen(survey.partitions.why, survey.partitions.by)
   const skew = leaderSkew(survey.partitions.value.rows())
-  return found(skew <= thresholds.leaderSkew, `${Math.round(skew * 100)} % not led by their preferred leader`, survey.partitions.by)
+  return found(skew <= thresholds.leaderImbalance, `${Math.round(skew * 100)} % not led by their preferred leader`, survey.partitions.by)
 }
 
 interface Directory {
@@ -155,7 +155,7 @@ const canary = (survey: Survey, thresholds: Thresholds): Finding => {
   const { sent, received, lost, p99, problem, ledBy } = survey.canary.value
   if (problem !== null) return found(false, problem, survey.canary.by)
   const whole = sent > 0 && received >= sent && lost === 0 && ledBy.length > 0
-  return found(whole && p99 < thresholds.canaryP99, `${received} of ${sent} came back through broker ${few(ledBy)}, p99 ${formatDuration(p99)}`, survey.canary.by)
+  return found(whole && p99 < thresholds.roundTripP99, `${received} of ${sent} came back through broker ${few(ledBy)}, p99 ${formatDuration(p99)}`, survey.canary.by)
 }
 
 const CHECKS: readonly (readonly [id: string, title: string, check: (survey: Survey, thresholds: Thresholds) => Finding])[] = [

@@ -18,12 +18,12 @@ const SIGNS: readonly (readonly [Kind, RegExp])[] = [
   ['bad-configuration', /config\.ConfigException|in advertised listeners are already registered by broker|InconsistentBrokerMetadataException/],
   ['log-dir-failure', /all log dirs in .{0,400} have failed|LogDirFailureChannel\)|Failed to acquire lock on file \.lock|AccessDeniedException/],
   ['corrupt-data', /CorruptRecordException|CorruptIndexException|Unable to load database on disk/],
-  ['log-recovery', /Recovering unflushed segment (?!.*__cluster_metadata)|Recovering \d+ logs from .{0,400} since no clean shutdown file/],
+  ['log-recovery', /Recovering unflushed segment (?!.*__cluster_metadata)|(?:Recovering \d+|Attempting recovery for all) logs (?:from|in) .{0,400} since no clean shutdown file/],
   ['started', /\[KafkaServer id=-?\d+\] started|\[KafkaRaftServer nodeId=-?\d+\] Kafka Server started/],
   ['controlled-shutdown', /Terminating process due to signal SIG(?:TERM|INT)|Starting controlled shutdown|Beginning controlled shutdown/],
   [
     'fatal',
-    /Exiting Kafka due to fatal exception|Received a fatal error while |Fatal error during \S+ startup|Encountered fatal fault|Unexpected exception, exiting abnormally|Severe unrecoverable error, exiting/,
+    /Exiting Kafka due to fatal exception|Received a fatal error while |Fatal error during \S+ startup|Encountered fatal fault|Unexpected exception, exiting abnormally|Severe unrecoverable error, exiting|ZooKeeperClientTimeoutException|unable to register with the controller quorum/,
   ],
 ]
 
@@ -37,7 +37,7 @@ const LONGEST = 400
 const kindOf = (line: string): Kind | null => SIGNS.find(([, sign]) => sign.test(line))?.[0] ?? null
 
 /**
- * Signals of the latest incarnation in `lines` (oldest first), in order, repeats folded into one. Log recovery that
+ * Signals of the latest incarnation in `lines` (oldest first), in order, repeats folded into one (but every fatal line is kept). Log recovery that
  * has finished is no signal; of one under way the newest line is kept, since it carries the progress.
  */
 export const recognise = (lines: readonly string[]): readonly LogSignal[] => {
@@ -49,7 +49,7 @@ export const recognise = (lines: readonly string[]): readonly LogSignal[] => {
     const kind = STACK_FRAME.test(line) ? null : kindOf(line)
     if (kind === null) continue
     const last = signals.at(-1)
-    if (last?.kind !== kind) signals.push({ kind, line })
+    if (last?.kind !== kind || (kind === 'fatal' && last.line !== line)) signals.push({ kind, line })
     else if (kind === 'log-recovery') signals[signals.length - 1] = { kind, line }
   }
   return signals

@@ -1,0 +1,130 @@
+// Every broker expected, put together from what its member, its registration, Metadata and its own
+// answer say. A member is matched by the id on its disk and by what it advertises, never by its name.
+import type { Known } from '../model/known.ts'
+import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
+import type { Member } from '../model/member.ts'
+import type { Broker, LogDir } from '../model/survey.ts'
+import type { MetadataView, Ping } from '../ports/kafka.ts'
+import type { Registration } from './zookeeper.ts'
+
+export interface Sightings {
+  readonly members: Known<readonly Member[]>
+  readonly metadata: Known<MetadataView>
+  /** null: the cluster has no ZooKeeper. */
+  readonly registrations: Known<readonly Registration[]> | null
+  /** Whether a live quorum stands behind registrations and Metadata. */
+  readonly quorum: Known<boolean>
+  readonly pings: readonly Ping[]
+  readonly logDirs: ReadonlyMap<number, Known<readonly LogDir[]>>
+}
+
+const brokerMembers = (members: Known<readonly Member[]>): readonly Member[] =>
+  members.known ? members.value.filter((member) => member.roles.includes('broker')) : []
+
+const registrationsOf = (seen: Sightings): readonly Registration[] => (seen.registrations?.known ? seen.registrations.value : [])
+
+/** By members, registration, Metadata and replica lists. Unknown only if none of them was seen. */
+const idsOf = (seen: Sightings): Known<readonly number[]> => {
+  const { members, metadata, registrations } = seen
+  if (!members.known && !metadata.known && registrations?.known !== true) return unknown(members.why, `${members.by}, ${metadata.by}`)
+  const ids = new Set<number>()
+  for (const member of brokerMembers(members)) if (member.id.known) ids.add(member.id.value)
+  for (const registration of registrationsOf(seen)) ids.add(registration.id)
+  if (metadata.known) {
+    for (const broker of metadata.value.brokers) ids.add(broker.id)
+    for (const row of metadata.value.partitions.rows()) for (const id of row.replicas) ids.add(id)
+  }
+  const by = [members, metadata, registrations].flatMap((source) => (source?.known ? [source.by] : [])).join(', ')
+  return known(
+    [...ids].filter((id) => id >= 0).sort((a, b) => a - b),
+    by,
+  )
+}
+
+/** What it advertises, by its registration and by Metadata. */
+const advertised = (id: number, seen: Sightings): readonly string[] => {
+  const registration = registrationsOf(seen).find((candidate) => candidate.id === id)
+  const view = seen.metadata.known ? seen.metadata.value.brokers.find((broker) => broker.id === id) : undefined
+  return [...new Set([...(view === undefined ? [] : [view.endpoint]), ...(registration?.endpoints ?? [])])]
+}
+
+const matchOf = (id: number, endpoints: readonly string[], members: Known<readonly Member[]>): Known<string> => {
+  if (!members.known) return unknown(members.why, members.by)
+  const all = brokerMembers(members)
+  const byId = all.filter((member) => member.id.known && member.id.value === id)
+  const byAddress = all.filter((member) => member.addresses.some((address) => endpoints.includes(address)))
+  const [first] = byId
+  const [other] = byAddress
+  if (byId.length > 1) return unknown(`${byId.map((member) => member.name).join(' and ')} both carry broker id ${id}`, members.by)
+  if (first !== undefined) {
+    if (byAddress.length === 0 || byAddress.includes(first)) return known(first.name, first.id.by)
+    return unknown(`its disk is ${first.name}'s, but it advertises ${endpoints.join(', ')}, which is ${byAddress.map((member) => member.name).join(', ')}`, members.by)
+  }
+  if (byAddress.length === 1 && other !== undefined) {
+    if (other.id.known) return unknown(`it advertises ${endpoints.join(', ')}, but ${other.name} carries broker id ${other.id.value}`, members.by)
+    return known(other.name, `advertised ${endpoints.join(', ')}`)
+  }
+  return unknown(byAddress.length > 1 ? `${byAddress.map((member) => member.name).join(' and ')} both listen where it advertises` : 'no member carries its id or listens where it advertises', members.by)
+}
+
+/** ZooKeeper answers for registrations only while it has a quorum; in KRaft Metadata lists unfenced brokers only (KIP-631). */
+const registeredOf = (id: number, seen: Sightings): Known<boolean> => {
+  if (!isKnownTrue(seen.quorum)) return seen.quorum.known ? unknown('the quorum is lost', seen.quorum.by) : unknown(seen.quorum.why, seen.quorum.by)
+  if (seen.registrations !== null) return mapKnown(seen.registrations, (all) => all.some((registration) => registration.id === id))
+  return mapKnown(seen.metadata, (view) => view.brokers.some((broker) => broker.id === id))
+}
+
+const reachableOf = (id: number, endpoints: readonly string[], pings: readonly Ping[]): Known<boolean> => {
+  const own = pings.filter((ping) => ping.id === id || (ping.id === null && endpoints.includes(ping.endpoint)))
+  const strange = pings.filter((ping) => ping.id !== null && ping.id !== id && endpoints.includes(ping.endpoint))
+  const ready = own.find((ping) => ping.answer === 'ready')
+  if (ready !== undefined) return known(true, `ApiVersions from ${ready.endpoint}`)
+  if (own.length === 0) {
+    const [other] = strange
+    return unknown(other === undefined ? 'no endpoint of it is known' : `${other.endpoint} is answered by broker ${other.id}`, 'ApiVersions')
+  }
+  const silent = own.find((ping) => ping.answer === 'silent')
+  if (silent !== undefined) return unknown(`${silent.endpoint} is silent: ${silent.detail}`, `ApiVersions from ${silent.endpoint}`)
+  return known(false, `connection to ${own.map((ping) => ping.endpoint).join(', ')}`)
+}
+
+/** What changes with every start: ZooKeeper's czxid of the registration; in KRaft the start of the registered process. */
+const incarnationOf = (id: number, registered: Known<boolean>, member: Member | undefined, seen: Sightings): Known<bigint> => {
+  if (!isKnownTrue(registered)) return unknown('it is not known to be registered', registered.by)
+  if (seen.registrations !== null) {
+    const registration = registrationsOf(seen).find((candidate) => candidate.id === id)
+    return registration === undefined ? unknown('its registration was not read', registered.by) : known(registration.czxid, `czxid of /brokers/ids/${id}`)
+  }
+  if (member === undefined) return unknown('its member was not seen', registered.by)
+  if (!member.startedAt.known) return unknown(member.startedAt.why, member.startedAt.by)
+  return member.startedAt.value === null ? unknown('its process does not run', member.startedAt.by) : known(BigInt(Math.trunc(member.startedAt.value)), member.startedAt.by)
+}
+
+const brokerOf = (id: number, seen: Sightings): Broker => {
+  const endpoints = advertised(id, seen)
+  const match = matchOf(id, endpoints, seen.members)
+  const member = match.known ? brokerMembers(seen.members).find((candidate) => candidate.name === match.value) : undefined
+  const registered = registeredOf(id, seen)
+  const view = seen.metadata.known ? seen.metadata.value.brokers.find((broker) => broker.id === id) : undefined
+  return {
+    id,
+    member: match,
+    registered,
+    reachable: reachableOf(id, [...new Set([...endpoints, ...(member?.addresses ?? [])])], seen.pings),
+    incarnation: incarnationOf(id, registered, member, seen),
+    rack: view?.rack ?? registrationsOf(seen).find((candidate) => candidate.id === id)?.rack ?? null,
+    endpoint: endpoints[0] ?? null,
+    logDirs: seen.logDirs.get(id) ?? unknown('not asked', 'DescribeLogDirs'),
+  }
+}
+
+export const brokersOf = (seen: Sightings): Known<readonly Broker[]> => mapKnown(idsOf(seen), (ids) => ids.map((id) => brokerOf(id, seen)))
+
+/** Every endpoint worth a connection: what brokers advertise and where their members listen. */
+export const endpointsOf = (seen: Pick<Sightings, 'members' | 'metadata' | 'registrations'>): readonly string[] => [
+  ...new Set([
+    ...(seen.metadata.known ? seen.metadata.value.brokers.map((broker) => broker.endpoint) : []),
+    ...(seen.registrations?.known ? seen.registrations.value.flatMap((registration) => registration.endpoints) : []),
+    ...brokerMembers(seen.members).flatMap((member) => member.addresses),
+  ]),
+]

@@ -1,0 +1,44 @@
+// KRaft's controller quorum. DescribeQuorum's answer is believed as long as a majority of the voters is
+// there; that none came proves nothing by itself, the platform has to bear witness.
+import type { Known } from '../model/known.ts'
+import { known, mapKnown, unknown } from '../model/known.ts'
+import type { Member } from '../model/member.ts'
+import type { QuorumView } from '../model/survey.ts'
+import type { QuorumState } from '../ports/kafka.ts'
+import { seconds } from '../units.ts'
+
+/** A leader that has lost its followers may still answer as leader (KAFKA-15489, fixed in 3.7): their fetches tell. */
+const FRESH = seconds(10)
+
+const stateOf = (members: Known<readonly Member[]>) => {
+  const controllers = members.known ? members.value.filter((member) => member.roles.includes('controller')) : []
+  const notRunning = controllers.filter((member) => member.state.known && member.state.value !== 'running')
+  return { controllers, notRunning }
+}
+
+const quorumOf = (state: Known<QuorumState>, members: Known<readonly Member[]>): Known<boolean> => {
+  const { controllers, notRunning } = stateOf(members)
+  const total = state.known ? Math.max(state.value.voters.length, controllers.length) : controllers.length
+  const majority = Math.floor(total / 2) + 1
+  const names = notRunning.map((member) => member.name).join(', ')
+  if (controllers.length > 0 && total - notRunning.length < majority) return known(false, `${members.by}: ${names} not running`)
+  if (!state.known) return state
+  const { voters, leaderId } = state.value
+  if (leaderId < 0) return unknown('no controller leads', state.by)
+  const present = voters.filter((voter) => voter.id === leaderId || voter.lastFetchAgo === null || voter.lastFetchAgo <= FRESH)
+  if (present.length < Math.floor(voters.length / 2) + 1) return unknown(`only ${present.length} of ${voters.length} voters fetched lately`, state.by)
+  return known(true, state.by)
+}
+
+export const quorumView = (state: Known<QuorumState>, members: Known<readonly Member[]>): QuorumView => {
+  const { controllers } = stateOf(members)
+  const ids = controllers.flatMap((member) => (member.id.known ? [member.id.value] : []))
+  return {
+    kind: 'kraft',
+    quorum: quorumOf(state, members),
+    leaderId: mapKnown(state, ({ leaderId }) => (leaderId < 0 ? null : leaderId)),
+    voters: mapKnown(state, ({ voters }) => voters),
+    expectedVoters:
+      controllers.length > 0 && ids.length === controllers.length ? known(ids, members.by) : unknown('the ids of the controllers were not all seen', members.by),
+  }
+}

@@ -1,0 +1,218 @@
+// Takes a survey: all ports at once, each reading with its own deadline, what fails or is late unknown with
+// the reason. One hung broker, leaderless partition or dead server never fails or delays the whole.
+import type { Known } from '../model/known.ts'
+import { known, mapKnown, unknown } from '../model/known.ts'
+import type { Member, TargetIdentity } from '../model/member.ts'
+import { partitionName } from '../model/partitions.ts'
+import type { Aspect, LogDir, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
+import type { MetadataView, Ping } from '../ports/kafka.ts'
+import type { ReadPorts } from '../ports/world.ts'
+import type { Millis } from '../units.ts'
+import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
+import { quorumView } from './kraft.ts'
+import { recognise } from './log-signals.ts'
+import { partitionsOf, readPersisted } from './partitions.ts'
+import { each, reading, type Stage } from './reading.ts'
+import { readZooKeeper, type ZooKeeperReading, zooKeeperView } from './zookeeper.ts'
+
+export interface ObserverSettings {
+  /** Client endpoints known beforehand, `host:port`. */
+  readonly endpoints: readonly string[]
+  /** ZooKeeper servers, `host:port`; empty: where the platform's ZooKeeper members listen. */
+  readonly zookeeper: readonly string[]
+  /** For the whole survey. */
+  readonly deadline: Millis
+}
+
+/** Lines of a log that are read for signals. */
+const TAIL = 200
+const NOT_ASKED = 'not asked'
+
+/** Shares of the whole deadline by which each wave of readings has ended. */
+const WAVES = { first: 0.55, second: 0.8, last: 0.97 } as const
+
+interface Looking extends Stage {
+  readonly ports: ReadPorts
+  readonly settings: ObserverSettings
+  readonly asked: (...aspects: readonly Aspect[]) => boolean
+  readonly base: Survey | null
+  /** What is left of the deadline until a wave ends. */
+  readonly left: (wave: keyof typeof WAVES) => Millis
+}
+
+interface First {
+  readonly target: TargetIdentity
+  readonly members: Known<readonly Member[]>
+  readonly metadata: Known<MetadataView>
+  readonly coordination: Known<ZooKeeperView | QuorumView>
+  readonly zookeeper: ZooKeeperReading | null
+  readonly reassigning: Survey['reassigning']
+  readonly groups: Survey['groups']
+  readonly early: readonly Ping[]
+}
+
+const notAsked = (by: string): Known<never> => unknown(NOT_ASKED, by)
+
+const readMembers = async (look: Looking): Promise<Known<readonly Member[]>> => {
+  if (!look.asked('members', 'signals')) return look.base?.members ?? notAsked('platform')
+  return reading(look, look.left('first'), 'platform', (signal) => look.ports.platform.members(signal))
+}
+
+const readCoordination = async (look: Looking, members: Promise<Known<readonly Member[]>>): Promise<Pick<First, 'coordination' | 'zookeeper'>> => {
+  const { coordination: zk, kafka } = look.ports
+  // Registrations and partitions are worth what the quorum behind them is: it is read afresh with either.
+  if (!look.asked('coordination', 'brokers', 'partitions')) return { coordination: look.base?.coordination ?? notAsked('coordination'), zookeeper: null }
+  if (zk !== null) {
+    const { zookeeper: servers } = look.settings
+    const named = servers.length > 0 ? servers : await members.then(zooKeeperAddresses)
+    const read = await readZooKeeper(look, zk, named, look.left('first'))
+    return { coordination: known(zooKeeperView(read, named, await members), 'ZooKeeper'), zookeeper: read }
+  }
+  const state = await reading(look, look.left('first'), 'DescribeQuorum', (signal) => kafka.quorum(signal))
+  if (state.known && state.value === null) return { coordination: unknown('the cluster is not KRaft, and no ZooKeeper server is configured', state.by), zookeeper: null }
+  const quorum = state.known && state.value !== null ? known(state.value, state.by) : (state as Known<never>)
+  return { coordination: known(quorumView(quorum, await members), 'DescribeQuorum, platform'), zookeeper: null }
+}
+
+const zooKeeperAddresses = (members: Known<readonly Member[]>): readonly string[] =>
+  members.known ? members.value.filter((member) => member.roles.includes('zookeeper')).flatMap((member) => member.addresses.slice(0, 1)) : []
+
+const readTarget = async (look: Looking): Promise<TargetIdentity> => {
+  const { platform } = look.ports
+  const seen = await reading(look, look.left('first'), 'platform', (signal) => platform.identity(signal))
+  // Empty names nothing: whoever pins a run to it must refuse.
+  return seen.known ? seen.value : (look.base?.target ?? { platform: platform.kind, cluster: '', identity: '' })
+}
+
+const readPings = async (look: Looking, endpoints: readonly string[], wave: keyof typeof WAVES): Promise<readonly Ping[]> => {
+  if (endpoints.length === 0 || !look.asked('brokers')) return []
+  const pings = await reading(look, look.left(wave), 'ApiVersions', (signal) => look.ports.kafka.ping(endpoints, signal))
+  if (pings.known) return pings.value
+  return endpoints.map((endpoint): Ping => ({ endpoint, answer: 'silent', id: null, detail: pings.why }))
+}
+
+const readFirst = async (look: Looking): Promise<First> => {
+  const { kafka } = look.ports
+  const wanted = look.asked('brokers', 'partitions', 'log-dirs')
+  const length = look.left('first')
+  const members = readMembers(look)
+  const [target, seen, metadata, coordination, reassigning, groups, early] = await Promise.all([
+    readTarget(look),
+    members,
+    wanted ? reading(look, length, 'Metadata', (signal) => kafka.metadata(signal)) : notAsked('Metadata'),
+    readCoordination(look, members),
+    look.asked('reassigning')
+      ? reading(look, length, 'ListPartitionReassignments', async (signal) => (await kafka.reassigning(signal)).map(partitionName))
+      : (look.base?.reassigning ?? notAsked('ListPartitionReassignments')),
+    look.asked('groups') ? reading(look, length, 'ListGroups', (signal) => kafka.groups(signal)) : (look.base?.groups ?? notAsked('ListGroups')),
+    readPings(look, look.settings.endpoints, 'first'),
+  ])
+  return { target, members: seen, metadata, ...coordination, reassigning, groups, early }
+}
+
+const readLogDirs = async (look: Looking, ids: readonly number[]): Promise<Sightings['logDirs']> => {
+  if (!look.asked('log-dirs')) return new Map((look.base?.brokers.known ? look.base.brokers.value : []).map((broker) => [broker.id, broker.logDirs]))
+  const seen = await reading(look, look.left('second'), 'DescribeLogDirs', (signal) => look.ports.kafka.logDirs(ids, signal))
+  return seen.known ? seen.value : new Map(ids.map((id): [number, Known<readonly LogDir[]>] => [id, seen]))
+}
+
+const registrationsOf = (first: First): Sightings['registrations'] => first.zookeeper?.registrations ?? null
+
+const quorumOf = (first: First): Known<boolean> => (first.coordination.known ? first.coordination.value.quorum : unknown(first.coordination.why, first.coordination.by))
+
+const readBrokers = async (look: Looking, first: First): Promise<Survey['brokers']> => {
+  if (!look.asked('brokers', 'log-dirs')) return look.base?.brokers ?? notAsked('brokers')
+  const registrations = registrationsOf(first)
+  const late = endpointsOf({ members: first.members, metadata: first.metadata, registrations }).filter((endpoint) => !look.settings.endpoints.includes(endpoint))
+  const listed = first.metadata.known ? first.metadata.value.brokers.map((broker) => broker.id) : []
+  const [pings, logDirs] = await Promise.all([readPings(look, late, 'second'), readLogDirs(look, listed)])
+  const brokers = brokersOf({ members: first.members, metadata: first.metadata, registrations, quorum: quorumOf(first), pings: [...first.early, ...pings], logDirs })
+  if (look.asked('brokers') || look.base?.brokers.known !== true) return brokers
+  // Only log directories were asked for: everything else about the brokers is carried over.
+  return mapKnown(look.base.brokers, (all) => all.map((broker) => ({ ...broker, logDirs: logDirs.get(broker.id) ?? unknown('it is not listed in Metadata', 'DescribeLogDirs') })))
+}
+
+const readPartitions = async (look: Looking, first: First): Promise<Survey['partitions']> => {
+  if (!look.asked('partitions')) return look.base?.partitions ?? notAsked('Metadata')
+  const { metadata, zookeeper } = first
+  const zk = look.ports.coordination
+  const quorum = quorumOf(first)
+  if (zk === null || zookeeper === null) return partitionsOf({ metadata, quorum, zookeeper: null })
+  const persisted = metadata.known ? await readPersisted(look, zk, metadata.value.partitions, look.left('second')) : new Map()
+  return partitionsOf({ metadata, quorum, zookeeper: { topics: zookeeper.topics, persisted } })
+}
+
+/** Brokers that are not plainly up have something to say in their logs; those of the others are spared. */
+const readSignals = async (look: Looking, members: Known<readonly Member[]>, brokers: Survey['brokers']): Promise<Known<readonly Member[]>> => {
+  if (!members.known) return members
+  const before = look.base?.members.known ? look.base.members.value : []
+  const carried = (member: Member) => before.find((old) => old.name === member.name && old.uid.known && member.uid.known && old.uid.value === member.uid.value)
+  if (!look.asked('signals')) return mapKnown(members, (all) => all.map((member) => ({ ...member, signals: carried(member)?.signals ?? member.signals })))
+  const up = new Set(
+    (brokers.known ? brokers.value : []).flatMap((broker) =>
+      broker.member.known && broker.registered.known && broker.registered.value && broker.reachable.known && broker.reachable.value ? [broker.member.value] : [],
+    ),
+  )
+  const plainlyUp = (member: Member) => up.has(member.name) && member.state.known && member.state.value === 'running'
+  const read = await each(members.value, 8, async (member) =>
+    !member.roles.includes('broker') || plainlyUp(member) ? member : { ...member, signals: await signalsOf(look, member) },
+  )
+  return known(read, members.by)
+}
+
+/** The latest incarnation's last lines; the one before when that has none yet. */
+const signalsOf = async (look: Looking, member: Member): Promise<Member['signals']> => {
+  const { platform } = look.ports
+  const lines = await reading(look, look.left('last'), `log of ${member.name}`, async (signal) => {
+    const current = await platform.logs(member.name, { tail: TAIL, previous: false }, signal)
+    return current.length > 0 ? current : platform.logs(member.name, { tail: TAIL, previous: true }, signal)
+  })
+  return mapKnown(lines, recognise)
+}
+
+/** ZooKeeper's and Metadata's must agree: a disagreement names both. */
+const clusterIdOf = (look: Looking, first: First): Known<string> => {
+  const { metadata, coordination } = first
+  if (!look.asked('brokers', 'partitions', 'coordination') && look.base !== null) return look.base.clusterId
+  const told: Known<string> = metadata.known
+    ? metadata.value.clusterId === null
+      ? unknown('Metadata names none', metadata.by)
+      : known(metadata.value.clusterId, `Metadata from ${metadata.value.by}`)
+    : metadata
+  const kept = coordination.known && coordination.value.kind === 'zookeeper' ? coordination.value.clusterId : null
+  if (kept === null) return told.known ? told : carriedClusterId(look, told)
+  if (kept.known && told.known && kept.value !== told.value) return unknown(`ZooKeeper says ${kept.value}, Metadata says ${told.value}`, `${kept.by}, ${told.by}`)
+  return kept.known ? kept : told
+}
+
+/** A wait that asked for no Metadata has not lost sight of the cluster id. */
+const carriedClusterId = (look: Looking, told: Known<string>): Known<string> => (!told.known && told.why === NOT_ASKED ? (look.base?.clusterId ?? told) : told)
+
+/**
+ * The survey's only way in. With `base`, only `aspects` are read again and the rest is carried over; what was never
+ * read is unknown. Never throws, except the reason of an aborted `signal`; takes no longer than its deadline.
+ */
+export const observer =
+  (ports: ReadPorts, settings: ObserverSettings) =>
+  async (aspects: readonly Aspect[], base: Survey | null, signal: AbortSignal): Promise<Survey> => {
+    const start = ports.clock.monotonic()
+    const takenAt = ports.clock.now()
+    const left = (wave: keyof typeof WAVES) => settings.deadline * WAVES[wave] - (ports.clock.monotonic() - start)
+    const asked = (...wanted: readonly Aspect[]) => wanted.some((aspect) => aspects.includes(aspect))
+    const look: Looking = { clock: ports.clock, outer: signal, ports, settings, asked, base, left }
+    const first = await readFirst(look)
+    const [brokers, partitions] = await Promise.all([readBrokers(look, first), readPartitions(look, first)])
+    const members = await readSignals(look, first.members, brokers)
+    return {
+      takenAt,
+      target: first.target,
+      clusterId: clusterIdOf(look, first),
+      members,
+      brokers,
+      coordination: first.coordination,
+      partitions,
+      reassigning: first.reassigning,
+      groups: first.groups,
+      canary: base?.canary ?? unknown('no canary was sent', 'canary'),
+    }
+  }

@@ -1,0 +1,69 @@
+// What every disposable cluster must let itself be done to, and that it is done to the members it names.
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Fault } from '../../src/ports/faults.ts'
+import { brokerMember, codeOf, heal, type Subject, seen, soon } from './subject.ts'
+
+export const faultsContract = (name: string, setUp: () => Promise<Subject>): void => {
+  describe(`${name}: faults`, () => {
+    let subject: Subject
+    const inject = (fault: Fault, broker?: number) => subject.faults.inject(fault, broker === undefined ? {} : { broker }, soon(subject, 180_000))
+    const stateOf = async (id: number) => seen((await brokerMember(subject, id)).state)
+    beforeAll(async () => {
+      subject = await setUp()
+      await heal(subject)
+    })
+
+    it('refuses what is not there', async () => {
+      expect(await codeOf(inject('kill-broker', 9))).toBe('no-such-broker')
+      expect(await codeOf(inject(subject.mode === 'zookeeper' ? 'stop-controllers' : 'stop-zookeeper'))).toBe('no-such-role')
+    })
+
+    it('hangs a broker, which a stop still ends', async () => {
+      const { name: member } = await brokerMember(subject, 2)
+      expect(await inject('hang-broker', 2)).toEqual([member])
+      expect(await stateOf(2)).toBe('paused')
+      expect(await codeOf(inject('kill-broker', 2))).toBe('nothing-to-break')
+      await heal(subject)
+      expect(await stateOf(2)).toBe('running')
+    })
+
+    it('wipes the disk of a broker, which still says who it is', async () => {
+      const { name: member } = await brokerMember(subject, 3)
+      expect(await inject('wipe-broker', 3)).toEqual([member])
+      const wiped = await brokerMember(subject, 3)
+      expect([seen(wiped.state), wiped.volumes[0] && seen(wiped.volumes[0].state)]).toEqual(['stopped', 'blank'])
+      expect(wiped.volumes[0] && seen(wiped.volumes[0].clusterId)).toBeNull()
+      await heal(subject)
+      const back = await brokerMember(subject, 3)
+      expect(back.volumes[0] && seen(back.volumes[0].state)).toBe('intact')
+    })
+
+    it('stops gracefully', async () => {
+      const { name: member } = await brokerMember(subject, 1)
+      expect(await inject('stop-broker', 1)).toEqual([member])
+      expect(await stateOf(1)).toBe('stopped')
+      const log = await subject.ports.platform.logs(member, { tail: 2000, previous: false }, soon(subject))
+      expect(log.some((line) => /controlled shutdown/i.test(line))).toBe(true)
+      await heal(subject)
+    })
+
+    it('takes the highest ids that run when none is named', async () => {
+      const names = [(await brokerMember(subject, 3)).name, (await brokerMember(subject, 2)).name]
+      expect(await inject('kill-two')).toEqual(names)
+      expect([await stateOf(1), await stateOf(2), await stateOf(3)]).toEqual(['running', 'stopped', 'stopped'])
+      expect(await codeOf(inject('kill-two'))).toBe('nothing-to-break')
+      await heal(subject)
+    })
+
+    it('stops the whole quorum', async () => {
+      const role = subject.mode === 'zookeeper' ? 'zookeeper' : 'controller'
+      const stopped = await inject(subject.mode === 'zookeeper' ? 'stop-zookeeper' : 'stop-controllers')
+      const members = await subject.ports.platform.members(soon(subject))
+      const quorum = members.filter((member) => member.roles.includes(role))
+      expect([...stopped].sort()).toEqual(quorum.map((member) => member.name).sort())
+      expect(quorum.map((member) => seen(member.state))).toEqual(quorum.map(() => 'stopped'))
+      expect([await stateOf(1), await stateOf(2), await stateOf(3)]).toEqual(['running', 'running', 'running'])
+      await heal(subject)
+    })
+  })
+}

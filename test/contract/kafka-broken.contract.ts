@@ -1,0 +1,191 @@
+// What kdr sees of Kafka while brokers are missing: no call may fail or wait for one that is dead or hung,
+// and who may lead is decided as Kafka decides it.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readAll, record } from './kafka.contract.ts'
+import { isOnRecord } from './on-record.ts'
+import {
+  BROKERS,
+  brokerMember,
+  codeOf,
+  eventually,
+  heal,
+  inFull,
+  metadata,
+  rowOf,
+  type Subject,
+  seen,
+  soon,
+  startBroker,
+  stopMember,
+  unregistered,
+  whole,
+} from './subject.ts'
+
+export const brokenKafkaContract = (name: string, setUp: () => Promise<Subject>): void => {
+  describe(`${name}: kafka with brokers missing`, () => {
+    let subject: Subject
+    beforeAll(async () => {
+      subject = await setUp()
+      await heal(subject)
+    })
+    oneDead(() => subject)
+    oneHung(() => subject)
+    leaderless(() => subject)
+    staleReplica(() => subject)
+  })
+}
+
+const oneDead = (get: () => Subject): void => {
+  const all = { topic: '__kdr_all', partition: 0 }
+
+  it('moves leadership off a dead broker once its session is over', async () => {
+    const { probe } = get().write
+    await probe.createTopic(
+      all.topic,
+      [
+        [1, 2, 3],
+        [2, 3, 1],
+      ],
+      { 'min.insync.replicas': '2' },
+      soon(get()),
+    )
+    for (const text of ['a', 'b', 'c']) await probe.produce(all, [record(text)], soon(get()))
+    const before = await rowOf(get(), all.topic)
+    await get().faults.inject('kill-broker', { broker: 1 }, soon(get()))
+    const pings = await get().ports.kafka.ping(get().endpoints, soon(get()))
+    expect(pings.map((ping) => ping.answer)).toEqual(['refused', 'ready', 'ready'])
+
+    await unregistered(get(), 1)
+    const after = await eventually(get(), 'the ISR has shrunk', async () => {
+      const row = await rowOf(get(), all.topic)
+      return !row.isr.includes(1) && row
+    })
+    expect([after.leader, [...after.isr].sort()]).toEqual([2, [2, 3]])
+    expect(after.leaderEpoch).toBeGreaterThan(before.leaderEpoch)
+  })
+
+  it('acknowledges at min ISR, and tells which replica cannot be asked', async () => {
+    expect(await get().write.probe.produce(all, [record('d')], soon(get()))).toBe(3n)
+    const { kafka } = get().ports
+    const [dead] = await kafka.offsets({ ask: 'local-end', broker: 1 }, [all], soon(get()))
+    const [alive] = await kafka.offsets({ ask: 'local-end', broker: 3 }, [all], soon(get()))
+    expect([dead?.offset.known, alive && seen(alive.offset)]).toEqual([false, 4n])
+    const dirs = await kafka.logDirs(BROKERS, soon(get()))
+    expect(BROKERS.map((id) => dirs.get(id)?.known)).toEqual([false, true, true])
+    expect(await kafka.reassigning(soon(get()))).toEqual([])
+  })
+
+  it('does not elect what is not in sync', async () => {
+    const refused = await get().write.kafka.electLeaders('preferred', [all], soon(get()))
+    expect([...refused.values()]).toEqual(['PREFERRED_LEADER_NOT_AVAILABLE'])
+  })
+
+  it('leaves the leader where it is when the broker is back, until it is elected', async () => {
+    const { leaderEpoch } = await rowOf(get(), all.topic)
+    await startBroker(get(), 1)
+    await whole(get())
+    expect((await rowOf(get(), all.topic)).leader).toBe(2)
+    expect(await get().write.kafka.electLeaders('preferred', [all], soon(get()))).toEqual(new Map())
+    const elected = await eventually(get(), 'the preferred leader leads', async () => {
+      const row = await rowOf(get(), all.topic)
+      return row.leader === 1 && row
+    })
+    expect(elected.leaderEpoch).toBeGreaterThan(leaderEpoch)
+    const [boundary] = await get().ports.kafka.endOfEpoch([{ ...all, epoch: leaderEpoch }], soon(get()))
+    expect(boundary && seen(boundary.endOffset)).toBe(4n)
+    expect(await readAll(get(), all)).toEqual(['a', 'b', 'c', 'd'])
+  })
+}
+
+const oneHung = (get: () => Subject): void => {
+  it('is not held up by a broker that accepts and never answers', async () => {
+    await get().faults.inject('hang-broker', { broker: 2 }, soon(get()))
+    const { clock, kafka } = get().ports
+    const start = clock.monotonic()
+    const pings = await kafka.ping(get().endpoints, soon(get()))
+    expect(pings.map((ping) => ping.answer)).toEqual(['ready', 'silent', 'ready'])
+    expect((await metadata(get())).partitions.topics.map((topic) => topic.name)).toContain('__kdr_all')
+    expect(clock.monotonic() - start).toBeLessThan(10_000)
+    await unregistered(get(), 2)
+    await heal(get())
+  })
+}
+
+const leaderless = (get: () => Subject): void => {
+  const two = { topic: '__kdr_two', partition: 0 }
+  const all = { topic: '__kdr_all', partition: 0 }
+
+  it('still lists every topic while a partition has no leader, with its ISR on record', async () => {
+    const { probe } = get().write
+    await probe.createTopic(two.topic, [[3, 2]], { 'min.insync.replicas': '1' }, soon(get()))
+    await probe.produce(two, [record('kept')], soon(get()))
+    await get().faults.inject('kill-two', { broker: 3 }, soon(get()))
+    const row = await eventually(get(), 'the partition has no leader', async () => {
+      const now = await rowOf(get(), two.topic)
+      const others = await rowOf(get(), all.topic)
+      return now.leader === -1 && others.isr.length === 1 && now
+    })
+    const names = (await metadata(get())).partitions.topics.map((topic) => topic.name)
+    expect(names).toEqual(expect.arrayContaining([all.topic, two.topic]))
+    expect(isOnRecord(row)).toBe(true)
+  })
+
+  it('does not acknowledge what could be lost', async () => {
+    const { probe, kafka } = get().write
+    expect(await codeOf(probe.produce(two, [record('x')], soon(get())))).toBe('no-leader')
+    expect(await codeOf(probe.produce(all, [record('x')], soon(get())))).toBe('kafka-not-enough-replicas')
+    expect([...(await kafka.electLeaders('preferred', [two], soon(get()))).values()]).toEqual(['PREFERRED_LEADER_NOT_AVAILABLE'])
+    const answers = await get().ports.kafka.offsets({ ask: 'high-watermark' }, [two, all], soon(get()))
+    expect(answers.map((answer) => answer.offset.known)).toEqual([false, true])
+  })
+
+  it('has lost nothing when they are back', async () => {
+    await heal(get())
+    expect(await readAll(get(), two)).toEqual(['kept'])
+    expect(await readAll(get(), all)).toEqual(['a', 'b', 'c', 'd'])
+  })
+}
+
+const staleReplica = (get: () => Subject): void => {
+  const stale = { topic: '__kdr_stale', partition: 0 }
+
+  it('does not elect a stale replica by itself', async () => {
+    const { probe } = get().write
+    await probe.createTopic(stale.topic, [[2, 1]], { 'min.insync.replicas': '1' }, soon(get()))
+    await probe.produce(stale, [record('old')], soon(get()))
+    await stopMember(get(), await brokerMember(get(), 1))
+    expect((await rowOf(get(), stale.topic)).isr).toEqual([2])
+    await probe.produce(stale, [record('new')], soon(get()))
+    await get().faults.inject('kill-broker', { broker: 2 }, soon(get()))
+    await startBroker(get(), 1)
+    await unregistered(get(), 2)
+    const row = await eventually(get(), 'broker 1 is back and leads nothing here', async () => {
+      const view = await metadata(get())
+      return view.brokers.some((broker) => broker.id === 1) && rowOf(get(), stale.topic)
+    })
+    expect([row.leader, isOnRecord(row)]).toEqual([-1, true])
+    await eventually(
+      get(),
+      'broker 1 answers',
+      async () => (await get().ports.kafka.offsets({ ask: 'local-end', broker: 1 }, [stale], soon(get())))[0]?.offset.known,
+    )
+    const [local] = await get().ports.kafka.offsets({ ask: 'local-end', broker: 1 }, [stale], soon(get()))
+    expect(local && seen(local.offset)).toBe(1n)
+  })
+
+  it('elects it when told to, and then the other one is cut back', async () => {
+    expect(await get().write.kafka.electLeaders('unclean', [stale], soon(get()))).toEqual(new Map())
+    await eventually(get(), 'the stale replica leads', async () => (await rowOf(get(), stale.topic)).leader === 1)
+    expect(await get().write.probe.produce(stale, [record('other')], soon(get()))).toBe(1n)
+    await heal(get())
+    expect(inFull(await rowOf(get(), stale.topic))).toBe(true)
+    expect(await readAll(get(), stale)).toEqual(['old', 'other'])
+    const [local] = await get().ports.kafka.offsets({ ask: 'local-end', broker: 2 }, [stale], soon(get()))
+    expect(local && seen(local.offset)).toBe(2n)
+  })
+
+  it('leaves nothing behind', async () => {
+    for (const topic of ['__kdr_all', '__kdr_two', '__kdr_stale']) await get().write.probe.deleteTopic(topic, soon(get()))
+    expect((await metadata(get())).partitions.topics.filter((topic) => topic.name.startsWith('__kdr_'))).toEqual([])
+  })
+}

@@ -1,0 +1,215 @@
+// What kdr asks of Kafka while everything is well: metadata, offsets, its own topics, configuration, the quorum.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { partitionName } from '../../src/model/partitions.ts'
+import type { TopicPartition } from '../../src/ports/kafka.ts'
+import { BROKERS, codeOf, heal, metadata, rowOf, type Subject, seen, soon } from './subject.ts'
+
+const TOPIC = '__kdr_contract'
+const ROTATED = [
+  [1, 2, 3],
+  [2, 3, 1],
+  [3, 1, 2],
+]
+const FIRST = { topic: TOPIC, partition: 0 }
+
+export const record = (text: string) => ({ key: Buffer.from(`key of ${text}`), value: Buffer.from(text) })
+
+/** Every value from offset 0 on. */
+export const readAll = async (subject: Subject, at: TopicPartition): Promise<readonly string[]> => {
+  const values: string[] = []
+  for (let offset = 0n; ; ) {
+    const { records, next } = await subject.ports.kafka.fetch(at, offset, { maxBytes: 1 << 20, maxWait: 200 }, soon(subject))
+    if (next === offset) return values
+    values.push(...records.map((each) => each.value?.toString() ?? 'null'))
+    offset = next
+  }
+}
+
+export const kafkaContract = (name: string, setUp: () => Promise<Subject>): void => {
+  describe(`${name}: kafka`, () => {
+    let subject: Subject
+    beforeAll(async () => {
+      subject = await setUp()
+      await heal(subject)
+    })
+    looking(() => subject)
+    ownTopics(() => subject)
+    records(() => subject)
+    configuration(() => subject)
+    leaving(() => subject)
+  })
+}
+
+const looking = (get: () => Subject): void => {
+  it('pings every broker', async () => {
+    const pings = await get().ports.kafka.ping(get().endpoints, soon(get()))
+    expect(pings.map((ping) => [ping.endpoint, ping.answer, ping.id])).toEqual(get().endpoints.map((endpoint, at) => [endpoint, 'ready', at + 1]))
+  })
+
+  it('finds that nobody listens', async () => {
+    const [ping] = await get().ports.kafka.ping(['127.0.0.1:1'], soon(get()))
+    expect(ping).toMatchObject({ endpoint: '127.0.0.1:1', answer: 'refused', id: null })
+  })
+
+  it('lists brokers and proves that no topic is hidden', async () => {
+    const view = await metadata(get())
+    expect(view.brokers.map((broker) => [broker.id, broker.endpoint]).sort()).toEqual(get().endpoints.map((endpoint, at) => [at + 1, endpoint]))
+    expect(view.clusterId).toMatch(/^[\w-]{22}$/)
+    expect(view.complete.known).toBe(true)
+    if (get().mode === 'zookeeper') expect(BROKERS).toContain(view.controllerId)
+  })
+
+  it('sees the log directories of every broker', async () => {
+    const dirs = await get().ports.kafka.logDirs(BROKERS, soon(get()))
+    for (const id of BROKERS) {
+      const known = dirs.get(id)
+      expect(known && seen(known)).toMatchObject([{ error: null }])
+    }
+  })
+
+  it('has a quorum with a leader under KRaft, and none under ZooKeeper', async () => {
+    const quorum = await get().ports.kafka.quorum(soon(get()))
+    if (get().mode === 'zookeeper') {
+      expect(quorum).toBeNull()
+      return
+    }
+    expect(quorum?.voters).toHaveLength(3)
+    expect(quorum?.voters.map((voter) => voter.id)).toContain(quorum?.leaderId)
+    expect(quorum?.voters.find((voter) => voter.id === quorum?.leaderId)?.lastCaughtUpAgo).toBe(0)
+  })
+
+  it('finds nothing being reassigned, and lists groups', async () => {
+    expect(await get().ports.kafka.reassigning(soon(get()))).toEqual([])
+    expect(Array.isArray(await get().ports.kafka.groups(soon(get())))).toBe(true)
+  })
+
+  it('ends a call with the reason of its signal', async () => {
+    const reason = new Error('enough')
+    const caught = (call: Promise<unknown>) =>
+      call.then(
+        () => 'answered',
+        (thrown) => thrown,
+      )
+    expect(await caught(get().ports.kafka.metadata(AbortSignal.abort(reason)))).toBe(reason)
+    expect(await caught(get().ports.kafka.ping(get().endpoints, AbortSignal.abort(reason)))).toBe(reason)
+  })
+}
+
+const ownTopics = (get: () => Subject): void => {
+  it('creates a topic as it was assigned', async () => {
+    await get().write.probe.createTopic(TOPIC, ROTATED, { 'min.insync.replicas': '2' }, soon(get()))
+    const { partitions } = await metadata(get())
+    const rows = [...partitions.rows()].filter((row) => row.topic === TOPIC)
+    expect(rows.map((row) => [row.partition, row.leader, row.replicas, [...row.isr].sort(), row.elr])).toEqual(
+      ROTATED.map((replicas, partition) => [partition, replicas[0], replicas, [1, 2, 3], []]),
+    )
+    const topic = partitions.topic(TOPIC)
+    expect(topic).toMatchObject({ name: TOPIC, internal: false })
+    expect(topic?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-/)
+    expect(topic && seen(topic.minIsr)).toBe(2)
+    expect(topic && seen(topic.uncleanElection)).toBe(false)
+  })
+
+  it('does not create it twice', async () => {
+    expect(await codeOf(get().write.probe.createTopic(TOPIC, ROTATED, {}, soon(get())))).toBe('kafka-topic-already-exists')
+  })
+
+  it('touches no topic that is not its own', async () => {
+    const { probe } = get().write
+    expect(await codeOf(probe.createTopic('orders', ROTATED, {}, soon(get())))).toBe('not-a-canary')
+    expect(await codeOf(probe.deleteTopic('orders', soon(get())))).toBe('not-a-canary')
+    expect(await codeOf(probe.produce({ topic: 'orders', partition: 0 }, [record('x')], soon(get())))).toBe('not-a-canary')
+  })
+}
+
+const records = (get: () => Subject): void => {
+  it('reads back what was acknowledged, nulls included', async () => {
+    const { probe } = get().write
+    expect(await probe.produce(FIRST, [record('one'), { key: Buffer.from('gone'), value: null }], soon(get()))).toBe(0n)
+    expect(await probe.produce(FIRST, [{ key: null, value: Buffer.from('three') }], soon(get()))).toBe(2n)
+    const { records: read, next } = await get().ports.kafka.fetch(FIRST, 0n, { maxBytes: 1 << 20, maxWait: 500 }, soon(get()))
+    expect(read.map((each) => [each.offset, each.key?.toString() ?? null, each.value?.toString() ?? null])).toEqual([
+      [0n, 'key of one', 'one'],
+      [1n, 'gone', null],
+      [2n, null, 'three'],
+    ])
+    expect(next).toBe(3n)
+    const { clock } = get().ports
+    for (const each of read) expect(Math.abs(each.timestamp - clock.now())).toBeLessThan(60_000)
+  })
+
+  it('has nothing at the end, and refuses to read beyond it', async () => {
+    const { kafka } = get().ports
+    expect(await kafka.fetch(FIRST, 3n, { maxBytes: 1 << 20, maxWait: 100 }, soon(get()))).toEqual({ records: [], next: 3n })
+    expect(await codeOf(kafka.fetch(FIRST, 99n, { maxBytes: 1 << 20, maxWait: 100 }, soon(get())))).toBe('kafka-offset-out-of-range')
+    expect(await codeOf(kafka.fetch({ topic: '__kdr_none', partition: 0 }, 0n, { maxBytes: 1024, maxWait: 100 }, soon(get())))).toBe('no-leader')
+  })
+
+  it('wakes a reader that waits at the end', async () => {
+    const waiting = get().ports.kafka.fetch(FIRST, 3n, { maxBytes: 1 << 20, maxWait: 10_000 }, soon(get()))
+    await get().write.probe.produce(FIRST, [record('four')], soon(get()))
+    expect((await waiting).records.map((each) => each.value?.toString())).toEqual(['four'])
+  })
+
+  it('tells offsets by isolation and by replica', async () => {
+    const ask = async (question: Parameters<Subject['ports']['kafka']['offsets']>[0]) => {
+      const [answer] = await get().ports.kafka.offsets(question, [FIRST], soon(get()))
+      return answer && seen(answer.offset)
+    }
+    expect([await ask({ ask: 'log-start' }), await ask({ ask: 'high-watermark' }), await ask({ ask: 'last-stable' })]).toEqual([0n, 4n, 4n])
+    for (const broker of BROKERS) {
+      expect([await ask({ ask: 'local-start', broker }), await ask({ ask: 'local-end', broker })]).toEqual([0n, 4n])
+    }
+  })
+
+  it('says per partition what it could not tell', async () => {
+    const asked = [FIRST, { topic: '__kdr_none', partition: 0 }]
+    const answers = await get().ports.kafka.offsets({ ask: 'high-watermark' }, asked, soon(get()))
+    expect(answers.map((answer) => [partitionName(answer), answer.offset.known])).toEqual([
+      [partitionName(FIRST), true],
+      ['__kdr_none-0', false],
+    ])
+  })
+
+  it('tells where an epoch ends', async () => {
+    const { leaderEpoch } = await rowOf(get(), TOPIC)
+    const [answer] = await get().ports.kafka.endOfEpoch([{ ...FIRST, epoch: leaderEpoch }], soon(get()))
+    expect(answer && [seen(answer.endOffset), answer.epoch]).toEqual([4n, leaderEpoch])
+  })
+}
+
+const configuration = (get: () => Subject): void => {
+  const policy = async () => {
+    const topic = (await metadata(get())).partitions.topic('__kdr_policy')
+    return topic && [seen(topic.minIsr), seen(topic.uncleanElection)]
+  }
+
+  it('changes only the key it names', async () => {
+    const { probe, kafka } = get().write
+    await probe.createTopic('__kdr_policy', [[1, 2, 3]], { 'min.insync.replicas': '3', 'unclean.leader.election.enable': 'true' }, soon(get()))
+    expect(await policy()).toEqual([3, true])
+    await kafka.alterConfigs({ type: 'topic', name: '__kdr_policy' }, { 'min.insync.replicas': '1' }, soon(get()))
+    await expect.poll(policy, { timeout: 30_000 }).toEqual([1, true])
+    await kafka.alterConfigs({ type: 'topic', name: '__kdr_policy' }, { 'unclean.leader.election.enable': null }, soon(get()))
+    await expect.poll(policy, { timeout: 30_000 }).toEqual([1, false])
+  })
+
+  it('refuses a topic that is not there', async () => {
+    const attempt = get().write.kafka.alterConfigs({ type: 'topic', name: '__kdr_none' }, { 'min.insync.replicas': '1' }, soon(get()))
+    expect(await codeOf(attempt)).toBe('kafka-unknown-topic-or-partition')
+  })
+
+  it('names why a partition was not elected', async () => {
+    const asked = [FIRST, { topic: '__kdr_none', partition: 0 }]
+    const refused = await get().write.kafka.electLeaders('preferred', asked, soon(get()))
+    expect(Object.fromEntries(refused)).toEqual({ [partitionName(FIRST)]: 'ELECTION_NOT_NEEDED', '__kdr_none-0': 'UNKNOWN_TOPIC_OR_PARTITION' })
+  })
+}
+
+const leaving = (get: () => Subject): void => {
+  it('deletes its own topics, and does not mind one that is gone', async () => {
+    for (const topic of [TOPIC, '__kdr_policy', '__kdr_none']) await get().write.probe.deleteTopic(topic, soon(get()))
+    const names = (await metadata(get())).partitions.topics.map((topic) => topic.name)
+    expect(names.filter((topic) => topic.startsWith('__kdr_'))).toEqual([])
+  })
+}

@@ -1,0 +1,160 @@
+// What every platform must do: say truly what runs, act only on the member that was looked at, and keep the
+// dead process's log apart from the living one's.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { minutes } from '../../src/units.ts'
+import { BROKERS, brokerMember, codeOf, eventually, heal, metadata, type Subject, seen, soon, startBroker, stopMember, unregistered, whole } from './subject.ts'
+
+export const platformContract = (name: string, setUp: () => Promise<Subject>): void => {
+  describe(`${name}: platform`, () => {
+    let subject: Subject
+    beforeAll(async () => {
+      subject = await setUp()
+      await heal(subject)
+    })
+    looking(() => subject)
+    preconditions(() => subject)
+    lifeCycle(() => subject)
+  })
+}
+
+const looking = (get: () => Subject): void => {
+  it('names the same target every time', async () => {
+    const { platform } = get().ports
+    const identity = await platform.identity(soon(get()))
+    expect(identity).toEqual(await platform.identity(soon(get())))
+    expect(identity.platform).toBe(platform.kind)
+    expect(identity.cluster).not.toBe('')
+  })
+
+  it('shows every member with its id, role, incarnation and address', async () => {
+    const members = await get().ports.platform.members(soon(get()))
+    const brokers = members.filter((member) => member.roles.includes('broker'))
+    expect(brokers.map((member) => seen(member.id)).sort()).toEqual([...BROKERS])
+    expect(new Set(members.map((member) => member.name)).size).toBe(members.length)
+    for (const member of members) {
+      expect(seen(member.state)).toBe('running')
+      expect(seen(member.uid)).not.toBeNull()
+      expect(seen(member.startedAt)).toBeLessThanOrEqual(get().ports.clock.now())
+    }
+    expect(brokers.flatMap((member) => member.addresses)).toEqual(expect.arrayContaining([...get().endpoints]))
+  })
+
+  it('shows volumes that carry the cluster they belong to', async () => {
+    const { clusterId } = await metadata(get())
+    for (const id of BROKERS) {
+      const [volume] = (await brokerMember(get(), id)).volumes
+      expect(volume && seen(volume.state)).toBe('intact')
+      expect(volume && seen(volume.clusterId)).toBe(clusterId)
+      expect(volume && seen(volume.usableBytes)).toBeGreaterThan(0)
+    }
+  })
+
+  it('reads the last lines of a log, oldest first, and none of a start before the first', async () => {
+    const { platform } = get().ports
+    const { name } = await brokerMember(get(), 1)
+    const lines = await platform.logs(name, { tail: 1000, previous: false }, soon(get()))
+    expect(lines.some((line) => /started \(kafka\.server\.Kafka(Raft)?Server\)/.test(line))).toBe(true)
+    const few = await platform.logs(name, { tail: 2, previous: false }, soon(get()))
+    expect(few).toHaveLength(2)
+    expect(lines.join('\n')).toContain(few[0])
+  })
+
+  it('does not know a member that is not there', async () => {
+    expect(await codeOf(get().ports.platform.logs('nobody', { tail: 1, previous: false }, soon(get())))).toBe('no-such-member')
+    expect(await codeOf(get().write.platform.start({ name: 'nobody', uid: null }, soon(get())))).toBe('no-such-member')
+  })
+
+  it('ends a call with the reason of its signal', async () => {
+    const reason = new Error('enough')
+    await expect(
+      get()
+        .ports.platform.members(AbortSignal.abort(reason))
+        .then(
+          () => 'answered',
+          (thrown) => thrown,
+        ),
+    ).resolves.toBe(reason)
+  })
+}
+
+const preconditions = (get: () => Subject): void => {
+  it('refuses to touch a member that is no longer the one looked at', async () => {
+    const member = await brokerMember(get(), 1)
+    const { platform } = get().write
+    const grace = { grace: minutes(1) }
+    expect(await codeOf(platform.stop({ name: member.name, uid: `${seen(member.uid)}0` }, grace, soon(get())))).toBe('member-changed')
+    expect(await codeOf(platform.stop({ name: member.name, uid: null }, grace, soon(get())))).toBe('member-changed')
+    expect(await codeOf(platform.start({ name: member.name, uid: null }, soon(get())))).toBe('member-changed')
+    const after = await brokerMember(get(), 1)
+    expect([after.uid, after.state]).toEqual([member.uid, member.state])
+  })
+}
+
+const lifeCycle = (get: () => Subject): void => {
+  it('stops gracefully, and starts as a new incarnation', async () => {
+    const before = await brokerMember(get(), 3)
+    await stopMember(get(), before)
+    const stopped = await brokerMember(get(), 3)
+    expect([seen(stopped.state), seen(stopped.uid), seen(stopped.startedAt)]).toEqual(['stopped', null, null])
+    expect(seen(stopped.lastExit)).toMatchObject({ code: 143, oomKilled: false })
+    // Controlled shutdown ends the session: nothing has to expire.
+    expect((await metadata(get())).brokers.map((broker) => broker.id)).not.toContain(3)
+
+    const { platform } = get().write
+    await platform.stop({ name: stopped.name, uid: null }, { grace: minutes(1) }, soon(get()))
+    expect(await codeOf(platform.start({ name: stopped.name, uid: seen(before.uid) }, soon(get())))).toBe('member-changed')
+
+    await startBroker(get(), 3)
+    const started = await brokerMember(get(), 3)
+    expect(seen(started.state)).toBe('running')
+    expect(seen(started.uid)).not.toBe(seen(before.uid))
+    expect(Number(seen(started.startedAt))).toBeGreaterThan(Number(seen(before.startedAt)))
+    expect(await codeOf(platform.stop({ name: before.name, uid: seen(before.uid) }, { grace: minutes(1) }, soon(get())))).toBe('member-changed')
+    await whole(get())
+  })
+
+  it('keeps the log of the process before this one', async () => {
+    const { platform } = get().ports
+    const { name } = await brokerMember(get(), 3)
+    const previous = await platform.logs(name, { tail: 2000, previous: true }, soon(get()))
+    expect(previous.some((line) => /controlled shutdown/i.test(line))).toBe(true)
+    const current = await platform.logs(name, { tail: 2000, previous: false }, soon(get()))
+    expect(current.some((line) => /controlled shutdown/i.test(line))).toBe(false)
+    expect(current.length).toBeGreaterThan(0)
+  })
+
+  it('shows a killed member as stopped, with its last log as the current one', async () => {
+    const before = await brokerMember(get(), 2)
+    const { platform } = get().ports
+    expect(await get().faults.inject('kill-broker', { broker: 2 }, soon(get()))).toEqual([before.name])
+    const killed = await brokerMember(get(), 2)
+    expect([seen(killed.state), seen(killed.uid)]).toEqual(['stopped', null])
+    expect(seen(killed.lastExit)).toMatchObject({ code: 137, signal: 'SIGKILL' })
+    const log = await platform.logs(before.name, { tail: 2000, previous: false }, soon(get()))
+    expect(log.some((line) => /started \(kafka\.server\.Kafka(Raft)?Server\)/.test(line))).toBe(true)
+
+    await unregistered(get(), 2)
+    await startBroker(get(), 2)
+    await whole(get())
+    const previous = await platform.logs(before.name, { tail: 2000, previous: true }, soon(get()))
+    expect(previous.at(-1)).toBe(log.at(-1))
+  })
+
+  it('does not come back while its old session lasts: it exits under ZooKeeper, and waits under KRaft', async () => {
+    await get().faults.inject('kill-broker', { broker: 3 }, soon(get()))
+    await startBroker(get(), 3)
+    const { name } = await brokerMember(get(), 3)
+    if (get().mode === 'kraft') {
+      await whole(get())
+      return
+    }
+    const exited = await eventually(get(), 'it exits', async () => {
+      const member = await brokerMember(get(), 3)
+      return seen(member.state) === 'stopped' && member
+    })
+    expect(seen(exited.lastExit)).toMatchObject({ code: 1, signal: null })
+    const log = await get().ports.platform.logs(name, { tail: 2000, previous: false }, soon(get()))
+    expect(log.some((line) => line.includes('NodeExists'))).toBe(true)
+    await heal(get())
+  })
+}

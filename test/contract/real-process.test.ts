@@ -1,0 +1,76 @@
+// The same contracts on real Kafka, as processes of this machine: one lab per version, shared by all suites.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { openKafka } from '../../src/adapters/kafka/open.ts'
+import { openProcess } from '../../src/adapters/process/open-process.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
+import { labDown } from '../../src/lab/down.ts'
+import { openFaults } from '../../src/lab/faults.ts'
+import { findLab } from '../../src/lab/labs.ts'
+import { labUp } from '../../src/lab/up.ts'
+import { LAB_VERSIONS, type LabVersion, RELEASES } from '../../src/lab/versions.ts'
+import { coordinationContract } from './coordination.contract.ts'
+import { faultsContract } from './faults.contract.ts'
+import { kafkaContract } from './kafka.contract.ts'
+import { brokenKafkaContract } from './kafka-broken.contract.ts'
+import { platformContract } from './platform.contract.ts'
+import type { Subject } from './subject.ts'
+
+interface Opened {
+  readonly subject: Subject
+  close(): Promise<void>
+}
+
+const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<Opened> => {
+  const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'kdr')
+  const { signal } = new AbortController()
+  await labUp({ name, platform: 'process', kafka, home, cache, kafkaHome: process.env['KAFKA_HOME'] ?? null, progress: () => {}, signal })
+  const lab = findLab(name, home)
+  if (lab === null) throw new Error(`lab ${name} did not come up`)
+  const platform = openProcess(lab.stateFile)
+  const dial = platform.dial
+  const opened = openKafka({ bootstrap: lab.bootstrap, clientId: 'kdr-contract', tls: null, sasl: null, dial, requestTimeout: 3000 })
+  const coordination = lab.zookeeper.length === 0 ? null : openZooKeeper({ servers: lab.zookeeper, dial, timeout: 3000 })
+  const subject: Subject = {
+    mode: RELEASES[kafka].mode,
+    ports: { clock: systemClock(), platform, kafka: opened, coordination },
+    write: { platform, kafka: opened, probe: opened },
+    faults: openFaults(lab.stateFile),
+    endpoints: lab.bootstrap,
+    zookeeperServers: lab.zookeeper,
+  }
+  const close = async () => {
+    await opened.close()
+    await coordination?.close()
+    await platform.close()
+  }
+  return { subject, close }
+}
+
+for (const kafka of LAB_VERSIONS) {
+  describe(`Kafka ${kafka} as processes`, () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'kdr-contract-'))
+    const lab = `contract-${kafka}`
+    let opened: Opened | null = null
+    beforeAll(async () => {
+      opened = await bringUp(home, lab, kafka)
+    })
+    afterAll(async () => {
+      await opened?.close()
+      await labDown(lab, home)
+      rmSync(home, { recursive: true, force: true })
+    })
+    const subject = async (): Promise<Subject> => {
+      if (opened === null) throw new Error('the lab is not up')
+      return opened.subject
+    }
+    platformContract(kafka, subject)
+    faultsContract(kafka, subject)
+    kafkaContract(kafka, subject)
+    brokenKafkaContract(kafka, subject)
+    if (RELEASES[kafka].mode === 'zookeeper') coordinationContract(kafka, subject)
+  })
+}

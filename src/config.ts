@@ -38,7 +38,12 @@ const readIfThere = (path: string): string | null => {
     return readFileSync(path, 'utf8')
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return null
-    throw new KdrError(`cannot read the configuration ${path}: ${wordsOf(thrown)}`, { code: 'config-unreadable', exit: 'usage', hint: 'fix its permissions, or name another file with --config', cause: thrown })
+    throw new KdrError(`cannot read the configuration ${path}: ${wordsOf(thrown)}`, {
+      code: 'config-unreadable',
+      exit: 'usage',
+      hint: 'fix its permissions, or name another file with --config',
+      cause: thrown,
+    })
   }
 }
 
@@ -51,7 +56,11 @@ export const loadConfig = ({ file, env, cwd, learn }: ConfigRequest): Config => 
     if (text !== null) return { path, settings: parseConfig(text, path, learn).settings }
   }
   if (named === undefined) return { path: null, settings: {} }
-  throw new KdrError(`there is no configuration file ${paths[0]}`, { code: 'config-not-found', exit: 'usage', hint: 'kdr config init writes a commented example' })
+  throw new KdrError(`there is no configuration file ${paths[0]}`, {
+    code: 'config-not-found',
+    exit: 'usage',
+    hint: 'kdr config init writes a commented example',
+  })
 }
 
 export interface ClusterSettings {
@@ -70,7 +79,8 @@ export interface ClusterSettings {
 
 export const DEFAULT_STABILITY = seconds(60)
 
-const broken = (path: string, why: string, hint: string, cause?: unknown): KdrError => new KdrError(`${path} ${why}`, { code: 'bad-reference', exit: 'usage', hint, cause })
+const broken = (path: string, why: string, hint: string, cause?: unknown): KdrError =>
+  new KdrError(`${path} ${why}`, { code: 'bad-reference', exit: 'usage', hint, cause })
 
 const readFileAt = (path: string, file: string, base: string): string => {
   const full = isAbsolute(file) ? file : join(base, file)
@@ -85,7 +95,11 @@ const readFileAt = (path: string, file: string, base: string): string => {
 const resolveSecret = (path: string, reference: SecretReference, base: string, request: ConfigRequest): string => {
   const value = 'env' in reference ? request.env[reference.env] : readFileAt(path, reference.file, base).replace(/\r?\n$/, '')
   if (value === undefined || value === '') {
-    throw broken(path, 'env' in reference ? `refers to $${reference.env}, which is not set` : `refers to ${reference.file}, which is empty`, 'set it, then kdr config check')
+    throw broken(
+      path,
+      'env' in reference ? `refers to $${reference.env}, which is not set` : `refers to ${reference.file}, which is empty`,
+      'set it, then kdr config check',
+    )
   }
   request.learn([value])
   return value
@@ -94,7 +108,8 @@ const resolveSecret = (path: string, reference: SecretReference, base: string, r
 /** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
 export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
   const cluster = config.settings.clusters?.[name]
-  if (cluster === undefined) throw new KdrError(`there is no cluster ${name} in ${config.path ?? 'the configuration'}`, { code: 'cluster-not-found', exit: 'usage' })
+  if (cluster === undefined)
+    throw new KdrError(`there is no cluster ${name} in ${config.path ?? 'the configuration'}`, { code: 'cluster-not-found', exit: 'usage' })
   const base = config.path === null ? request.cwd : dirname(config.path)
   const at = `clusters.${name}.kafka`
   const { tls, sasl } = cluster.kafka ?? {}
@@ -110,7 +125,10 @@ export const resolveCluster = (config: Config, name: string, request: ConfigRequ
     state: resolve(base, cluster.platform.process.state),
     bootstrap: cluster.kafka?.bootstrap ?? [],
     tls: tls === undefined ? null : { ca: pem('ca'), cert: pem('cert'), key: pem('key') },
-    sasl: sasl === undefined ? null : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(`${at}.sasl.password`, sasl.password, base, request) },
+    sasl:
+      sasl === undefined
+        ? null
+        : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(`${at}.sasl.password`, sasl.password, base, request) },
     zookeeper: cluster.zookeeper?.servers ?? [],
     thresholds: cluster.thresholds ?? {},
     stabilityInterval: cluster.stability?.interval ?? DEFAULT_STABILITY,

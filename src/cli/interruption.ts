@@ -58,7 +58,9 @@ export const listenForSignals = (host: NodeJS.Process, say: (text: string) => vo
     }
     cause = signal
     tell()
-    controller.abort(new KdrError(signal === 'SIGINT' ? 'interrupted' : 'terminated', { code: 'interrupted', exit: signal === 'SIGINT' ? 'interrupted' : 'terminated' }))
+    controller.abort(
+      new KdrError(signal === 'SIGINT' ? 'interrupted' : 'terminated', { code: 'interrupted', exit: signal === 'SIGINT' ? 'interrupted' : 'terminated' }),
+    )
   }
   host.on('SIGINT', () => raise('SIGINT'))
   host.on('SIGTERM', () => raise('SIGTERM'))

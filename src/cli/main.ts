@@ -1,5 +1,5 @@
 // The edge: argv in, exit code out. Builds the tree, runs one command, prints one error.
-import { Command, CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { EXIT_CODES, KdrError } from '../errors.ts'
 import { exitOf, listenForSignals } from './interruption.ts'
 import type { Invocation } from './invocation.ts'
@@ -24,11 +24,16 @@ const formatFor = (globals: Globals, formats: readonly Format[], path: string, e
   const [first = 'text'] = formats
   if (globals.output !== undefined) {
     if (formats.includes(globals.output)) return globals.output
-    throw new KdrError(`kdr ${path} has no --output ${globals.output}; it has ${formats.join(', ')}`, { code: 'usage', exit: 'usage', hint: `kdr ${path} --help` })
+    throw new KdrError(`kdr ${path} has no --output ${globals.output}; it has ${formats.join(', ')}`, {
+      code: 'usage',
+      exit: 'usage',
+      hint: `kdr ${path} --help`,
+    })
   }
   const wished = environment['KDR_OUTPUT']
   if (wished === undefined || wished === '') return first
-  if (!isFormat(wished)) throw new KdrError(`KDR_OUTPUT is not text, json or ndjson`, { code: 'usage', exit: 'usage', hint: 'unset KDR_OUTPUT or set one of the three' })
+  if (!isFormat(wished))
+    throw new KdrError(`KDR_OUTPUT is not text, json or ndjson`, { code: 'usage', exit: 'usage', hint: 'unset KDR_OUTPUT or set one of the three' })
   return formats.includes(wished) ? wished : wished === 'ndjson' && formats.includes('json') ? 'json' : first
 }
 
@@ -41,7 +46,11 @@ const guessFormat = (argv: readonly string[], environment: NodeJS.ProcessEnv): F
 
 /** Commander's complaint as ours: its words, its suggestion, exit 2. */
 const usageError = (error: CommanderError): KdrError =>
-  new KdrError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), { code: 'usage', exit: 'usage', hint: 'kdr --help, or --help after the command' })
+  new KdrError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), {
+    code: 'usage',
+    exit: 'usage',
+    hint: 'kdr --help, or --help after the command',
+  })
 
 class Outcome {
   exitCode = 0
@@ -65,13 +74,25 @@ export const start = async (argv: readonly string[], host: NodeJS.Process = proc
     const globals = globalsOf(options)
     outcome.terminal = openTerminal(globals, formatFor(globals, plan.formats, pathOf(command), host.env), host)
     const { run } = await plan.load()
-    const invocation: Invocation = { args: args.map(textOrWords), options, globals, terminal: outcome.terminal, env: host.env, interruption, program: command.parent === null ? command : rootOf(command) }
+    const invocation: Invocation = {
+      args: args.map(textOrWords),
+      options,
+      globals,
+      terminal: outcome.terminal,
+      env: host.env,
+      interruption,
+      program: command.parent === null ? command : rootOf(command),
+    }
     outcome.exitCode = EXIT_CODES[await run(invocation)].code
   }
   const program = buildTree(VERSION, dispatch)
   eachCommand(program, (command) => {
     command.exitOverride()
-    command.configureOutput({ outputError: () => {}, writeErr: (text) => outcome.terminal.err(text.trimEnd()), writeOut: (text) => void host.stdout.write(text) })
+    command.configureOutput({
+      outputError: () => {},
+      writeErr: (text) => outcome.terminal.err(text.trimEnd()),
+      writeOut: (text) => void host.stdout.write(text),
+    })
   })
   try {
     await program.parseAsync(argv)
@@ -94,4 +115,5 @@ const settle = (thrown: unknown, terminal: Terminal, cause: 'SIGINT' | 'SIGTERM'
 
 const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent))
 
-const textOrWords = (argument: unknown): string | undefined => (Array.isArray(argument) ? argument.join(' ') : argument === undefined ? undefined : String(argument))
+const textOrWords = (argument: unknown): string | undefined =>
+  Array.isArray(argument) ? argument.join(' ') : argument === undefined ? undefined : String(argument)

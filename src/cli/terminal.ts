@@ -1,7 +1,8 @@
 // The only way text leaves kdr: results to stdout, everything else to stderr, all of it redacted. Knows
 // what the streams can show and whether anybody can be asked.
-import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
+
 import { createRedactor, redactDeep, secretsOf } from '../engine/redact.ts'
+import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
 
 export type Format = 'text' | 'json' | 'ndjson'
 

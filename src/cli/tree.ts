@@ -20,7 +20,10 @@ const ALL: readonly Format[] = ['text', 'json', 'ndjson']
 export const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
 
 const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
-const split = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), ...value.split(',').filter((word) => word !== '')]
+const split = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  ...value.split(',').filter((word) => word !== ''),
+]
 
 const effects = (value: string, before: readonly string[] | undefined): readonly string[] => {
   const given = split(value, before)
@@ -52,6 +55,7 @@ const grants = (command: Command): Command =>
     .addOption(new Option('--allow <effects>', `effects granted without a question, by comma: ${EFFECTS.slice(3).join(', ')}`).argParser(effects))
     .option('--confirm <cluster>', "the cluster's name, which stop, delete and lose-data want besides")
     .option('--accept-loss <topic:partitions>', 'partitions whose records may be lost, as orders:0-2,5 (repeatable)', repeat)
+    .option('--force <guard>', 'override this guard by name, where it may be (repeatable)', repeat)
     .option('--take-over <run>', 'take the lock over from this run, knowingly')
     .option('--junit <file>', 'write a JUnit report: a case per step, guard and verification')
     .option('--reason <text>', 'why, for the journal')
@@ -63,16 +67,14 @@ const recover = (program: Command): Command =>
       .description('run a recovery: looks, judges, asks, acts, verifies, and keeps the record')
       .option('--broker <id>', 'which broker, where more than one could be meant', brokerId)
       .option('-n, --dry-run', 'walk to the last step and change nothing'),
+  ).addHelpText(
+    'after',
+    examples(
+      'kdr recover single-broker --cluster prod --dry-run',
+      'kdr recover single-broker --cluster prod --broker 2',
+      'kdr recover single-broker --cluster prod --non-interactive --allow restart,change,stop --confirm prod --output ndjson',
+    ),
   )
-    .option('--force <guard>', 'override this guard by name, where it may be (repeatable)', repeat)
-    .addHelpText(
-      'after',
-      examples(
-        'kdr recover single-broker --cluster prod --dry-run',
-        'kdr recover single-broker --cluster prod --broker 2',
-        'kdr recover single-broker --cluster prod --non-interactive --allow restart,change,stop --confirm prod --output ndjson',
-      ),
-    )
 
 const drill = (program: Command): Command =>
   program
@@ -84,7 +86,10 @@ const drill = (program: Command): Command =>
     .addOption(new Option('--fault <name>', 'what to break').choices(FAULTS))
     .option('--keep', 'leave the lab up afterwards')
     .option('--seed <number>', 'seed of a simulated drill: the same seed repeats it to the byte')
-    .addHelpText('after', examples('kdr drill single-broker', 'kdr drill single-broker --simulated', 'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep'))
+    .addHelpText(
+      'after',
+      examples('kdr drill single-broker', 'kdr drill single-broker --simulated', 'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep'),
+    )
 
 const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
   const group = program.command('lab').description('disposable clusters on this machine, to break and recover')
@@ -94,19 +99,28 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
     .addHelpText('after', examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr diagnose --cluster lab'))
   plan(up, () => import('./commands/lab-up.ts'))
-  plan(named(group.command('status').description('what runs in it')).addHelpText('after', examples('kdr lab status --output json')), () => import('./commands/lab-status.ts'))
+  plan(
+    named(group.command('status').description('what runs in it')).addHelpText('after', examples('kdr lab status --output json')),
+    () => import('./commands/lab-status.ts'),
+  )
   const breaking = named(group.command('break <fault>').description(`break it: ${FAULTS.join(', ')}`))
     .option('--broker <id>', 'which broker', brokerId)
     .addHelpText('after', examples('kdr lab break kill-broker --broker 2', 'kdr lab break hang-broker'))
   plan(breaking, () => import('./commands/lab-break.ts'))
-  plan(named(group.command('down').description('stop it and remove everything of it')).addHelpText('after', examples('kdr lab down --name old')), () => import('./commands/lab-down.ts'))
+  plan(
+    named(group.command('down').description('stop it and remove everything of it')).addHelpText('after', examples('kdr lab down --name old')),
+    () => import('./commands/lab-down.ts'),
+  )
 }
 
 const runs = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
   const group = program.command('runs').description('what was run, from the journals')
   plan(group.command('list').description('runs, newest first').addHelpText('after', examples('kdr runs list')), () => import('./commands/runs-list.ts'))
   plan(
-    group.command('show [run]').description('timeline of a run (default: the latest)').addHelpText('after', examples('kdr runs show', 'kdr runs show <run> --output json')),
+    group
+      .command('show [run]')
+      .description('timeline of a run (default: the latest)')
+      .addHelpText('after', examples('kdr runs show', 'kdr runs show <run> --output json')),
     () => import('./commands/runs-show.ts'),
     ALL,
   )
@@ -123,12 +137,21 @@ const runs = (program: Command, plan: (command: Command, load: Plan['load'], for
 const config = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
   const group = program.command('config').description('the configuration file')
   plan(
-    group.command('init [file]').description('write a commented example; never overwrites').addHelpText('after', examples('kdr config init', 'kdr config init /etc/kdr/config.yaml')),
+    group
+      .command('init [file]')
+      .description('write a commented example; never overwrites')
+      .addHelpText('after', examples('kdr config init', 'kdr config init /etc/kdr/config.yaml')),
     () => import('./commands/config-init.ts'),
     ['text'],
   )
-  plan(group.command('check').description('validate it and resolve every reference in it').addHelpText('after', examples('kdr config check')), () => import('./commands/config-check.ts'))
-  plan(group.command('show').description('what is in effect and where each value comes from, secrets hidden').addHelpText('after', examples('kdr config show')), () => import('./commands/config-show.ts'))
+  plan(
+    group.command('check').description('validate it and resolve every reference in it').addHelpText('after', examples('kdr config check')),
+    () => import('./commands/config-check.ts'),
+  )
+  plan(
+    group.command('show').description('what is in effect and where each value comes from, secrets hidden').addHelpText('after', examples('kdr config show')),
+    () => import('./commands/config-show.ts'),
+  )
 }
 
 /** The whole tree. `dispatch` runs a command once its arguments are parsed. */
@@ -146,7 +169,11 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   plan(recover(program), () => import('./commands/recover.ts'), ALL)
   const show = program.command('show <scenario>').description("the runbook page, with this cluster's commands filled in")
   show.option('--offline', 'a printable checklist; touches no cluster').option('--broker <id>', 'fill in this broker', brokerId)
-  plan(show.addHelpText('after', examples('kdr show single-broker', 'kdr show single-broker --offline > single-broker.md')), () => import('./commands/show.ts'), ['text'])
+  plan(
+    show.addHelpText('after', examples('kdr show single-broker', 'kdr show single-broker --offline > single-broker.md')),
+    () => import('./commands/show.ts'),
+    ['text'],
+  )
   plan(drill(program), () => import('./commands/drill.ts'), ALL)
   runs(program, plan)
   const doctor = program.command('doctor').description('what this machine and the cluster need for a recovery, and how to get it')
@@ -154,7 +181,11 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   config(program, plan)
   lab(program, plan)
   const completion = program.command('completion <shell>').description('completion script for bash, zsh or fish')
-  plan(completion.addHelpText('after', examples('source <(kdr completion bash)', 'kdr completion fish > ~/.config/fish/completions/kdr.fish')), () => import('./commands/completion.ts'), ['text'])
+  plan(
+    completion.addHelpText('after', examples('source <(kdr completion bash)', 'kdr completion fish > ~/.config/fish/completions/kdr.fish')),
+    () => import('./commands/completion.ts'),
+    ['text'],
+  )
   const help = program.command('help [topic...]').description('help on a command, or on exit-codes')
   plan(help.addHelpText('after', examples('kdr help recover', 'kdr help exit-codes')), () => import('./commands/help.ts'))
   return program

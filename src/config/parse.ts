@@ -1,7 +1,7 @@
 // YAML to settings, or to complaints that name the line, the path and what was expected. Values are never
 // echoed: the one in the wrong place may be a secret.
 import * as v from 'valibot'
-import { LineCounter, parseDocument, type Document } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { KdrError } from '../errors.ts'
 import { type FileSettings, fileSchema, KNOWN_KEYS } from './schema.ts'
 import { didYouMean } from './suggest.ts'
@@ -35,10 +35,13 @@ export const literalSecrets = (value: unknown, secret = false): readonly string[
   if (Array.isArray(value)) return value.flatMap((item) => literalSecrets(item, secret))
   if (value === null || typeof value !== 'object') return []
   const entries = Object.entries(value)
-  return entries.flatMap(([key, item]) => (secret && entries.length === 1 && (key === 'env' || key === 'file') ? [] : literalSecrets(item, secret || SECRET_KEY.test(key))))
+  return entries.flatMap(([key, item]) =>
+    secret && entries.length === 1 && (key === 'env' || key === 'file') ? [] : literalSecrets(item, secret || SECRET_KEY.test(key)),
+  )
 }
 
-const known = (path: readonly string[]): readonly string[] => KNOWN_KEYS[path.map((key, index) => (index === 1 && path[0] === 'clusters' ? '*' : key)).join('.')] ?? []
+const known = (path: readonly string[]): readonly string[] =>
+  KNOWN_KEYS[path.map((key, index) => (index === 1 && path[0] === 'clusters' ? '*' : key)).join('.')] ?? []
 
 const lineAt = (document: Document, counter: LineCounter, path: readonly unknown[]): number | null => {
   for (let depth = path.length; depth > 0; depth -= 1) {
@@ -57,7 +60,8 @@ const LATER = new Set(['docker', 'kubernetes'])
 const saysOf = (issue: v.BaseIssue<unknown>, path: readonly string[]): string => {
   const key = path.at(-1) ?? ''
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    if (path.at(-2) === 'platform' && LATER.has(key)) return `is not supported yet: this version of kdr recovers local processes (platform: { process: { state: file } })`
+    if (path.at(-2) === 'platform' && LATER.has(key))
+      return `is not supported yet: this version of kdr recovers local processes (platform: { process: { state: file } })`
     return `is not a known key${didYouMean(key, known(path.slice(0, -1)))}`
   }
   if (issue.received === 'undefined') return `is missing: ${issue.message.startsWith('Invalid') ? `expected ${issue.expected}` : issue.message}`
@@ -77,15 +81,32 @@ export const parseConfig = (text: string, origin: string, learn: (secrets: reado
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'silent' })
   if (document.errors.length > 0) {
     // The parser's own words quote the file, and so could quote a secret: its code and the line say enough.
-    throw new ConfigError(origin, document.errors.map((error) => ({ path: '', line: counter.linePos(error.pos[0]).line, says: `is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})` })))
+    throw new ConfigError(
+      origin,
+      document.errors.map((error) => ({
+        path: '',
+        line: counter.linePos(error.pos[0]).line,
+        says: `is not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`,
+      })),
+    )
   }
   const raw: unknown = document.toJS() ?? {}
   learn(literalSecrets(raw))
   const result = v.safeParse(fileSchema, raw)
-  if (!result.success) throw new ConfigError(origin, result.issues.map((issue) => complain(issue, document, counter)))
+  if (!result.success)
+    throw new ConfigError(
+      origin,
+      result.issues.map((issue) => complain(issue, document, counter)),
+    )
   const settings = result.output
   if (settings.default !== undefined && settings.clusters?.[settings.default] === undefined) {
-    throw new ConfigError(origin, [{ path: 'default', line: lineAt(document, counter, ['default']), says: `names no cluster of this file${didYouMean(settings.default, Object.keys(settings.clusters ?? {}))}` }])
+    throw new ConfigError(origin, [
+      {
+        path: 'default',
+        line: lineAt(document, counter, ['default']),
+        says: `names no cluster of this file${didYouMean(settings.default, Object.keys(settings.clusters ?? {}))}`,
+      },
+    ])
   }
   return { settings }
 }

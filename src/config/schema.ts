@@ -47,8 +47,8 @@ const platform = v.strictObject({ process: v.strictObject({ state: named('the pa
 
 const thresholds = v.strictObject({
   diskUsed: v.optional(share),
-  leaderImbalance: v.optional(share),
-  roundTripP99: v.optional(duration),
+  leaderSkew: v.optional(share),
+  canaryP99: v.optional(duration),
 })
 
 const cluster = v.strictObject({

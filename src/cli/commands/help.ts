@@ -1,7 +1,7 @@
 // kdr help [topic]: help on a command, or the table of exit codes.
 import type { Command } from 'commander'
-import { EXIT_CODES, type Exit, KdrError } from '../../errors.ts'
 import { didYouMean } from '../../config/suggest.ts'
+import { EXIT_CODES, type Exit, KdrError } from '../../errors.ts'
 import type { Invocation } from '../invocation.ts'
 
 const find = (program: Command, words: readonly string[]): Command => {

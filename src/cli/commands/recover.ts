@@ -1,0 +1,29 @@
+// kdr recover <scenario>: the run, or its dry run.
+import type { Exit } from '../../errors.ts'
+import { openWorld } from '../compose.ts'
+import { forcedGuards, grantsOf } from '../grants.ts'
+import { type Invocation, optionFlag } from '../invocation.ts'
+import { loadScenario, scenarioOptions } from '../scenarios.ts'
+import { openSession, rehearsalDeps, runDeps } from '../session.ts'
+
+export const run = async (invocation: Invocation): Promise<Exit> => {
+  const dryRun = optionFlag(invocation, 'dryRun')
+  const scenario = await loadScenario(invocation.args[0])
+  // Flags are judged before anything is looked at: a typing mistake costs no survey.
+  forcedGuards(invocation)
+  grantsOf(invocation)
+  const world = await openWorld(invocation, dryRun ? 'read' : 'write')
+  const session = await openSession(invocation, world, dryRun)
+  try {
+    const options = await scenarioOptions(world.settings, invocation.options['broker'])
+    if (dryRun) {
+      const { rehearse } = await import('../../engine/rehearsal.ts')
+      return session.finish(await rehearse(rehearsalDeps(invocation, world, session, scenario, options)))
+    }
+    const { startRun } = await import('../../engine/runner.ts')
+    return session.finish(await startRun(await runDeps(invocation, world, session, scenario, options)))
+  } finally {
+    session.close()
+    await world.close()
+  }
+}

@@ -1,0 +1,35 @@
+// kdr runs resume [run]: goes on where the live system is, not where the journal left off.
+import { decode } from '../../engine/codec.ts'
+import { type Exit, KdrError } from '../../errors.ts'
+import type { Options } from '../../scenarios/single-broker.ts'
+import { openKeeping, openWorld } from '../compose.ts'
+import { latestUnfinished, summarise } from '../history.ts'
+import type { Invocation } from '../invocation.ts'
+import { loadScenario } from '../scenarios.ts'
+import { openSession, runDeps } from '../session.ts'
+
+export const run = async (invocation: Invocation): Promise<Exit> => {
+  const { store } = await openKeeping(invocation.env)
+  const [named] = invocation.args
+  const past = named === undefined ? latestUnfinished(store) : summarise(store, named)
+  const { resumeRun, foldOf } = await import('../../engine/runner.ts')
+  // Throws journal-corrupt before any cluster is touched.
+  const { cluster, scenario: id, options } = foldOf(store.find(past.run))
+  if (invocation.globals.cluster !== undefined && invocation.globals.cluster !== cluster) {
+    throw new KdrError(`run ${past.run} is about ${cluster}, not ${invocation.globals.cluster}`, {
+      code: 'other-cluster',
+      exit: 'usage',
+      hint: 'leave --cluster out: the run knows its own',
+    })
+  }
+  const scenario = await loadScenario(id)
+  const world = await openWorld({ ...invocation, globals: { ...invocation.globals, cluster } }, 'write')
+  const session = await openSession(invocation, world, false)
+  try {
+    // The options it was approved with, as journalled; flags of today do not change the list.
+    return session.finish(await resumeRun(await runDeps(invocation, world, session, scenario, decode(options) as Options), past.run))
+  } finally {
+    session.close()
+    await world.close()
+  }
+}

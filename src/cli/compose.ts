@@ -1,0 +1,148 @@
+// Flags, configuration and mode become a world here. The only place that knows adapters and labs, and it
+// imports them when they are needed, so that light commands stay light.
+
+import { stateRoot } from '../config.ts'
+import type { Observe } from '../engine/interaction.ts'
+import { KdrError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
+import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
+import type { Lock, RunStore } from '../ports/run-store.ts'
+import type { ReadPorts, WritePorts } from '../ports/world.ts'
+import { seconds } from '../units.ts'
+import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
+import type { Invocation } from './invocation.ts'
+
+/** One request to one broker or ZooKeeper: a hung one costs no more than this. */
+const REQUEST_TIMEOUT = seconds(3)
+/** A whole survey: what was not seen by then is unknown. */
+export const SURVEY_DEADLINE = seconds(8)
+
+export interface World extends ChosenCluster {
+  readonly ports: ReadPorts
+  readonly observe: Observe
+  /** null unless the world was opened to be changed. */
+  readonly write: WritePorts | null
+  /** `host:port` of brokers, as advertised inside the platform. */
+  readonly endpoints: readonly string[]
+  close(): Promise<void>
+}
+
+export interface Keeping {
+  readonly store: RunStore
+  readonly lock: Lock
+  readonly clock: Clock
+  readonly actor: { readonly user: string; readonly host: string; readonly pid: number }
+}
+
+/** The machine's own: clock, run folders, lock. */
+export const openKeeping = async (env: Invocation['env']): Promise<Keeping> => {
+  const [{ systemClock }, { fileRunStore }, { fileLock }, { actor }] = await Promise.all([
+    import('../adapters/system/clock.ts'),
+    import('../adapters/system/run-store.ts'),
+    import('../adapters/system/lock.ts'),
+    import('../adapters/system/actor.ts'),
+  ])
+  const root = stateRoot(env)
+  return { store: fileRunStore(root), lock: fileLock(root), clock: systemClock(), actor: actor() }
+}
+
+export const labDirectory = async (env: Invocation['env']): Promise<LabDirectory> => {
+  const { findLab, listLabs } = await import('../lab/labs.ts')
+  const home = labsHome(env)
+  return { list: () => listLabs(home), find: (name) => findLab(name, home) }
+}
+
+/** Everything `kdr lab` does. */
+export const openLabs = async () => {
+  const [{ labUp }, { labDown }, { labStatus, findLab }, { openFaults }, { parseLabVersion }] = await Promise.all([
+    import('../lab/up.ts'),
+    import('../lab/down.ts'),
+    import('../lab/labs.ts'),
+    import('../lab/faults.ts'),
+    import('../lab/versions.ts'),
+  ])
+  return { labUp, labDown, labStatus, findLab, openFaults, parseLabVersion }
+}
+
+/** What a lab of processes is made with on this machine. */
+export const findTools = async () => {
+  const { findJava, findMaven, JAVA_NEEDED } = await import('../lab/java.ts')
+  return { java: await findJava(), javaNeeded: JAVA_NEEDED, maven: findMaven() }
+}
+
+/** The name the operator uses is the name every challenge and hint uses, whatever the platform calls it. */
+const readerOf = (platform: PlatformReader, cluster: string): PlatformReader => ({
+  kind: platform.kind,
+  commands: platform.commands,
+  identity: async (signal) => ({ ...(await platform.identity(signal)), cluster }),
+  members: (signal) => platform.members(signal),
+  logs: (member, options, signal) => platform.logs(member, options, signal),
+  events: (since, signal) => platform.events(since, signal),
+  dial: (host, port) => platform.dial(host, port),
+  close: () => platform.close(),
+})
+
+const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
+  ping: (endpoints, signal) => kafka.ping(endpoints, signal),
+  metadata: (signal) => kafka.metadata(signal),
+  logDirs: (brokers, signal) => kafka.logDirs(brokers, signal),
+  quorum: (signal) => kafka.quorum(signal),
+  offsets: (question, partitions, signal) => kafka.offsets(question, partitions, signal),
+  endOfEpoch: (partitions, signal) => kafka.endOfEpoch(partitions, signal),
+  reassigning: (signal) => kafka.reassigning(signal),
+  groups: (signal) => kafka.groups(signal),
+  fetch: (at, offset, options, signal) => kafka.fetch(at, offset, options, signal),
+  close: () => kafka.close(),
+})
+
+const platformWriter = ({ stop, start }: PlatformWriter): PlatformWriter => ({ stop, start })
+const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs })
+const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
+
+/** Brokers to ask: as configured, else as the platform's members advertise. */
+const endpointsOf = async (chosen: ChosenCluster, platform: PlatformReader, signal: AbortSignal): Promise<readonly string[]> => {
+  if (chosen.settings.bootstrap.length > 0) return chosen.settings.bootstrap
+  const members = await platform.members(signal)
+  const found = members.flatMap((member) => (member.roles.includes('broker') ? member.addresses.slice(0, 1) : []))
+  if (found.length > 0) return found
+  throw new KdrError(`no broker address is known for ${chosen.name}`, {
+    code: 'no-bootstrap',
+    exit: 'usage',
+    hint: `set clusters.${chosen.name}.kafka.bootstrap`,
+  })
+}
+
+/** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. */
+export const openWorld = async (invocation: Invocation, half: 'read' | 'write'): Promise<World> => {
+  const chosen = chooseCluster(invocation, await labDirectory(invocation.env))
+  return composeWorld(chosen, half, invocation.interruption.signal)
+}
+
+/** Connects to nothing yet; the first survey does. */
+export const composeWorld = async (chosen: ChosenCluster, half: 'read' | 'write', signal: AbortSignal): Promise<World> => {
+  const [{ openProcess }, { openKafka }, { systemClock }, { observer }] = await Promise.all([
+    import('../adapters/process/open-process.ts'),
+    import('../adapters/kafka/open.ts'),
+    import('../adapters/system/clock.ts'),
+    import('../survey/observe.ts'),
+  ])
+  const { settings } = chosen
+  const process = openProcess(settings.state)
+  const platform = readerOf(process, chosen.name)
+  const endpoints = await endpointsOf(chosen, platform, signal)
+  const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
+  const dial = platform.dial
+  const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: REQUEST_TIMEOUT })
+  const coordination =
+    settings.zookeeper.length === 0
+      ? null
+      : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: settings.zookeeper, dial, timeout: REQUEST_TIMEOUT })
+  const ports: ReadPorts = { clock: systemClock(), platform, kafka: kafkaReader(kafka), coordination }
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
+  }
+  const observe = observer(ports, { endpoints, zookeeper: settings.zookeeper, deadline: SURVEY_DEADLINE })
+  const write = half === 'read' ? null : { platform: platformWriter(process), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
+  return { ...chosen, ports, observe, write, endpoints, close }
+}

@@ -1,0 +1,33 @@
+// Without a terminal: one line per transition with its time, and the engine's heartbeat on long waits.
+import type { RunEvent } from '../../engine/events.ts'
+import type { Terminal } from '../terminal.ts'
+import { type Checklist, headingOf, linesOf, titleBook } from './checklist.ts'
+import type { Renderer } from './renderer.ts'
+import type { Style } from './text.ts'
+import { clockWords, progressWords } from './words.ts'
+
+/** Wide enough that a log line stays one line, which is what grep wants. */
+const UNWRAPPED = 10_000
+
+/** `quiet` keeps results and questions only. */
+export const plainRenderer = (terminal: Terminal, style: Style, clusterId: () => string | null): Renderer => {
+  const list: Checklist = { columns: () => UNWRAPPED, style, titles: titleBook(), verbose: terminal.verbose }
+  let started: { readonly at: number; readonly target: number } | null = null
+  const transient = (event: RunEvent): readonly string[] => {
+    if (event.type === 'step.progress') {
+      const clock = started === null ? '' : ` (${clockWords(Date.parse(event.at) - started.at, started.target)})`
+      return [`  ${style.busy} ${list.titles.of(event.key)}: ${progressWords(event)}${clock}`]
+    }
+    if (event.type === 'step.preview' && event.effect !== 'read') return [headingOf(list, event.key)]
+    if (event.type === 'step.intent' && event.effect !== 'probe') return [`      doing it now: ${event.preview.sentence}`]
+    return []
+  }
+  const sink = (event: RunEvent): void => {
+    list.titles.note(event)
+    if (event.type === 'run.started') started = { at: Date.parse(event.at), target: event.rtoTargetSeconds }
+    if (terminal.quiet && event.type !== 'guard.refused' && event.type !== 'step.failed') return
+    const time = event.at.slice(11, 19)
+    for (const text of [...transient(event), ...linesOf(list, event, clusterId())]) if (text !== '') terminal.err(`${time} ${text}`)
+  }
+  return { sink, yield: () => {}, close: () => {} }
+}

@@ -1,0 +1,181 @@
+// What recover, a dry run and resume share: who is asked, what is shown, what is kept, and how it ends.
+import { writeFileSync } from 'node:fs'
+import type { EventSink, RunEvent } from '../engine/events.ts'
+import { grantApprover } from '../engine/gate.ts'
+import type { RehearsalDeps, RunDeps, RunResult } from '../engine/interaction.ts'
+import type { Scenario } from '../engine/step.ts'
+import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
+import type { Options } from '../scenarios/single-broker.ts'
+import { seconds } from '../units.ts'
+import { type Keeping, openKeeping, type World } from './compose.ts'
+import { asksOperator, forcedGuards, grantNotes, grantsOf } from './grants.ts'
+import { pastRuns } from './history.ts'
+import { type Invocation, optionText } from './invocation.ts'
+import { prompter, stopDesk } from './prompter.ts'
+import { junitReport } from './render/junit.ts'
+import { liveRenderer } from './render/live.ts'
+import { ndjsonRenderer } from './render/ndjson.ts'
+import { plainRenderer } from './render/plain.ts'
+import { planRenderer } from './render/plan.ts'
+import { fanOut, type Renderer, silent } from './render/renderer.ts'
+import { type Style, styleFor } from './render/text.ts'
+import { endingLines } from './render/words.ts'
+
+const PACE = { poll: seconds(0.5), heartbeat: seconds(15) }
+
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { readonly type: T }>
+
+export interface Session {
+  readonly keeping: Keeping
+  readonly renderer: Renderer
+  readonly style: Style
+  readonly events: EventSink
+  /** Observes as the world does, and lets the header know the cluster's own id. */
+  readonly observe: World['observe']
+  /** Writes the JUnit file, prints the result, returns the exit. */
+  finish(result: RunResult): Exit
+  close(): void
+}
+
+/** A machine reads stdout in ndjson; a person reads stderr; a dry run is itself the result. */
+const rendererFor = (invocation: Invocation, style: Style, keeping: Keeping, clusterId: () => string | null, dryRun: boolean): Renderer => {
+  const { terminal } = invocation
+  if (terminal.format === 'ndjson') return silent
+  if (dryRun) return terminal.format === 'text' ? planRenderer(terminal, style, clusterId) : silent
+  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, monotonic: () => keeping.clock.monotonic(), clusterId })
+  return plainRenderer(terminal, style, clusterId)
+}
+
+/** JSON on stdout and a person at the terminal: the person still sees what is asked and why. */
+const personToo = (invocation: Invocation, style: Style, keeping: Keeping, clusterId: () => string | null): Renderer =>
+  asksOperator(invocation) && invocation.terminal.format === 'ndjson' ? plainRenderer(invocation.terminal, style, clusterId) : silent
+
+const writeJunit = (file: string, text: string): void => {
+  try {
+    writeFileSync(file, text)
+  } catch (thrown) {
+    throw new KdrError(`the JUnit report cannot be written to ${file}: ${wordsOf(thrown)}`, {
+      code: 'junit-unwritable',
+      hint: 'the run itself is in its journal: kdr runs show',
+      cause: thrown,
+    })
+  }
+}
+
+/** What a script reads of a run that has ended: docs/json.md. */
+const resultJson = (result: RunResult, started: Of<'run.started'> | null): unknown => ({
+  schema: 'kdr/run/1',
+  run: result.run,
+  scenario: started?.scenario ?? null,
+  cluster: started?.cluster ?? null,
+  mode: started?.mode ?? null,
+  outcome: result.outcome,
+  exitCode: EXIT_CODES[result.exit].code,
+  rtoSeconds: result.rtoSeconds,
+  rpoRecords: result.rpoRecords,
+  why: result.why,
+  hint: result.hint,
+  gates: result.gates,
+})
+
+export const openSession = async (invocation: Invocation, world: World, dryRun: boolean): Promise<Session> => {
+  const { terminal, interruption } = invocation
+  const keeping = await openKeeping(invocation.env)
+  const style = await styleFor(terminal)
+  let clusterId: string | null = null
+  let started: Of<'run.started'> | null = null
+  let finished: Of<'run.finished'> | null = null
+  const known = () => clusterId
+  const renderer = rendererFor(invocation, style, keeping, known, dryRun)
+  const beside = dryRun ? silent : personToo(invocation, style, keeping, known)
+  const machine = terminal.format === 'ndjson' ? ndjsonRenderer(terminal) : silent
+  const junit = optionText(invocation, 'junit') === undefined ? null : junitReport()
+  const remember: EventSink = (event) => {
+    if (event.type === 'run.started') started = event
+    if (event.type === 'run.finished') finished = event
+  }
+  const finish = (result: RunResult): Exit => {
+    renderer.close()
+    const file = optionText(invocation, 'junit')
+    if (junit !== null && file !== undefined) writeJunit(file, terminal.redact(junit.text()))
+    if (terminal.format === 'json') terminal.json(resultJson(result, started))
+    else if (terminal.format === 'text') for (const line of ['', ...endingLines(finished ?? endOf(result), started)]) terminal.out(line)
+    return result.exit
+  }
+  interruption.onFirst(() => {
+    renderer.yield()
+    terminal.err('Stopping: an effect under way is finished, a wait is abandoned, nothing is undone. Once more to leave at once.')
+  })
+  const observe: World['observe'] = async (aspects, base, signal) => {
+    const survey = await world.observe(aspects, base, signal)
+    if (survey.clusterId.known) clusterId = survey.clusterId.value
+    return survey
+  }
+  const events = fanOut(remember, interruption.watch, renderer.sink, beside.sink, machine.sink, junit?.sink ?? silent.sink)
+  return { keeping, renderer, style, events, observe, finish, close: () => renderer.close() }
+}
+
+const endOf = (result: RunResult): Of<'run.finished'> => ({
+  type: 'run.finished',
+  at: '',
+  run: result.run,
+  outcome: result.outcome,
+  exitCode: EXIT_CODES[result.exit].code,
+  rtoSeconds: result.rtoSeconds,
+  rpoRecords: result.rpoRecords,
+  why: result.why,
+  hint: result.hint,
+})
+
+/** The reading half of a run's needs: all that a dry run gets. */
+export const rehearsalDeps = (
+  invocation: Invocation,
+  world: World,
+  session: Session,
+  scenario: Scenario<Options>,
+  options: Options,
+): RehearsalDeps<Options> => ({
+  scenario,
+  options,
+  ports: world.ports,
+  observe: session.observe,
+  events: session.events,
+  interrupt: invocation.interruption,
+  redact: invocation.terminal.redact,
+  actor: session.keeping.actor,
+  force: forcedGuards(invocation),
+})
+
+/** Everything a run needs: the write half, the journal, the lock, and whoever answers. */
+export const runDeps = async (
+  invocation: Invocation,
+  world: World,
+  session: Session,
+  scenario: Scenario<Options>,
+  options: Options,
+): Promise<RunDeps<Options>> => {
+  const { keeping } = session
+  if (world.write === null) throw new Error('a run needs a world with a write half')
+  const asks = asksOperator(invocation)
+  const asked = prompter({
+    terminal: invocation.terminal,
+    style: session.style,
+    interruption: invocation.interruption,
+    stepAside: () => session.renderer.yield(),
+    host: process,
+  })
+  for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
+  const { identity } = await world.ports.platform.identity(invocation.interruption.signal)
+  return {
+    ...rehearsalDeps(invocation, world, session, scenario, options),
+    write: world.write,
+    store: keeping.store,
+    lock: keeping.lock,
+    approver: asks ? asked.approver : grantApprover(grantsOf(invocation), world.name),
+    desk: asks ? asked.desk : stopDesk,
+    mode: asks ? 'interactive' : 'scripted',
+    takeOver: optionText(invocation, 'takeOver') ?? null,
+    pastRunsSeconds: pastRuns(keeping.store, scenario.id, identity),
+    pace: PACE,
+  }
+}

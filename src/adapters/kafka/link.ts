@@ -71,7 +71,7 @@ export class Link {
   /** Versions the broker offers, once it answered ApiVersions and the login is done. */
   versions(signal: AbortSignal): Promise<Versions> {
     this.#ready ??= this.#connect()
-    return this.#guarded('a connection', this.#ready, this.#settings.requestTimeout, signal)
+    return this.#guarded('ApiVersions', this.#ready, this.#settings.requestTimeout, signal)
   }
 
   /** Whether it offers the message in the version kdr speaks. */

@@ -20,23 +20,30 @@ const GRACE = 100
 const pingFailure = (endpoint: string, error: unknown): Ping => {
   const detail = wordsOf(error)
   const code = error instanceof KdrError ? error.code : ''
+  if (code === 'closed') throw error
   if (code === 'authentication-failed') return { endpoint, answer: 'ready', id: null, detail }
   return { endpoint, answer: code === 'broker-refused' ? 'refused' : 'silent', id: null, detail }
 }
 
 /** A broker does not say its id; it is the one that advertises this endpoint. */
+const pingOnce = async (cluster: Cluster, endpoint: string, signal: AbortSignal): Promise<Ping> => {
+  try {
+    const { brokers } = await cluster.ask(endpoint, 'look', Metadata, [], signal)
+    const id = brokers.find((broker) => endpointOf(broker) === endpoint)?.id ?? null
+    return { endpoint, answer: 'ready', id, detail: 'answered ApiVersions and Metadata' }
+  } catch (error) {
+    signal.throwIfAborted()
+    return pingFailure(endpoint, error)
+  }
+}
+
+/** An old connection that just broke is no proof that nobody listens: only a new one is. */
 export const ping = (cluster: Cluster, endpoints: readonly string[], signal: AbortSignal): Promise<readonly Ping[]> =>
   Promise.all(
-    endpoints.map(async (endpoint): Promise<Ping> => {
-      try {
-        signal.throwIfAborted()
-        const { brokers } = await cluster.ask(endpoint, 'look', Metadata, [], signal)
-        const id = brokers.find((broker) => endpointOf(broker) === endpoint)?.id ?? null
-        return { endpoint, answer: 'ready', id, detail: `answered ApiVersions and Metadata` }
-      } catch (error) {
-        signal.throwIfAborted()
-        return pingFailure(endpoint, error)
-      }
+    endpoints.map(async (endpoint) => {
+      signal.throwIfAborted()
+      const first = await pingOnce(cluster, endpoint, signal)
+      return first.answer === 'refused' ? pingOnce(cluster, endpoint, signal) : first
     }),
   )
 

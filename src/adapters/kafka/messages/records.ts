@@ -103,6 +103,7 @@ export const Produce: Message<TopicPartition & { readonly batch: Buffer; readonl
       each.tags()
       return rows
     })
+    reader.i32() // throttle time
     return topics.flat()[0] ?? { error: -1, message: 'the answer names no partition', baseOffset: -1n }
   },
 }

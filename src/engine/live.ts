@@ -161,7 +161,9 @@ const approve = async (context: Context, step: Act<unknown> & Step, key: string,
     const effect = effectOf(step, target, forced) as Approved['effect']
     context.journal.show({ type: 'step.preview', step: step.id, key, preview, effect, projected: false })
     const gate = gateFor({ step, target, preview, forced, cluster: context.cluster })
-    if (gate !== null) await pass(context, step, key, gate)
+    // Nobody was asked, so no time passed: the guards above were run on a survey taken just now.
+    if (gate === null) return { target, preview, effect }
+    await pass(context, step, key, gate)
     const fresh = await resolveStep(context, step, key)
     if (fresh === undefined) return undefined
     if (sameTarget(fresh.value, target)) {

@@ -73,10 +73,18 @@ const byPlatform: Rule = ({ member }) => {
   const node = member.node.known && member.node.value !== null ? ` (node ${member.node.value})` : ''
   const words = waiting === null ? '' : `${waiting.reason}: ${waiting.message}`
   const by = member.waiting.by
-  if (waiting !== null && IMAGE.test(words)) return failure('image', 'no', words, 'repair the image name, tag or pull secret; a restart pulls the same image', by)
-  if (waiting !== null && VOLUME.test(words)) return failure('volume', 'no', words, 'repair the volume or its claim; do not delete the claim, it is the data', by)
+  if (waiting !== null && IMAGE.test(words))
+    return failure('image', 'no', words, 'repair the image name, tag or pull secret; a restart pulls the same image', by)
+  if (waiting !== null && VOLUME.test(words))
+    return failure('volume', 'no', words, 'repair the volume or its claim; do not delete the claim, it is the data', by)
   if (waiting !== null && UNSCHEDULABLE.test(words))
-    return failure('scheduling', 'no', `${words}${node}`, 'bring the node back or make room for it; deleting it cannot help while its affinity names a lost node', by)
+    return failure(
+      'scheduling',
+      'no',
+      `${words}${node}`,
+      'bring the node back or make room for it; deleting it cannot help while its affinity names a lost node',
+      by,
+    )
   if (member.state.known && member.state.value === 'pending')
     return failure('scheduling', 'wait', `${member.name} is wanted, but not placed yet${node}${words === '' ? '' : `: ${words}`}`, null, member.state.by)
   return null
@@ -87,7 +95,9 @@ const byDisk: Rule = (the) => {
   const line = signalOf(the, 'disk-full')
   const instead = 'free or add disk space first (never by deleting segments by hand), then run this again'
   if (line !== undefined) return failure('disk-full', 'no', line.line, instead, logOf(the))
-  const dirs = broker.logDirs.known ? broker.logDirs.value.map((dir) => ({ name: dir.path, usable: dir.usableBytes, total: dir.totalBytes, by: broker.logDirs.by })) : []
+  const dirs = broker.logDirs.known
+    ? broker.logDirs.value.map((dir) => ({ name: dir.path, usable: dir.usableBytes, total: dir.totalBytes, by: broker.logDirs.by }))
+    : []
   const volumes = member.volumes.map((volume) => ({
     name: volume.path,
     usable: volume.usableBytes.known ? volume.usableBytes.value : null,
@@ -98,17 +108,22 @@ const byDisk: Rule = (the) => {
   return full === undefined ? null : failure('disk-full', 'no', `${full.name} has ${formatBytes(full.usable ?? 0)} left`, instead, full.by)
 }
 
-const byVolume: Rule = ({ member, survey }) => {
+const byVolume: Rule = ({ member }) => {
   const gone = member.volumes.find((volume) => volume.state.known && volume.state.value === 'gone')
   if (gone !== undefined)
-    return failure('volume', 'no', `volume ${gone.name} (${gone.path}) is gone`, 'find its disk and attach it again; only when it is proven lost, give it a new one', gone.state.by)
+    return failure(
+      'volume',
+      'no',
+      `volume ${gone.name} (${gone.path}) is gone`,
+      'find its disk and attach it again; only when it is proven lost, give it a new one',
+      gone.state.by,
+    )
   const blank = member.volumes.find((volume) => volume.state.known && volume.state.value === 'blank')
   if (blank === undefined) return null
-  const zookeeper = survey.coordination.known && survey.coordination.value.kind === 'zookeeper'
-  const because = `volume ${blank.name} (${blank.path}) is blank: the broker would come back without its data`
-  // In ZooKeeper mode a broker writes meta.properties itself and copies its replicas from their leaders; G2 checks that it can.
-  if (zookeeper) return failure('blank-disk', 'yes', because, 'its replicas are copied again from their leaders', blank.state.by)
-  return failure('blank-disk', 'no', because, 'format it with the cluster id (kafka-storage format --ignore-formatted -t CLUSTER_ID -c CONFIG), then run this again', blank.state.by)
+  const because = `volume ${blank.name} (${blank.path}) is blank: the broker comes back without its data`
+  // A broker writes meta.properties itself (ZooKeeper), or its start formats a blank disk as every image's entry
+  // point does (KRaft); where it does not, the start dies of `not-formatted`. G2 decides whether it may start.
+  return failure('blank-disk', 'yes', because, 'its replicas are copied again from their leaders', blank.state.by)
 }
 
 /** Refusals a broker repeats at every start: what to repair before the next. `deadly`: only where it also died of it, since clients can provoke such lines. */
@@ -149,7 +164,9 @@ const byOldRegistration: Rule = (the) => {
   if (line === undefined) return null
   if (the.running) return failure('fatal-start-up', 'wait', line.line, 'it tries again until the registration of its predecessor has expired', logOf(the))
   const expired = quorumHeld(the.survey) && the.broker.registered.known && !the.broker.registered.value
-  const instead = expired ? 'the registration of its predecessor has expired: a start succeeds now' : 'wait until the registration of its predecessor has expired'
+  const instead = expired
+    ? 'the registration of its predecessor has expired: a start succeeds now'
+    : 'wait until the registration of its predecessor has expired'
   return failure('fatal-start-up', 'yes', line.line, instead, logOf(the))
 }
 
@@ -158,7 +175,8 @@ const byMemory: Rule = (the) => {
   const instead = 'raise its memory (heap or limit), or it will happen again'
   const line = signalOf(the, 'out-of-memory')
   if (line !== undefined) return failure('oom', 'yes', line.line, instead, logOf(the))
-  if (!the.running && lastExit.known && lastExit.value?.oomKilled === true) return failure('oom', 'yes', 'killed by the kernel for want of memory', instead, lastExit.by)
+  if (!the.running && lastExit.known && lastExit.value?.oomKilled === true)
+    return failure('oom', 'yes', 'killed by the kernel for want of memory', instead, lastExit.by)
   return null
 }
 
@@ -173,9 +191,16 @@ const byRunning: Rule = (the) => {
   const recovery = signalOf(the, 'log-recovery')
   if (recovery !== undefined) return failure('log-recovery', 'wait', recovery.line, 'wait: a kill makes it start over', logOf(the))
   if (status.status === 'starting') return failure('running-unregistered', 'wait', status.because, null, member.startedAt.by)
-  if (status.status === 'unknown') return failure('unknown', 'no', status.because, 'look again when its registration has expired, or from a second vantage point', member.state.by)
+  if (status.status === 'unknown')
+    return failure('unknown', 'no', status.because, 'look again when its registration has expired, or from a second vantage point', member.state.by)
   if (!the.signalsSeen || !member.startedAt.known)
-    return failure('running-unregistered', 'wait', `${status.because}; log recovery cannot be ruled out`, 'read its log: it may be recovering', member.signals.by)
+    return failure(
+      'running-unregistered',
+      'wait',
+      `${status.because}; log recovery cannot be ruled out`,
+      'read its log: it may be recovering',
+      member.signals.by,
+    )
   if (status.status === 'hung') return failure('hung', 'yes', status.because, null, member.state.by)
   return failure('running-unregistered', 'yes', status.because, null, the.broker.registered.by)
 }

@@ -4,7 +4,7 @@ import { classifyFailure } from '../judgement/classify.ts'
 import { GRACEFUL_STOP, startGuards, stopGuards } from '../judgement/guards.ts'
 import { known } from '../model/known.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
-import { withBroker, withMember } from '../survey/project.ts'
+import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import { type FailedBroker, incarnationGone, isRegistered, runsAnew } from './failed-broker.ts'
 
@@ -85,7 +85,7 @@ export const awaitExpiry = ({ from }: From): Step =>
       changes: [],
       commands: [commands.kafka('kafka-broker-api-versions', [])],
     }),
-    expect: (now, { broker }) => withBroker(now, broker, { registered: known(false, 'projected') }),
+    expect: (now, { broker }) => withBrokerOut(now, broker),
     done: (now, { broker }) => registrationGone(now, broker),
   })
 

@@ -11,7 +11,7 @@ export interface Random {
 
 /** FNV-1a over seed and name: a start value per stream. */
 const mix = (seed: number, name: string): number => {
-  let hash = 0x811c9dc5 ^ seed
+  let hash = 0x811c9dc5
   for (const char of `${seed}/${name}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193)
   return hash >>> 0
 }

@@ -3,7 +3,7 @@
 
 import { stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
-import { KdrError } from '../errors.ts'
+import { KdrError, wordsOf } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
@@ -145,4 +145,25 @@ export const composeWorld = async (chosen: ChosenCluster, half: 'read' | 'write'
   const observe = observer(ports, { endpoints, zookeeper: settings.zookeeper, deadline: SURVEY_DEADLINE })
   const write = half === 'read' ? null : { platform: platformWriter(process), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
   return { ...chosen, ports, observe, write, endpoints, close }
+}
+
+/** Why no lab of processes can run here, or null when one can. */
+export const processLabReason = async (env: Invocation['env']): Promise<string | null> => {
+  const { findMaven, needJava } = await import('../lab/java.ts')
+  const java = await needJava().then(
+    () => null,
+    (thrown: unknown) => wordsOf(thrown),
+  )
+  return java ?? (env['KAFKA_HOME'] || findMaven() !== null ? null : 'there is neither Maven nor KAFKA_HOME')
+}
+
+/** A simulated cluster with everything a drill needs, its own run folders and virtual time included. */
+export const openSimulation = async (options: { readonly seed: number; readonly mode: 'zookeeper' | 'kraft'; readonly cluster: string }) => {
+  const [{ createSimulation }, { observer }] = await Promise.all([import('../adapters/simulated/open.ts'), import('../survey/observe.ts')])
+  const simulation = createSimulation(options)
+  const { ports, write, faults, store, lock, endpoints, zookeeperServers: zookeeper } = simulation
+  const settings = { name: options.cluster, state: '', bootstrap: endpoints, tls: null, sasl: null, zookeeper, thresholds: {}, stabilityInterval: seconds(5), notes: null }
+  const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
+  const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, close: async () => {} }
+  return { world, faults, write, store, lock }
 }

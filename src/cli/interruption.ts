@@ -1,5 +1,6 @@
 // Ctrl-C and SIGTERM: the first asks everything to finish or to abandon its wait; the second leaves at
 // once and says what is still going on. Never undoes anything.
+import { setMaxListeners } from 'node:events'
 import type { EventSink, RunEvent } from '../engine/events.ts'
 import type { Interrupt } from '../engine/interaction.ts'
 import { EXIT_CODES, KdrError } from '../errors.ts'
@@ -48,6 +49,8 @@ export const exitOf = (cause: Cause, acted: boolean): number =>
 
 export const listenForSignals = (host: NodeJS.Process, say: (text: string) => void): Interruption => {
   const controller = new AbortController()
+  // Every request of a survey listens to it at once: many listeners are no leak here.
+  setMaxListeners(0, controller.signal)
   const state: UnderWay = { run: null, title: null, effect: null, acted: false }
   let cause: Cause | null = null
   let tell = () => {}

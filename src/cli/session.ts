@@ -38,17 +38,17 @@ export interface Session {
 }
 
 /** A machine reads stdout in ndjson; a person reads stderr; a dry run is itself the result. */
-const rendererFor = (invocation: Invocation, style: Style, keeping: Keeping, clusterId: () => string | null, dryRun: boolean): Renderer => {
+const rendererFor = (invocation: Invocation, style: Style, keeping: Keeping, dryRun: boolean): Renderer => {
   const { terminal } = invocation
   if (terminal.format === 'ndjson') return silent
-  if (dryRun) return terminal.format === 'text' ? planRenderer(terminal, style, clusterId) : silent
-  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, monotonic: () => keeping.clock.monotonic(), clusterId })
-  return plainRenderer(terminal, style, clusterId)
+  if (dryRun) return terminal.format === 'text' ? planRenderer(terminal, style) : silent
+  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, monotonic: () => keeping.clock.monotonic() })
+  return plainRenderer(terminal, style)
 }
 
 /** JSON on stdout and a person at the terminal: the person still sees what is asked and why. */
-const personToo = (invocation: Invocation, style: Style, keeping: Keeping, clusterId: () => string | null): Renderer =>
-  asksOperator(invocation) && invocation.terminal.format === 'ndjson' ? plainRenderer(invocation.terminal, style, clusterId) : silent
+const personToo = (invocation: Invocation, style: Style): Renderer =>
+  asksOperator(invocation) && invocation.terminal.format === 'ndjson' ? plainRenderer(invocation.terminal, style) : silent
 
 const writeJunit = (file: string, text: string): void => {
   try {
@@ -85,9 +85,8 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
   let clusterId: string | null = null
   let started: Of<'run.started'> | null = null
   let finished: Of<'run.finished'> | null = null
-  const known = () => clusterId
-  const renderer = rendererFor(invocation, style, keeping, known, dryRun)
-  const beside = dryRun ? silent : personToo(invocation, style, keeping, known)
+  const renderer = rendererFor(invocation, style, keeping, dryRun)
+  const beside = dryRun ? silent : personToo(invocation, style)
   const machine = terminal.format === 'ndjson' ? ndjsonRenderer(terminal) : silent
   const junit = optionText(invocation, 'junit') === undefined ? null : junitReport()
   const remember: EventSink = (event) => {
@@ -108,7 +107,10 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
   })
   const observe: World['observe'] = async (aspects, base, signal) => {
     const survey = await world.observe(aspects, base, signal)
-    if (survey.clusterId.known) clusterId = survey.clusterId.value
+    if (survey.clusterId.known && survey.clusterId.value !== clusterId) {
+      clusterId = survey.clusterId.value
+      for (const each of [renderer, beside]) each.tell(`Cluster id ${clusterId}`)
+    }
     return survey
   }
   const events = fanOut(remember, interruption.watch, renderer.sink, beside.sink, machine.sink, junit?.sink ?? silent.sink)

@@ -8,9 +8,6 @@ export const EXAMPLE = `# kdr: which clusters there are and how to reach them.
 # Cluster meant when nobody says --cluster. A lab (kdr lab up) is a cluster too, and needs nothing here.
 # default: prod
 
-# text, json or ndjson, where a command has it.
-# output: text
-
 clusters:
   # prod:
   #   # What runs the members. This version of kdr works on local processes, described by a state file
@@ -37,8 +34,8 @@ clusters:
   #   # When a cluster counts as healthy. These are the defaults.
   #   thresholds:
   #     diskUsed: 0.8                     # of any log directory, 0 to 1
-  #     leaderSkew: 0.1                   # partitions not led by their preferred leader, 0 to 1
-  #     canaryP99: 2s                     # of the round trip through kdr's own topic
+  #     leaderImbalance: 0.1              # partitions not led by their preferred leader, 0 to 1
+  #     roundTripP99: 2s                  # of the round trip through kdr's own topic
   #   # After a recovery was verified it is looked at again after this long.
   #   stability:
   #     interval: 60s

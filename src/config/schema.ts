@@ -47,8 +47,8 @@ const platform = v.strictObject({ process: v.strictObject({ state: named('the pa
 
 const thresholds = v.strictObject({
   diskUsed: v.optional(share),
-  leaderSkew: v.optional(share),
-  canaryP99: v.optional(duration),
+  leaderImbalance: v.optional(share),
+  roundTripP99: v.optional(duration),
 })
 
 const cluster = v.strictObject({
@@ -62,7 +62,6 @@ const cluster = v.strictObject({
 
 export const fileSchema = v.strictObject({
   default: v.optional(named("a cluster's name")),
-  output: v.optional(v.picklist(['text', 'json', 'ndjson'], 'expected one of text, json, ndjson')),
   clusters: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, dots, dashes')), cluster)),
 })
 

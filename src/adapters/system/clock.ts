@@ -1,5 +1,6 @@
 // The machine's clock, timers and chance behind the port.
 import { randomBytes } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../ports/clock.ts'
 import type { Millis } from '../../units.ts'
 
@@ -26,6 +27,8 @@ const sleep = (length: Millis, signal?: AbortSignal): Promise<void> =>
 /** By hand: a composed AbortSignal.any over AbortSignal.timeout may be collected before it fires (nodejs/node#54614). */
 const deadline = (length: Millis, parent?: AbortSignal): AbortSignal => {
   const controller = new AbortController()
+  // A survey hangs dozens of requests on one deadline: many listeners are no leak here.
+  setMaxListeners(0, controller.signal)
   if (parent?.aborted) {
     controller.abort(parent.reason)
     return controller.signal

@@ -52,7 +52,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const settings: readonly Setting[] = [
     winner('config', globals.config, ['KDR_CONFIG', env['KDR_CONFIG']], undefined, where, where),
     winner('cluster', globals.cluster, ['KDR_CLUSTER', env['KDR_CLUSTER']], config.settings.default, null, where),
-    winner('output', globals.output, ['KDR_OUTPUT', env['KDR_OUTPUT']], config.settings.output, 'text', where),
+    winner('output', globals.output, ['KDR_OUTPUT', env['KDR_OUTPUT']], undefined, 'text', where),
     { path: 'state', value: stateRoot(env), origin: env['XDG_STATE_HOME'] ? '$XDG_STATE_HOME' : 'default' },
     ...clusters,
     ...Object.keys(config.settings.clusters ?? {}).flatMap((name) => defaultsFor(name, clusters)),

@@ -61,19 +61,19 @@ const failureLines = (list: Checklist, event: Extract<RunEvent, { type: 'step.fa
   return [entry(list, red(bad), list.titles.of(event.key), `${word}${event.why}`), ...(event.hint === null ? [] : [body(list, `next: ${event.hint}`)])]
 }
 
-const headLines = (list: Checklist, event: Extract<RunEvent, { type: 'run.started' }>, clusterId: string | null): readonly string[] => [
+const headLines = (list: Checklist, event: Extract<RunEvent, { type: 'run.started' }>): readonly string[] => [
   list.style.bold(`${event.title}${event.mode === 'dry-run' ? ' (dry run: nothing is changed)' : ''}`),
-  wrap(`Cluster ${event.cluster} (${event.platform}${clusterId === null ? '' : `, cluster id ${clusterId}`})`, list.columns(), '', '  '),
+  wrap(`Cluster ${event.cluster} (${event.platform})`, list.columns(), '', '  '),
   wrap(objectiveWords(event), list.columns(), '', '  '),
   ...(event.mode === 'dry-run' ? [] : [`Run ${event.run}`]),
 ]
 
 /** Permanent lines of this event; none for what is only shown while it lasts. */
-export const linesOf = (list: Checklist, event: RunEvent, clusterId: string | null = null): readonly string[] => {
+export const linesOf = (list: Checklist, event: RunEvent): readonly string[] => {
   const { style, titles } = list
   switch (event.type) {
     case 'run.started':
-      return headLines(list, event, clusterId)
+      return headLines(list, event)
     case 'run.resumed':
       return [style.bold('Resumed'), ...(event.reason === null ? [] : [`Reason: ${event.reason}`])]
     case 'verdict':

@@ -54,10 +54,9 @@ export interface LiveOptions {
   readonly style: Style
   /** Milliseconds that never go back. */
   readonly monotonic: () => Millis
-  readonly clusterId: () => string | null
 }
 
-export const liveRenderer = (terminal: Terminal, { style, monotonic, clusterId }: LiveOptions): Renderer => {
+export const liveRenderer = (terminal: Terminal, { style, monotonic }: LiveOptions): Renderer => {
   const list: Checklist = { columns: () => terminal.columns, style, titles: titleBook(), verbose: terminal.verbose }
   let began = monotonic()
   let target: number | null = null
@@ -100,9 +99,13 @@ export const liveRenderer = (terminal: Terminal, { style, monotonic, clusterId }
     }
     if (event.type === 'run.finished' || event.type === 'gate.asked') line.erase()
     head(event)
-    say(linesOf(list, event, clusterId()))
+    say(linesOf(list, event))
     wait(event)
     if (waiting !== null && event.type !== 'gate.asked') line.draw()
   }
-  return { sink, yield: () => line.erase(), close: () => line.end() }
+  const tell = (text: string): void => {
+    say([`  ${text}`])
+    if (waiting !== null) line.draw()
+  }
+  return { sink, yield: () => line.erase(), tell, close: () => line.end() }
 }

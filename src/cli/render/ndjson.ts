@@ -11,6 +11,7 @@ export const ndjsonRenderer = (terminal: Terminal): Renderer => {
       first = false
     },
     yield: () => {},
+    tell: () => {},
     close: () => {},
   }
 }

@@ -10,7 +10,7 @@ import { clockWords, progressWords } from './words.ts'
 const UNWRAPPED = 10_000
 
 /** `quiet` keeps results and questions only. */
-export const plainRenderer = (terminal: Terminal, style: Style, clusterId: () => string | null): Renderer => {
+export const plainRenderer = (terminal: Terminal, style: Style): Renderer => {
   const list: Checklist = { columns: () => UNWRAPPED, style, titles: titleBook(), verbose: terminal.verbose }
   let started: { readonly at: number; readonly target: number } | null = null
   const transient = (event: RunEvent): readonly string[] => {
@@ -27,7 +27,10 @@ export const plainRenderer = (terminal: Terminal, style: Style, clusterId: () =>
     if (event.type === 'run.started') started = { at: Date.parse(event.at), target: event.rtoTargetSeconds }
     if (terminal.quiet && event.type !== 'guard.refused' && event.type !== 'step.failed') return
     const time = event.at.slice(11, 19)
-    for (const text of [...transient(event), ...linesOf(list, event, clusterId())]) if (text !== '') terminal.err(`${time} ${text}`)
+    for (const text of [...transient(event), ...linesOf(list, event)]) if (text !== '') terminal.err(`${time} ${text}`)
   }
-  return { sink, yield: () => {}, close: () => {} }
+  const tell = (text: string): void => {
+    if (!terminal.quiet) terminal.err(`         ${text}`)
+  }
+  return { sink, yield: () => {}, tell, close: () => {} }
 }

@@ -5,6 +5,8 @@ export interface Renderer {
   readonly sink: EventSink
   /** Before a question: nothing may be rewritten until the next event. */
   yield(): void
+  /** A fact about the run that is no event of it. */
+  tell(text: string): void
   close(): void
 }
 
@@ -15,4 +17,4 @@ export const fanOut =
     for (const sink of sinks) sink(event)
   }
 
-export const silent: Renderer = { sink: () => {}, yield: () => {}, close: () => {} }
+export const silent: Renderer = { sink: () => {}, yield: () => {}, tell: () => {}, close: () => {} }

@@ -1,0 +1,97 @@
+// Where a drill takes place: a lab of its own made of processes, or a simulated cluster. Says which and why.
+import type { DrillReport } from '../drill/drill.ts'
+import { KdrError, wordsOf } from '../errors.ts'
+import type { Faults } from '../ports/faults.ts'
+import type { Lock, RunStore } from '../ports/run-store.ts'
+import type { WritePorts } from '../ports/world.ts'
+import { chooseCluster, labsHome } from './clusters.ts'
+import { cacheHome } from './commands/lab-up.ts'
+import { composeWorld, labDirectory, openLabs, openSimulation, processLabReason, type World } from './compose.ts'
+import { type Invocation, optionFlag, optionText } from './invocation.ts'
+
+export interface DrillGround {
+  readonly world: World
+  readonly write: WritePorts
+  readonly faults: Faults
+  readonly kafka: string
+  /** Where a simulated cluster keeps its runs; null: the machine's own. */
+  readonly store: RunStore | null
+  readonly lock: Lock | null
+  readonly phases: DrillReport['phases']
+  close(): Promise<void>
+}
+
+const DEFAULT_KAFKA = '4'
+
+const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
+
+/** By flags, else processes where Java and Maven (or KAFKA_HOME) are there, else simulated. */
+const platformOf = async (invocation: Invocation): Promise<'process' | 'simulated'> => {
+  const asked = optionText(invocation, 'platform')
+  if (optionFlag(invocation, 'simulated')) {
+    if (asked === 'process') throw usage('--simulated and --platform process say different things', 'give one of them')
+    return 'simulated'
+  }
+  if (asked === 'simulated' || asked === 'process') return asked
+  const missing = await processLabReason(invocation.env)
+  const say = (line: string) => invocation.terminal.err(line)
+  if (missing === null) {
+    say('Drill on local Kafka processes: Java and Maven (or KAFKA_HOME) are there.')
+    return 'process'
+  }
+  say(`Drill in simulation: ${missing}. With Java 17 and Maven it runs on real Kafka.`)
+  return 'simulated'
+}
+
+/** Throws what bringing a lab up throws, and `usage`. */
+export const openGround = async (invocation: Invocation): Promise<DrillGround> => ((await platformOf(invocation)) === 'process' ? openLab(invocation) : openSimulated(invocation))
+
+const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
+  const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
+  const text = optionText(invocation, 'seed') ?? '1'
+  const seed = Number(text)
+  if (!Number.isSafeInteger(seed) || seed < 0) throw usage(`--seed ${text} is not a whole number`, 'give a seed such as 7')
+  const { world, faults, write, store, lock } = await openSimulation({ seed, mode: kafka === '3.5' ? 'zookeeper' : 'kraft', cluster: `drill-simulated-${kafka}` })
+  return { world, faults, write, store, lock, kafka, phases: [], close: () => world.close() }
+}
+
+/** Its own lab, named after platform and version: used again if it is up and whole, made anew if it is not. */
+const openLab = async (invocation: Invocation): Promise<DrillGround> => {
+  const { env, terminal, interruption } = invocation
+  const { labUp, labDown, labStatus, findLab, openFaults, parseLabVersion } = await openLabs()
+  const home = labsHome(env)
+  const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
+  const name = `drill-process-${kafka}`
+  const progress = (line: string) => {
+    if (!terminal.quiet) terminal.err(`lab: ${line}`)
+  }
+  const there = await labStatus(name, home).catch(() => null)
+  const whole = there?.complete === true && there.members.every(({ state }) => state === 'running')
+  if (there !== null && !whole) {
+    progress(`${name} is left broken by an earlier drill; making it anew`)
+    await labDown(name, home)
+  }
+  const start = performance.now()
+  await labUp({ name, platform: 'process', kafka: parseLabVersion(kafka), home, cache: cacheHome(env), kafkaHome: env['KAFKA_HOME'] || null, progress, signal: interruption.signal })
+  const phases = [{ name: whole ? 'lab (it was up)' : 'lab up', seconds: (performance.now() - start) / 1000 }]
+  const keep = whole || optionFlag(invocation, 'keep')
+  const leave = async (): Promise<void> => {
+    if (keep) return progress(`${name} stays up: kdr lab down --name ${name}`)
+    progress(`taking ${name} down`)
+    await labDown(name, home)
+  }
+  try {
+    const chosen = chooseCluster({ ...invocation, globals: { ...invocation.globals, cluster: name } }, await labDirectory(env))
+    const world = await composeWorld(chosen, 'write', interruption.signal)
+    const stateFile = findLab(name, home)?.stateFile
+    if (world.write === null || stateFile === undefined) throw new KdrError(`lab ${name} is gone`, { code: 'lab-not-found', hint: 'run the drill again' })
+    const close = async (): Promise<void> => {
+      await world.close()
+      await leave()
+    }
+    return { world, write: world.write, faults: openFaults(stateFile), kafka, store: null, lock: null, phases, close }
+  } catch (thrown) {
+    await leave().catch((second: unknown) => progress(wordsOf(second)))
+    throw thrown
+  }
+}

@@ -44,14 +44,19 @@ const platformOf = async (invocation: Invocation): Promise<'process' | 'simulate
 }
 
 /** Throws what bringing a lab up throws, and `usage`. */
-export const openGround = async (invocation: Invocation): Promise<DrillGround> => ((await platformOf(invocation)) === 'process' ? openLab(invocation) : openSimulated(invocation))
+export const openGround = async (invocation: Invocation): Promise<DrillGround> =>
+  (await platformOf(invocation)) === 'process' ? openLab(invocation) : openSimulated(invocation)
 
 const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
   const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
   const text = optionText(invocation, 'seed') ?? '1'
   const seed = Number(text)
   if (!Number.isSafeInteger(seed) || seed < 0) throw usage(`--seed ${text} is not a whole number`, 'give a seed such as 7')
-  const { world, faults, write, store, lock } = await openSimulation({ seed, mode: kafka === '3.5' ? 'zookeeper' : 'kraft', cluster: `drill-simulated-${kafka}` })
+  const { world, faults, write, store, lock } = await openSimulation({
+    seed,
+    mode: kafka === '3.5' ? 'zookeeper' : 'kraft',
+    cluster: `drill-simulated-${kafka}`,
+  })
   return { world, faults, write, store, lock, kafka, phases: [], close: () => world.close() }
 }
 
@@ -72,7 +77,16 @@ const openLab = async (invocation: Invocation): Promise<DrillGround> => {
     await labDown(name, home)
   }
   const start = performance.now()
-  await labUp({ name, platform: 'process', kafka: parseLabVersion(kafka), home, cache: cacheHome(env), kafkaHome: env['KAFKA_HOME'] || null, progress, signal: interruption.signal })
+  await labUp({
+    name,
+    platform: 'process',
+    kafka: parseLabVersion(kafka),
+    home,
+    cache: cacheHome(env),
+    kafkaHome: env['KAFKA_HOME'] || null,
+    progress,
+    signal: interruption.signal,
+  })
   const phases = [{ name: whole ? 'lab (it was up)' : 'lab up', seconds: (performance.now() - start) / 1000 }]
   const keep = whole || optionFlag(invocation, 'keep')
   const leave = async (): Promise<void> => {

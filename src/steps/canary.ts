@@ -85,8 +85,9 @@ const throughPartition = async (world: WriteWorld, at: { topic: string; partitio
   for (const id of ids) {
     const start = world.clock.monotonic()
     const base = await world.change.probe.produce(at, [{ key: Buffer.from(id), value: Buffer.from(id) }], signal)
+    // The first one pays for connections and leaders being looked up: it counts, but is not timed.
+    if (offset !== null) times.push(world.clock.monotonic() - start)
     offset ??= base
-    times.push(world.clock.monotonic() - start)
   }
   const seen = new Set<string>()
   for (let next = offset ?? 0n, tries = 0; seen.size < ids.length && tries < 20; tries += 1) {

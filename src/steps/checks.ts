@@ -78,10 +78,11 @@ export const checkStability = ({
     expect: (now) => now,
     done: (now, { since, incarnation }) => {
       const wrong = failing(checkHealth(now, thresholds)).join('; ')
-      const detail = wrong === '' ? `healthy for ${formatDuration(now.takenAt - since)}` : wrong
+      const settled = wrong === '' && now.takenAt - since >= interval
+      const detail = settled ? `healthy for ${formatDuration(now.takenAt - since)}` : wrong === '' ? 'healthy so far' : wrong
       if (incarnationOf(now, from.value().broker) !== incarnation)
         return { state: 'under-way', detail, hopeless: `broker ${from.value().broker} was restarted meanwhile` }
-      return wrong === '' && now.takenAt - since >= interval ? { state: 'done', detail } : { state: 'under-way', detail }
+      return settled ? { state: 'done', detail } : { state: 'under-way', detail }
     },
   })
 

@@ -25,7 +25,14 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     try {
       const deps = await depsOf(invocation, ground, session, scenario)
       const { runDrill } = await import('../../drill/drill.ts')
-      const report = await runDrill({ deps, faults: ground.faults, fault, kafka: ground.kafka, before: ground.phases, tell: (line) => tell(invocation, session, line) })
+      const report = await runDrill({
+        deps,
+        faults: ground.faults,
+        fault,
+        kafka: ground.kafka,
+        before: ground.phases,
+        tell: (line) => tell(invocation, session, line),
+      })
       session.close()
       if (terminal.format === 'text') for (const line of drillLines(report, session.style, terminal.columns)) terminal.out(line)
       else terminal.json(report)

@@ -15,5 +15,12 @@ export const drillLines = (report: DrillReport, style: Style, columns: number): 
     ['Record', `kdr runs show ${report.run}`],
   ]
   const phases = table(report.phases.map(({ name, seconds }) => [`  ${name}`, duration(seconds)]))
-  return ['', `${head}: ${report.scenario}`, ...table(rows), 'Phases', ...phases, ...problems.map((problem) => wrap(`${style.bad} ${problem}`, columns, '', '  '))]
+  return [
+    '',
+    `${head}: ${report.scenario}`,
+    ...table(rows),
+    'Phases',
+    ...phases,
+    ...problems.map((problem) => wrap(`${style.bad} ${problem}`, columns, '', '  ')),
+  ]
 }

@@ -5,14 +5,15 @@ import { killNode, lookUp, stopNode } from '../adapters/process/control.ts'
 import { membersOf } from '../adapters/process/members.ts'
 import { type ProcessNode, type ProcessState, readState } from '../adapters/process/state-file.ts'
 import { KdrError } from '../errors.ts'
-import type { Member, Role } from '../model/member.ts'
+import { valueOr } from '../model/known.ts'
+import type { Member, MemberState, Role } from '../model/member.ts'
 import type { Fault, Faults } from '../ports/faults.ts'
 import { minutes } from '../units.ts'
 
 interface Broker {
   readonly id: number
   readonly node: ProcessNode
-  readonly running: boolean
+  readonly state: MemberState | 'unknown'
 }
 
 const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
@@ -27,19 +28,30 @@ const brokersOf = async (state: ProcessState): Promise<readonly Broker[]> => {
   const members = (await membersOf(state)).filter((member) => member.roles.includes('broker'))
   const found = members.flatMap((member) => {
     const node = state.nodes.find((each) => each.name === member.name)
-    return node === undefined ? [] : [{ id: idOf(member), node, running: member.state.known && member.state.value === 'running' }]
+    return node === undefined ? [] : [{ id: idOf(member), node, state: valueOr(member.state, 'unknown' as const) }]
   })
   return found.sort((a, b) => b.id - a.id)
 }
 
-/** The broker asked for, else the running ones from the highest id down; `count` of them. */
-const choose = async (state: ProcessState, count: number, wanted: number | undefined): Promise<readonly ProcessNode[]> => {
+const ALIVE: readonly Broker['state'][] = ['running', 'paused', 'pending']
+
+interface Wish {
+  readonly count?: number
+  readonly broker: number | undefined
+  /** States in which the named broker can be broken in this way; one that is picked always runs. */
+  readonly from: readonly Broker['state'][]
+}
+
+/** The broker asked for, then running ones from the highest id down. */
+const choose = async (state: ProcessState, { count = 1, broker: wanted, from }: Wish): Promise<readonly ProcessNode[]> => {
   const brokers = await brokersOf(state)
   const asked = brokers.find((broker) => broker.id === wanted)
-  if (wanted !== undefined && asked === undefined)
+  if (wanted !== undefined && asked === undefined) {
     throw usage(`${state.cluster} has no broker ${wanted}: it has ${brokers.map((broker) => broker.id).join(', ')}`, 'no-such-broker')
-  if (asked !== undefined && !asked.running) throw usage(`broker ${asked.id} of ${state.cluster} does not run`, 'nothing-to-break')
-  const chosen = [...(asked === undefined ? [] : [asked]), ...brokers.filter((broker) => broker.running && broker !== asked)].slice(0, count)
+  }
+  if (asked !== undefined && !from.includes(asked.state)) throw usage(`broker ${asked.id} of ${state.cluster} is ${asked.state}`, 'nothing-to-break')
+  const others = brokers.filter((broker) => broker.state === 'running' && broker !== asked)
+  const chosen = [...(asked === undefined ? [] : [asked]), ...others].slice(0, count)
   if (chosen.length < count) throw usage(`only ${chosen.length} brokers of ${state.cluster} run; ${count} are needed`, 'nothing-to-break')
   return chosen.map((broker) => broker.node)
 }
@@ -76,11 +88,11 @@ const allOf = async (state: ProcessState, role: Role): Promise<readonly ProcessN
 export const openFaults = (stateFile: string): Faults => {
   const state = readState(stateFile)
   const acts: Readonly<Record<Fault, (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>>> = {
-    'kill-broker': (broker, signal) => toAll(choose(state, 1, broker), (node) => killNode(node, signal)),
-    'hang-broker': (broker) => toAll(choose(state, 1, broker), hang),
-    'wipe-broker': (broker, signal) => toAll(choose(state, 1, broker), (node) => wipe(node, signal)),
-    'stop-broker': (broker, signal) => toAll(choose(state, 1, broker), (node) => stop(node, signal)),
-    'kill-two': (broker, signal) => toAll(choose(state, 2, broker), (node) => killNode(node, signal)),
+    'kill-broker': (broker, signal) => toAll(choose(state, { broker, from: ALIVE }), (node) => killNode(node, signal)),
+    'hang-broker': (broker) => toAll(choose(state, { broker, from: ['running'] }), hang),
+    'wipe-broker': (broker, signal) => toAll(choose(state, { broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
+    'stop-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => stop(node, signal)),
+    'kill-two': (broker, signal) => toAll(choose(state, { count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),
     'stop-zookeeper': (_, signal) => toAll(allOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
   }

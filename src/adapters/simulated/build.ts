@@ -9,7 +9,7 @@ import { bringUp, ensembleChanged } from './lifecycle.ts'
 import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
 import { createRandom } from './random.ts'
 import type { SimMember } from './state.ts'
-import { makeTopic } from './topics.ts'
+import { makeTopic, uuid } from './topics.ts'
 
 export interface TopicOptions {
   readonly name: string
@@ -70,7 +70,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
   }
   const cluster = new Cluster({
     name: options.cluster,
-    clusterId: Buffer.from(random.hex(16), 'hex').toString('base64url'),
+    clusterId: uuid(random.hex(16)),
     mode: options.mode,
     time,
     random,

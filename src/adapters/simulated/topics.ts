@@ -14,7 +14,8 @@ export interface TopicPlan {
 export const kafkaError = (name: string, what: string): KdrError =>
   new KdrError(`${what}: ${name}`, { code: `kafka-${name.toLowerCase().replaceAll('_', '-')}` })
 
-const uuid = (hex: string): string => `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+/** As Kafka writes ids (Uuid.toString): base64url. */
+export const uuid = (hex: string): string => Buffer.from(hex, 'hex').toString('base64url')
 
 export const makeTopic = (cluster: Cluster, plan: TopicPlan): SimTopic => {
   if (cluster.topics.has(plan.name)) throw kafkaError('TOPIC_ALREADY_EXISTS', `cannot create ${plan.name}`)

@@ -74,11 +74,15 @@ const blindness = (facts: Facts): string | null => {
 const migrationOf = (survey: Survey): Known<boolean> | null =>
   survey.coordination.known && survey.coordination.value.kind === 'zookeeper' ? survey.coordination.value.migrating : null
 
-/** What else holds besides the first match, in order of dependency. Rows that cannot be told are left out. */
-const compoundOf = (facts: Facts): readonly Verdict[] => {
-  const order: readonly Row[] = [metadataLost, quorumLost, quorumMemberDown, completeLoss, severalDown, oneDown, registryFails]
-  return [...new Set(order.filter((row) => row.ask(facts).holds === true).map((row) => row.verdict))]
-}
+/** Layers in order of dependency; within one, the first row that holds speaks for it. */
+const LAYERS: readonly (readonly Row[])[] = [[metadataLost, quorumLost, quorumMemberDown], [completeLoss, severalDown, oneDown], [registryFails]]
+
+/** What else holds besides the first match. Rows that cannot be told are left out. */
+const compoundOf = (facts: Facts): readonly Verdict[] =>
+  LAYERS.flatMap((rows) => {
+    const first = rows.find((row) => row.ask(facts).holds === true)
+    return first === undefined ? [] : [first.verdict]
+  })
 
 const found = (row: Row, answer: Answer, facts: Facts, denied: readonly Evidence[]): Diagnosis => {
   const { survey } = facts
@@ -110,10 +114,20 @@ export const diagnose = (survey: Survey, context: Context = {}): Diagnosis => {
   for (const row of TABLE) {
     const answer = row.ask(facts)
     if (answer.holds === true) return found(row, answer, facts, denied)
-    if (answer.holds === null) return unknownBecause(`not seen: ${answer.because}`, facts, [...denied, speaksAgainst('healthy', `not seen: ${answer.because}`, row.verdict)])
+    if (answer.holds === null)
+      return unknownBecause(`not seen: ${answer.because}`, facts, [...denied, speaksAgainst('healthy', `not seen: ${answer.because}`, row.verdict)])
     denied.push(...answer.evidence)
-    if (row === quorumLost && migrating !== null && !migrating.known) return unknownBecause(`not seen: whether a migration to KRaft is under way (${migrating.why})`, facts, denied)
+    if (row === quorumLost && migrating !== null && !migrating.known)
+      return unknownBecause(`not seen: whether a migration to KRaft is under way (${migrating.why})`, facts, denied)
   }
   const because = `every one of ${facts.ids.length} brokers is up, the quorum is held, every partition has its full ISR`
-  return { verdict: 'healthy', brokers: [], because, evidence: denied.map((item) => speaksFor('healthy', item.what, item.source)), compound: [], doNot: [], next: [] }
+  return {
+    verdict: 'healthy',
+    brokers: [],
+    because,
+    evidence: denied.map((item) => speaksFor('healthy', item.what, item.source)),
+    compound: [],
+    doNot: [],
+    next: [],
+  }
 }

@@ -55,17 +55,14 @@ const membersMatched = (survey: Survey, count: number): Finding => {
   if (!survey.members.known) return unseen(survey.members.why, survey.members.by)
   const matched = new Set(survey.brokers.known ? survey.brokers.value.flatMap((broker) => (broker.member.known ? [broker.member.value] : [])) : [])
   const loose = survey.members.value.filter((member) => member.roles.includes('broker') && !matched.has(member.name)).map((member) => member.name)
-  return loose.length > 0 ? unseen(`which broker ${few(loose)} runs`, survey.members.by) : found(true, `${count} of ${count} registered and answering`, survey.brokers.by)
+  return loose.length > 0
+    ? unseen(`which broker ${few(loose)} runs`, survey.members.by)
+    : found(true, `${count} of ${count} registered and answering`, survey.brokers.by)
 }
 
-const oneClusterId = (survey: Survey): Finding => {
-  if (!survey.clusterId.known) return unseen(survey.clusterId.why, survey.clusterId.by)
-  const { value } = survey.clusterId
-  const strange = (survey.members.known ? survey.members.value : [])
-    .filter((member) => member.roles.includes('broker') && member.volumes.some(({ clusterId }) => clusterId.known && clusterId.value !== null && clusterId.value !== value))
-    .map((member) => member.name)
-  return strange.length > 0 ? found(false, `${few(strange)} has a disk of another cluster than ${value}`, survey.clusterId.by) : found(true, value, survey.clusterId.by)
-}
+/** ZooKeeper's and Metadata's agree. A broker whose disk belongs to another cluster does not come up (InconsistentClusterIdException). */
+const oneClusterId = (survey: Survey): Finding =>
+  survey.clusterId.known ? found(true, survey.clusterId.value, survey.clusterId.by) : unseen(survey.clusterId.why, survey.clusterId.by)
 
 const quorumAndController = (survey: Survey): Finding => {
   if (!survey.coordination.known) return unseen(survey.coordination.why, survey.coordination.by)
@@ -74,7 +71,9 @@ const quorumAndController = (survey: Survey): Finding => {
   if (!view.quorum.value) return found(false, 'the quorum is lost', view.quorum.by)
   const controller = view.kind === 'zookeeper' ? view.controller : view.leaderId
   if (!controller.known) return unseen(`the controller: ${controller.why}`, controller.by)
-  return controller.value === null ? found(false, 'there is no controller', controller.by) : found(true, `quorum held, controller ${controller.value}`, controller.by)
+  return controller.value === null
+    ? found(false, 'there is no controller', controller.by)
+    : found(true, `quorum held, controller ${controller.value}`, controller.by)
 }
 
 /** No partition may be `bad`; null where that cannot be told of a row. */
@@ -155,7 +154,11 @@ const canary = (survey: Survey, thresholds: Thresholds): Finding => {
   const { sent, received, lost, p99, problem, ledBy } = survey.canary.value
   if (problem !== null) return found(false, problem, survey.canary.by)
   const whole = sent > 0 && received >= sent && lost === 0 && ledBy.length > 0
-  return found(whole && p99 < thresholds.roundTripP99, `${received} of ${sent} came back through broker ${few(ledBy)}, p99 ${formatDuration(p99)}`, survey.canary.by)
+  return found(
+    whole && p99 < thresholds.roundTripP99,
+    `${received} of ${sent} came back through broker ${few(ledBy)}, p99 ${formatDuration(p99)}`,
+    survey.canary.by,
+  )
 }
 
 const CHECKS: readonly (readonly [id: string, title: string, check: (survey: Survey, thresholds: Thresholds) => Finding])[] = [
@@ -165,7 +168,11 @@ const CHECKS: readonly (readonly [id: string, title: string, check: (survey: Sur
   ['leaderless', 'No partition without a leader', (survey) => noPartition(survey, 'without a leader', (row) => row.leader < 0)],
   ['under-min-isr', 'No partition under min ISR', (survey) => noPartition(survey, 'under min ISR', belowMinIsr)],
   ['under-replicated', 'No under-replicated partition', (survey) => noPartition(survey, 'under-replicated', short)],
-  ['internal-topics', 'Internal topics at full ISR', (survey) => noPartition(survey, 'internal and under-replicated', (row, table) => isInternal(row, table) && short(row))],
+  [
+    'internal-topics',
+    'Internal topics at full ISR',
+    (survey) => noPartition(survey, 'internal and under-replicated', (row, table) => isInternal(row, table) && short(row)),
+  ],
   ['leader-balance', 'Leaders balanced', balance],
   ['disk', 'Disks not filling up', disk],
   ['log-dirs', 'No offline log directory', offlineDirs],

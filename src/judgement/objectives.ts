@@ -14,7 +14,9 @@ export interface RtoOutcome {
 
 /** Seconds from the start of the run until verification passed; null: it never passed, so the objective is not met. */
 export const rtoOutcome = (seconds: number | null, targetSeconds: number): RtoOutcome =>
-  seconds === null ? { met: false, overBySeconds: Number.POSITIVE_INFINITY } : { met: seconds <= targetSeconds, overBySeconds: Math.max(0, seconds - targetSeconds) }
+  seconds === null
+    ? { met: false, overBySeconds: Number.POSITIVE_INFINITY }
+    : { met: seconds <= targetSeconds, overBySeconds: Math.max(0, seconds - targetSeconds) }
 
 const BY = 'ISR on record before and after'
 

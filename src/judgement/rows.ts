@@ -100,7 +100,8 @@ export const metadataLost: Row = {
   verdict: 'zookeeper',
   ask: ({ survey, context, status }) => {
     const word = 'zookeeper'
-    if (survey.coordination.known && isKnownFalse(survey.coordination.value.quorum)) return fails(word, 'no quorum serves another cluster.id', survey.coordination.by)
+    if (survey.coordination.known && isKnownFalse(survey.coordination.value.quorum))
+      return fails(word, 'no quorum serves another cluster.id', survey.coordination.by)
     const current = seenClusterId(survey)
     const anyUp = [...status.values()].some((seen) => seen.status === 'up')
     const volumes = (membersWith(survey, 'broker') ?? []).flatMap((member) => member.volumes)
@@ -111,7 +112,8 @@ export const metadataLost: Row = {
       return unseen(`the cluster.id in force: ${current.why}`)
     }
     const expected = context.expectedClusterId ?? null
-    if (expected !== null && expected !== current.value) return { ...holds(word, `cluster.id is ${current.value}, it was ${expected}`, current.by), final: true }
+    if (expected !== null && expected !== current.value)
+      return { ...holds(word, `cluster.id is ${current.value}, it was ${expected}`, current.by), final: true }
     if (stored.some((id) => id.value === current.value)) return fails(word, `cluster.id ${current.value} is the one on the brokers' disks`, current.by)
     if (anyUp && survey.clusterId.known) return fails(word, `brokers serve under cluster.id ${current.value}, and the quorum does not contradict`, current.by)
     const other = stored[0]
@@ -120,7 +122,8 @@ export const metadataLost: Row = {
   },
 }
 
-export const allDown = (status: Facts['status']): boolean => status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
+export const allDown = (status: Facts['status']): boolean =>
+  status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
 
 const runs = (member: Member): boolean | null => (member.state.known ? member.state.value === 'running' : null)
 
@@ -134,7 +137,9 @@ export const quorumLost: Row = {
     if (isKnownTrue(view.quorum)) return fails('zookeeper', `the ${what} is held`, view.quorum.by)
     if (view.quorum.known) {
       const members = membersWith(survey, view.kind === 'zookeeper' ? 'zookeeper' : 'controller') ?? []
-      const blank = members.length > 0 && members.every((member) => member.volumes.length > 0 && member.volumes.every(({ state }) => state.known && state.value !== 'intact'))
+      const blank =
+        members.length > 0 &&
+        members.every((member) => member.volumes.length > 0 && member.volumes.every(({ state }) => state.known && state.value !== 'intact'))
       return { ...holds('zookeeper', `the ${what} is lost${blank ? ', and all its data is gone' : ''}`, view.quorum.by), final: blank }
     }
     // Nobody is left to ask for KRaft's quorum when every broker is down: its processes then speak for it.
@@ -161,7 +166,10 @@ const statusEvidence = (facts: Facts, verdict: Verdict, brokers: readonly number
   brokers.flatMap((id) => {
     const seen = facts.status.get(id)
     if (seen === undefined) return []
-    return [speaksFor(verdict, seen.because, 'two-witness rule'), ...seen.evidence.map((item) => (('for' in item) ? speaksAgainst(verdict, item.what, item.source) : speaksFor(verdict, item.what, item.source)))]
+    return [
+      speaksFor(verdict, seen.because, 'two-witness rule'),
+      ...seen.evidence.map((item) => ('for' in item ? speaksAgainst(verdict, item.what, item.source) : speaksFor(verdict, item.what, item.source))),
+    ]
   })
 
 /** More than one broker is down: at most a minority may be left, and G1 forbids treating them one at a time. */
@@ -217,10 +225,17 @@ export const replicasBehind: Row = {
       names.push(partitionName(row))
     }
     if (names.length === 0) return fails('at-risk', `all ${survey.partitions.value.size} partitions have a leader and their full ISR`, survey.partitions.by)
-    const failed = (survey.brokers.known ? survey.brokers.value : []).filter((broker) => broker.logDirs.known && broker.logDirs.value.some((dir) => dir.error !== null))
+    const failed = (survey.brokers.known ? survey.brokers.value : []).filter(
+      (broker) => broker.logDirs.known && broker.logDirs.value.some((dir) => dir.error !== null),
+    )
     const cause = failed.length > 0 ? `broker ${few(failed.map((broker) => broker.id))} has a failed log directory` : 'lag, or a failed log directory'
     const because = `every broker is up, but ${names.length} partitions are under-replicated${leaderless > 0 ? `, ${leaderless} of them leaderless` : ''} (${few(names)}): ${cause}`
-    return holds('at-risk', because, survey.partitions.by, [...behind].sort((a, b) => a - b))
+    return holds(
+      'at-risk',
+      because,
+      survey.partitions.by,
+      [...behind].sort((a, b) => a - b),
+    )
   },
 }
 
@@ -234,7 +249,8 @@ export const quorumMemberDown: Row = {
       const blind = view.servers.filter((server) => !server.mode.known)
       const down = view.servers.filter((server) => server.mode.known && server.mode.value === 'not-serving')
       if (down.length > 0) return holds('at-risk', `the quorum is held, but ${few(down.map((server) => server.member))} does not serve`, survey.coordination.by)
-      if (blind.length > 0 || view.servers.length === 0) return unseen(`whether ${few(blind.map((server) => server.member)) || 'every ZooKeeper server'} serves`)
+      if (blind.length > 0 || view.servers.length === 0)
+        return unseen(`whether ${few(blind.map((server) => server.member)) || 'every ZooKeeper server'} serves`)
       return fails('at-risk', `all ${view.servers.length} ZooKeeper servers serve`, survey.coordination.by)
     }
     const all = membersWith(survey, 'controller')
@@ -246,8 +262,11 @@ export const quorumMemberDown: Row = {
     const blind = controllers.filter((member) => runs(member) === null)
     if (blind.length > 0) return unseen(`whether ${few(blind.map((member) => member.name))} runs`)
     if (!view.voters.known) return unseen(`the voters: ${view.voters.why}`)
-    const silent = view.voters.value.filter((voter) => voter.id !== (view.leaderId.known ? view.leaderId.value : null) && (voter.lastFetchAgo ?? 0) > VOTER_SILENCE)
-    if (silent.length > 0) return holds('at-risk', `the controller quorum is held, but voter ${few(silent.map((voter) => voter.id))} no longer fetches`, view.voters.by)
+    const silent = view.voters.value.filter(
+      (voter) => voter.id !== (view.leaderId.known ? view.leaderId.value : null) && (voter.lastFetchAgo ?? 0) > VOTER_SILENCE,
+    )
+    if (silent.length > 0)
+      return holds('at-risk', `the controller quorum is held, but voter ${few(silent.map((voter) => voter.id))} no longer fetches`, view.voters.by)
     return fails('at-risk', `all ${view.voters.value.length} voters take part`, view.voters.by)
   },
 }
@@ -259,7 +278,8 @@ export const registryFails: Row = {
     const members = membersWith(survey, 'schema-registry')
     if (members === null) return unseen('whether a schema registry is expected')
     if (members.length === 0) return fails('schema-registry', 'no schema registry is expected', survey.members.by)
-    if (members.every((member) => runs(member) === false)) return holds('schema-registry', `${few(members.map((member) => member.name))} does not run`, survey.members.by)
+    if (members.every((member) => runs(member) === false))
+      return holds('schema-registry', `${few(members.map((member) => member.name))} does not run`, survey.members.by)
     return unseen(`whether reads and writes of ${few(members.map((member) => member.name))} succeed`)
   },
 }

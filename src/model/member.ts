@@ -36,7 +36,7 @@ export interface Volume {
   readonly clusterId: Known<string | null>
 }
 
-/** A line of a log that means something, recognised by `judgement/log-signals.ts`. */
+/** A line of a log that means something, recognised by `survey/log-signals.ts`. */
 export interface LogSignal {
   readonly kind:
     | 'out-of-memory'

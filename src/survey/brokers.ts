@@ -58,13 +58,21 @@ const matchOf = (id: number, endpoints: readonly string[], members: Known<readon
   if (byId.length > 1) return unknown(`${byId.map((member) => member.name).join(' and ')} both carry broker id ${id}`, members.by)
   if (first !== undefined) {
     if (byAddress.length === 0 || byAddress.includes(first)) return known(first.name, first.id.by)
-    return unknown(`its disk is ${first.name}'s, but it advertises ${endpoints.join(', ')}, which is ${byAddress.map((member) => member.name).join(', ')}`, members.by)
+    return unknown(
+      `its disk is ${first.name}'s, but it advertises ${endpoints.join(', ')}, which is ${byAddress.map((member) => member.name).join(', ')}`,
+      members.by,
+    )
   }
   if (byAddress.length === 1 && other !== undefined) {
     if (other.id.known) return unknown(`it advertises ${endpoints.join(', ')}, but ${other.name} carries broker id ${other.id.value}`, members.by)
     return known(other.name, `advertised ${endpoints.join(', ')}`)
   }
-  return unknown(byAddress.length > 1 ? `${byAddress.map((member) => member.name).join(' and ')} both listen where it advertises` : 'no member carries its id or listens where it advertises', members.by)
+  return unknown(
+    byAddress.length > 1
+      ? `${byAddress.map((member) => member.name).join(' and ')} both listen where it advertises`
+      : 'no member carries its id or listens where it advertises',
+    members.by,
+  )
 }
 
 /** ZooKeeper answers for registrations only while it has a quorum; in KRaft Metadata lists unfenced brokers only (KIP-631). */
@@ -97,7 +105,9 @@ const incarnationOf = (id: number, registered: Known<boolean>, member: Member | 
   }
   if (member === undefined) return unknown('its member was not seen', registered.by)
   if (!member.startedAt.known) return unknown(member.startedAt.why, member.startedAt.by)
-  return member.startedAt.value === null ? unknown('its process does not run', member.startedAt.by) : known(BigInt(Math.trunc(member.startedAt.value)), member.startedAt.by)
+  return member.startedAt.value === null
+    ? unknown('its process does not run', member.startedAt.by)
+    : known(BigInt(Math.trunc(member.startedAt.value)), member.startedAt.by)
 }
 
 const brokerOf = (id: number, seen: Sightings): Broker => {

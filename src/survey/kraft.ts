@@ -39,6 +39,8 @@ export const quorumView = (state: Known<QuorumState>, members: Known<readonly Me
     leaderId: mapKnown(state, ({ leaderId }) => (leaderId < 0 ? null : leaderId)),
     voters: mapKnown(state, ({ voters }) => voters),
     expectedVoters:
-      controllers.length > 0 && ids.length === controllers.length ? known(ids, members.by) : unknown('the ids of the controllers were not all seen', members.by),
+      controllers.length > 0 && ids.length === controllers.length
+        ? known(ids, members.by)
+        : unknown('the ids of the controllers were not all seen', members.by),
   }
 }

@@ -10,7 +10,10 @@ const SIGNS: readonly (readonly [Kind, RegExp])[] = [
   ['disk-full', /No space left on device|Disk quota exceeded/],
   // ZooKeeper: an exception at start. 3.7 and later: MetaPropertiesEnsemble.verify. KRaft: in every fetch response, for ever.
   ['inconsistent-cluster-id', /InconsistentClusterIdException|Invalid cluster\.id in: |INCONSISTENT_CLUSTER_ID/],
-  ['inconsistent-broker-id', /InconsistentBrokerIdException|Stored node id -?\d+ doesn't match previous node id|Configured (?:node|broker)\.id .{0,40}doesn't match stored/],
+  [
+    'inconsistent-broker-id',
+    /InconsistentBrokerIdException|Stored node id -?\d+ doesn't match previous node id|Configured (?:node|broker)\.id .{0,40}doesn't match stored/,
+  ],
   // ZooKeeper: the old session's /brokers/ids/N. KRaft: the old incarnation's registration, retried until it expires.
   ['node-exists', /Error while creating ephemeral at \/brokers\/ids\/|KeeperException\$NodeExistsException|DUPLICATE_BROKER_REGISTRATION/],
   ['not-formatted', /No readable meta\.properties files found|No `?meta\.properties`? found in /],
@@ -18,7 +21,10 @@ const SIGNS: readonly (readonly [Kind, RegExp])[] = [
   ['bad-configuration', /config\.ConfigException|in advertised listeners are already registered by broker|InconsistentBrokerMetadataException/],
   ['log-dir-failure', /all log dirs in .{0,400} have failed|LogDirFailureChannel\)|Failed to acquire lock on file \.lock|AccessDeniedException/],
   ['corrupt-data', /CorruptRecordException|CorruptIndexException|Unable to load database on disk/],
-  ['log-recovery', /Recovering unflushed segment (?!.*__cluster_metadata)|(?:Recovering \d+|Attempting recovery for all) logs (?:from|in) .{0,400} since no clean shutdown file/],
+  [
+    'log-recovery',
+    /Recovering unflushed segment (?!.*__cluster_metadata)|(?:Recovering \d+|Attempting recovery for all) logs (?:from|in) .{0,400} since no clean shutdown file/,
+  ],
   ['started', /\[KafkaServer id=-?\d+\] started|\[KafkaRaftServer nodeId=-?\d+\] Kafka Server started/],
   ['controlled-shutdown', /Terminating process due to signal SIG(?:TERM|INT)|Starting controlled shutdown|Beginning controlled shutdown/],
   [
@@ -28,7 +34,8 @@ const SIGNS: readonly (readonly [Kind, RegExp])[] = [
 ]
 
 /** First lines of a new process: what stands before them was said by an earlier incarnation. */
-const BIRTH = /Registered `?kafka:type=kafka\.Log4jController`? MBean|Registered signal handlers for |\bstarting \(kafka\.server\.KafkaServer\)|Starting quorum peer/
+const BIRTH =
+  /Registered `?kafka:type=kafka\.Log4jController`? MBean|Registered signal handlers for |\bstarting \(kafka\.server\.KafkaServer\)|Starting quorum peer/
 const RECOVERY_OVER = /Loaded \d+ logs in \d+ ?ms/
 const STACK_FRAME = /^\s+(?:at |\.\.\. \d+ more)/
 /** Enough to read; a line may be megabytes. */

@@ -69,7 +69,8 @@ const readCoordination = async (look: Looking, members: Promise<Known<readonly M
     return { coordination: known(zooKeeperView(read, named, await members), 'ZooKeeper'), zookeeper: read }
   }
   const state = await reading(look, look.left('first'), 'DescribeQuorum', (signal) => kafka.quorum(signal))
-  if (state.known && state.value === null) return { coordination: unknown('the cluster is not KRaft, and no ZooKeeper server is configured', state.by), zookeeper: null }
+  if (state.known && state.value === null)
+    return { coordination: unknown('the cluster is not KRaft, and no ZooKeeper server is configured', state.by), zookeeper: null }
   const quorum = state.known && state.value !== null ? known(state.value, state.by) : (state as Known<never>)
   return { coordination: known(quorumView(quorum, await members), 'DescribeQuorum, platform'), zookeeper: null }
 }
@@ -118,18 +119,30 @@ const readLogDirs = async (look: Looking, ids: readonly number[]): Promise<Sight
 
 const registrationsOf = (first: First): Sightings['registrations'] => first.zookeeper?.registrations ?? null
 
-const quorumOf = (first: First): Known<boolean> => (first.coordination.known ? first.coordination.value.quorum : unknown(first.coordination.why, first.coordination.by))
+const quorumOf = (first: First): Known<boolean> =>
+  first.coordination.known ? first.coordination.value.quorum : unknown(first.coordination.why, first.coordination.by)
 
 const readBrokers = async (look: Looking, first: First): Promise<Survey['brokers']> => {
   if (!look.asked('brokers', 'log-dirs')) return look.base?.brokers ?? notAsked('brokers')
   const registrations = registrationsOf(first)
-  const late = endpointsOf({ members: first.members, metadata: first.metadata, registrations }).filter((endpoint) => !look.settings.endpoints.includes(endpoint))
+  const late = endpointsOf({ members: first.members, metadata: first.metadata, registrations }).filter(
+    (endpoint) => !look.settings.endpoints.includes(endpoint),
+  )
   const listed = first.metadata.known ? first.metadata.value.brokers.map((broker) => broker.id) : []
   const [pings, logDirs] = await Promise.all([readPings(look, late, 'second'), readLogDirs(look, listed)])
-  const brokers = brokersOf({ members: first.members, metadata: first.metadata, registrations, quorum: quorumOf(first), pings: [...first.early, ...pings], logDirs })
+  const brokers = brokersOf({
+    members: first.members,
+    metadata: first.metadata,
+    registrations,
+    quorum: quorumOf(first),
+    pings: [...first.early, ...pings],
+    logDirs,
+  })
   if (look.asked('brokers') || look.base?.brokers.known !== true) return brokers
   // Only log directories were asked for: everything else about the brokers is carried over.
-  return mapKnown(look.base.brokers, (all) => all.map((broker) => ({ ...broker, logDirs: logDirs.get(broker.id) ?? unknown('it is not listed in Metadata', 'DescribeLogDirs') })))
+  return mapKnown(look.base.brokers, (all) =>
+    all.map((broker) => ({ ...broker, logDirs: logDirs.get(broker.id) ?? unknown('it is not listed in Metadata', 'DescribeLogDirs') })),
+  )
 }
 
 const readPartitions = async (look: Looking, first: First): Promise<Survey['partitions']> => {
@@ -150,7 +163,9 @@ const readSignals = async (look: Looking, members: Known<readonly Member[]>, bro
   if (!look.asked('signals')) return mapKnown(members, (all) => all.map((member) => ({ ...member, signals: carried(member)?.signals ?? member.signals })))
   const up = new Set(
     (brokers.known ? brokers.value : []).flatMap((broker) =>
-      broker.member.known && broker.registered.known && broker.registered.value && broker.reachable.known && broker.reachable.value ? [broker.member.value] : [],
+      broker.member.known && broker.registered.known && broker.registered.value && broker.reachable.known && broker.reachable.value
+        ? [broker.member.value]
+        : [],
     ),
   )
   const plainlyUp = (member: Member) => up.has(member.name) && member.state.known && member.state.value === 'running'
@@ -181,7 +196,8 @@ const clusterIdOf = (look: Looking, first: First): Known<string> => {
     : metadata
   const kept = coordination.known && coordination.value.kind === 'zookeeper' ? coordination.value.clusterId : null
   if (kept === null) return told.known ? told : carriedClusterId(look, told)
-  if (kept.known && told.known && kept.value !== told.value) return unknown(`ZooKeeper says ${kept.value}, Metadata says ${told.value}`, `${kept.by}, ${told.by}`)
+  if (kept.known && told.known && kept.value !== told.value)
+    return unknown(`ZooKeeper says ${kept.value}, Metadata says ${told.value}`, `${kept.by}, ${told.by}`)
   return kept.known ? kept : told
 }
 

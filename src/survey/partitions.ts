@@ -25,7 +25,12 @@ const stateOf = (data: Buffer): PersistedState | null => {
 }
 
 /** What ZooKeeper has on record for the partitions that Metadata shows without a leader; those that could not be read are left out. */
-export const readPersisted = async (stage: Stage, zk: CoordinationReader, table: PartitionTable, length: Millis): Promise<ReadonlyMap<string, PersistedState>> => {
+export const readPersisted = async (
+  stage: Stage,
+  zk: CoordinationReader,
+  table: PartitionTable,
+  length: Millis,
+): Promise<ReadonlyMap<string, PersistedState>> => {
   const found = new Map<string, PersistedState>()
   const leaderless = Array.from(table.rows()).filter((row) => row.leader < 0)
   await reading(stage, length, 'znodes', (signal) =>
@@ -43,7 +48,9 @@ export const readPersisted = async (stage: Stage, zk: CoordinationReader, table:
 const withRecord = (row: PartitionRow, persisted: ReadonlyMap<string, PersistedState>): PartitionRow => {
   if (row.leader >= 0) return row
   const state = persisted.get(partitionName(row))
-  return state === undefined ? { ...row, elr: null } : { ...row, leader: state.leader, leaderEpoch: state.leaderEpoch, isr: state.isr, elr: [], lastKnownElr: [] }
+  return state === undefined
+    ? { ...row, elr: null }
+    : { ...row, leader: state.leader, leaderEpoch: state.leaderEpoch, isr: state.isr, elr: [], lastKnownElr: [] }
 }
 
 export interface TableSightings {

@@ -38,6 +38,15 @@ export const fresher = (a: MetadataAnswer, b: MetadataAnswer): number => {
   return difference === 0 ? a.topics.length - b.topics.length : difference
 }
 
+/** A refused login says itself what to check. */
+const noAnswer = (errors: readonly unknown[]): KdrError => {
+  const hint = errors.map((error) => (error instanceof KdrError ? error.hint : undefined)).find((words) => words !== undefined)
+  return new KdrError(`no broker answered: ${errors.map(wordsOf).join('; ')}`, {
+    code: 'no-broker-answered',
+    hint: hint ?? 'Check that the brokers run and can be reached: kdr doctor',
+  })
+}
+
 export class Cluster {
   readonly #settings: LinkSettings
   readonly #bootstrap: readonly string[]
@@ -77,14 +86,14 @@ export class Cluster {
    */
   async everyone(topics: readonly string[] | null, signal: AbortSignal): Promise<readonly MetadataFrom[]> {
     signal.throwIfAborted()
-    const reasons: string[] = []
+    const errors: unknown[] = []
     const askOne = async (by: string): Promise<MetadataFrom> => {
       try {
         const answer = await this.ask(by, 'look', Metadata, topics, signal)
         if (answer.brokers.length === 0) throw new KdrError(`${by} has no metadata yet`, { code: 'broker-not-ready' })
         return { answer, by }
       } catch (error) {
-        reasons.push(wordsOf(error))
+        errors.push(error)
         throw error
       }
     }
@@ -94,10 +103,7 @@ export class Cluster {
       signal.throwIfAborted()
       if (answers.length > 0) return this.#remember(answers)
     }
-    throw new KdrError(`no broker answered: ${reasons.join('; ')}`, {
-      code: 'no-broker-answered',
-      hint: 'Check that the brokers run and can be reached: kdr doctor',
-    })
+    throw noAnswer(errors)
   }
 
   #remember(answers: readonly MetadataFrom[]): readonly MetadataFrom[] {

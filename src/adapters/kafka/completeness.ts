@@ -6,6 +6,7 @@ import { type Known, known, unknown } from '../../model/known.ts'
 import { type Cluster, endpointOf, type MetadataFrom } from './cluster.ts'
 import { errorWords } from './error-codes.ts'
 import { type AclPattern, DescribeAcls } from './messages/access.ts'
+import { DescribeConfigs } from './messages/configs.ts'
 import { DescribeLogDirs } from './messages/log-dirs.ts'
 import { Metadata } from './messages/metadata.ts'
 
@@ -57,6 +58,23 @@ const compareWithDisks = async (cluster: Cluster, { answer }: MetadataFrom, sign
   return problem == null ? known(true, source) : unknown(problem, source)
 }
 
+/** Kafka's own authorizers keep every rule as an ACL: there, an empty list means that there are none. */
+const KAFKAS_OWN = /^(org\.apache\.kafka\.metadata\.authorizer\.StandardAuthorizer|kafka\.security\.authorizer\.AclAuthorizer)$/
+const AUTHORIZER = 'authorizer.class.name'
+
+const isKafkasOwn = async (cluster: Cluster, { answer, by }: MetadataFrom, signal: AbortSignal): Promise<boolean> => {
+  const broker = answer.brokers.find((one) => endpointOf(one) === by) ?? answer.brokers[0]
+  if (broker === undefined) return false
+  const question = { type: 'broker' as const, names: [`${broker.id}`], keys: [AUTHORIZER] }
+  try {
+    const [answered] = await cluster.ask(endpointOf(broker), 'configs', DescribeConfigs, question, signal)
+    return KAFKAS_OWN.test(answered?.values.get(AUTHORIZER) ?? '')
+  } catch {
+    signal.throwIfAborted()
+    return false
+  }
+}
+
 /** Without an authorizer nothing is hidden; with one, either its ACLs or the brokers' disks must show it. */
 export const proveComplete = async (cluster: Cluster, best: MetadataFrom, signal: AbortSignal): Promise<Known<true>> => {
   const { by } = best
@@ -64,8 +82,9 @@ export const proveComplete = async (cluster: Cluster, best: MetadataFrom, signal
   try {
     const { error, patterns } = await cluster.ask(by, 'look', DescribeAcls, null, signal)
     if (error === SECURITY_DISABLED) return known(true, source)
-    // An authorizer that keeps its rules elsewhere lists none: then the list proves nothing.
-    if (error !== 0 || patterns.length === 0) return await compareWithDisks(cluster, best, signal)
+    // An authorizer that keeps its rules elsewhere may list none: then the list proves nothing.
+    const whole = error === 0 && (patterns.length > 0 || (await isKafkasOwn(cluster, best, signal)))
+    if (!whole) return await compareWithDisks(cluster, best, signal)
     const forbidden = await firstForbidden(cluster, by, sampleNames(patterns, randomBytes(12).toString('hex')), signal)
     if (forbidden === null) return known(true, source)
     return unknown(`this principal may not describe topics such as ${forbidden}: others may be hidden from it`, source)

@@ -61,6 +61,6 @@ export const deleteCanary = async (cluster: Cluster, name: string, signal: Abort
   const endpoint = await cluster.controller(signal)
   const { error, message } = await cluster.ask(endpoint, 'write', DeleteTopics, { name, timeout: CONTROLLER_WAIT }, signal, CONTROLLER_WAIT)
   if (error !== 0 && error !== UNKNOWN_TOPIC && error !== REQUEST_TIMED_OUT) throw kafkaError(`topic ${name} was not deleted`, error, message)
-  const gone = async () => (await cluster.freshest([name], signal)).answer.topics.every((topic) => topic.error === UNKNOWN_TOPIC)
+  const gone = async () => (await cluster.everyone([name], signal)).every(({ answer }) => answer.topics.every((topic) => topic.error === UNKNOWN_TOPIC))
   await until(`topic ${name} did not vanish`, gone, signal)
 }

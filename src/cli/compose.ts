@@ -162,7 +162,17 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
   const [{ createSimulation }, { observer }] = await Promise.all([import('../adapters/simulated/open.ts'), import('../survey/observe.ts')])
   const simulation = createSimulation(options)
   const { ports, write, faults, store, lock, endpoints, zookeeperServers: zookeeper } = simulation
-  const settings = { name: options.cluster, state: '', bootstrap: endpoints, tls: null, sasl: null, zookeeper, thresholds: {}, stabilityInterval: seconds(5), notes: null }
+  const settings = {
+    name: options.cluster,
+    state: '',
+    bootstrap: endpoints,
+    tls: null,
+    sasl: null,
+    zookeeper,
+    thresholds: {},
+    stabilityInterval: seconds(5),
+    notes: null,
+  }
   const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
   const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, close: async () => {} }
   return { world, faults, write, store, lock }

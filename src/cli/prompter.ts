@@ -45,21 +45,26 @@ const endOfInput = (host: NodeJS.Process, tell: () => void): (() => void) => {
 }
 
 /** Colour and symbols as the rest of kdr has them; inquirer's own ignore NO_COLOR on Node 20. */
-const themeFor = (style: Style): object => ({
-  prefix: { idle: style.bold('?'), done: style.bold('?') },
-  icon: { cursor: '>' },
-  style: {
-    answer: style.bold,
-    message: style.bold,
-    error: (text: string) => style.red(text),
-    defaultAnswer: (text: string) => style.dim(`(${text})`),
-    help: style.dim,
-    highlight: style.bold,
-    key: style.bold,
-    disabled: style.dim,
-    description: style.dim,
-  },
-})
+const themeFor = (style: Style): object => {
+  // chalk joins all its arguments, and inquirer gives more than the text.
+  const bold = (text: string) => style.bold(text)
+  const dim = (text: string) => style.dim(text)
+  return {
+    prefix: { idle: bold('?'), done: bold('?') },
+    icon: { cursor: '>' },
+    style: {
+      answer: bold,
+      message: bold,
+      error: (text: string) => style.red(text),
+      defaultAnswer: (text: string) => dim(`(${text})`),
+      help: dim,
+      highlight: bold,
+      key: bold,
+      disabled: dim,
+      description: dim,
+    },
+  }
+}
 
 class Asker {
   readonly #deps: PrompterDeps

@@ -18,7 +18,7 @@ import { ndjsonRenderer } from './render/ndjson.ts'
 import { plainRenderer } from './render/plain.ts'
 import { planRenderer } from './render/plan.ts'
 import { fanOut, type Renderer, silent } from './render/renderer.ts'
-import { type Style, styleFor } from './render/text.ts'
+import { type Style, styleFor, wrap } from './render/text.ts'
 import { endingLines } from './render/words.ts'
 
 const PACE = { poll: seconds(0.5), heartbeat: seconds(15) }
@@ -34,6 +34,8 @@ export interface Session {
   readonly observe: World['observe']
   /** Writes the JUnit file, prints the result, returns the exit. */
   finish(result: RunResult): Exit
+  /** The beginning of a run that is gone on with: its clock, its target and its name. */
+  recall(started: Of<'run.started'>): void
   close(): void
 }
 
@@ -42,13 +44,13 @@ const rendererFor = (invocation: Invocation, style: Style, keeping: Keeping, dry
   const { terminal } = invocation
   if (terminal.format === 'ndjson') return silent
   if (dryRun) return terminal.format === 'text' ? planRenderer(terminal, style) : silent
-  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, monotonic: () => keeping.clock.monotonic() })
-  return plainRenderer(terminal, style)
+  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, now: () => keeping.clock.now(), asks: asksOperator(invocation) })
+  return plainRenderer(terminal, style, asksOperator(invocation))
 }
 
 /** JSON on stdout and a person at the terminal: the person still sees what is asked and why. */
 const personToo = (invocation: Invocation, style: Style): Renderer =>
-  asksOperator(invocation) && invocation.terminal.format === 'ndjson' ? plainRenderer(invocation.terminal, style) : silent
+  asksOperator(invocation) && invocation.terminal.format === 'ndjson' ? plainRenderer(invocation.terminal, style, true) : silent
 
 const writeJunit = (file: string, text: string): void => {
   try {
@@ -98,12 +100,13 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
     const file = optionText(invocation, 'junit')
     if (junit !== null && file !== undefined) writeJunit(file, terminal.redact(junit.text()))
     if (terminal.format === 'json') terminal.json(resultJson(result, started))
-    else if (terminal.format === 'text') for (const line of ['', ...endingLines(finished ?? endOf(result), started)]) terminal.out(line)
+    else if (terminal.format === 'text')
+      for (const line of ['', ...endingLines(finished ?? endOf(result), started)]) terminal.out(wrap(line, terminal.columns, '', '  '))
     return result.exit
   }
   interruption.onFirst(() => {
     renderer.yield()
-    terminal.err('Stopping: an effect under way is finished, a wait is abandoned, nothing is undone. Once more to leave at once.')
+    terminal.err(wrap('Stopping: an effect under way is finished, a wait is abandoned, nothing is undone. Once more to leave at once.', terminal.columns))
   })
   const observe: World['observe'] = async (aspects, base, signal) => {
     const survey = await world.observe(aspects, base, signal)
@@ -114,7 +117,8 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
     return survey
   }
   const events = fanOut(remember, interruption.watch, renderer.sink, beside.sink, machine.sink, junit?.sink ?? silent.sink)
-  return { keeping, renderer, style, events, observe, finish, close: () => renderer.close() }
+  const recall = fanOut(remember, interruption.watch, renderer.sink, beside.sink, junit?.sink ?? silent.sink)
+  return { keeping, renderer, style, events, observe, finish, recall, close: () => renderer.close() }
 }
 
 const endOf = (result: RunResult): Of<'run.finished'> => ({
@@ -177,6 +181,7 @@ export const runDeps = async (
     desk: asks ? asked.desk : stopDesk,
     mode: asks ? 'interactive' : 'scripted',
     takeOver: optionText(invocation, 'takeOver') ?? null,
+    reason: optionText(invocation, 'reason') ?? null,
     pastRunsSeconds: pastRuns(keeping.store, scenario.id, identity),
     pace: PACE,
   }

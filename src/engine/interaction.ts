@@ -82,6 +82,8 @@ export interface RunDeps<Options> extends RehearsalDeps<Options> {
   readonly mode: Exclude<Mode, 'dry-run'>
   /** Run whose lock may be taken over knowingly. */
   readonly takeOver: string | null
+  /** Why, in the operator's words, for the journal. */
+  readonly reason?: string | null
   /** RTOs of earlier runs of this scenario on this target, seconds. */
   readonly pastRunsSeconds: readonly number[]
   /** How often a waiting step polls, and how often it says that it still waits. */

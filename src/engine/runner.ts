@@ -65,6 +65,7 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
       fence: lock.holder.fence,
       planDigest: planDigest(parts),
     })
+    if (deps.reason) journal.record({ type: 'note', text: `reason: ${deps.reason}` })
     return await drive(deps, folder, journal, lock, parts, true)
   } finally {
     lock.release()
@@ -97,7 +98,7 @@ export const resumeRun = async <Options>(given: Omit<RunDeps<Options>, 'options'
   const lock = deps.lock.acquire(target, run, deps.takeOver)
   try {
     const journal = new Journal(folder, { ...deps, clock: deps.ports.clock })
-    journal.record({ type: 'run.resumed', mode: deps.mode, actor: deps.actor, fence: lock.holder.fence, reason: null })
+    journal.record({ type: 'run.resumed', mode: deps.mode, actor: deps.actor, fence: lock.holder.fence, reason: deps.reason ?? null })
     return await drive(deps, folder, journal, lock, parts, false)
   } finally {
     lock.release()

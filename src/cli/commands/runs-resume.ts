@@ -26,6 +26,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const world = await openWorld({ ...invocation, globals: { ...invocation.globals, cluster } }, 'write')
   const session = await openSession(invocation, world, false)
   try {
+    if (past.started !== null) session.recall(past.started)
     // The options it was approved with, as journalled; flags of today do not change the list.
     return session.finish(await resumeRun(await runDeps(invocation, world, session, scenario, decode(options) as Options), past.run))
   } finally {

@@ -28,6 +28,8 @@ export interface Checklist {
   readonly style: Style
   readonly titles: Titles
   readonly verbose: boolean
+  /** Somebody is asked, and the question says what would be done: a preview then shows the commands only. */
+  readonly asks: boolean
 }
 
 const body = (list: Checklist, text: string, indent = '      '): string => wrap(text, list.columns(), indent)
@@ -35,13 +37,17 @@ const body = (list: Checklist, text: string, indent = '      '): string => wrap(
 const entry = (list: Checklist, mark: string, title: string, rest: string): string =>
   wrap(`${mark} ${title}${rest === '' ? '' : `  ${rest}`}`, list.columns(), '  ', '      ')
 
+const UNASKED = new Set(['read', 'notify', 'probe'])
+
 const previewLines = (list: Checklist, event: Extract<RunEvent, { type: 'step.preview' }>): readonly string[] => {
   const { sentence, changes, commands } = event.preview
+  const shell = commands.map((command) => list.style.dim(`        $ ${command}`))
+  if (list.asks && !UNASKED.has(event.effect)) return shell
   return [
     body(list, `${sentence}${event.projected ? ' (projected)' : ''}`),
     ...changes.map((change) => wrap(`${list.style.bullet} ${change}`, list.columns(), '      ', '        ')),
     // Commands are never broken: they are there to be copied.
-    ...commands.map((command) => list.style.dim(`        $ ${command}`)),
+    ...shell,
   ]
 }
 

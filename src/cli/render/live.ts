@@ -1,12 +1,12 @@
 // The checklist on a terminal: lines are appended and stay; only the last one is rewritten, and only while
 // a step looks or waits. It is gone before a question is asked, so a question is never overwritten.
 import type { RunEvent } from '../../engine/events.ts'
-import type { Millis } from '../../units.ts'
+import type { Instant, Millis } from '../../units.ts'
 import type { Terminal } from '../terminal.ts'
 import { type Checklist, headingOf, linesOf, titleBook } from './checklist.ts'
 import type { Renderer } from './renderer.ts'
 import { clip, type Style } from './text.ts'
-import { clockWords, progressWords } from './words.ts'
+import { progressWords, shortClock } from './words.ts'
 
 const ERASE = '\r\u001b[2K'
 const TICK: Millis = 1000
@@ -14,7 +14,6 @@ const TICK: Millis = 1000
 interface Waiting {
   readonly key: string
   detail: string
-  readonly since: Millis
 }
 
 class LiveLine {
@@ -52,20 +51,21 @@ class LiveLine {
 
 export interface LiveOptions {
   readonly style: Style
-  /** Milliseconds that never go back. */
-  readonly monotonic: () => Millis
+  readonly now: () => Instant
+  readonly asks: boolean
 }
 
-export const liveRenderer = (terminal: Terminal, { style, monotonic }: LiveOptions): Renderer => {
-  const list: Checklist = { columns: () => terminal.columns, style, titles: titleBook(), verbose: terminal.verbose }
-  let began = monotonic()
+export const liveRenderer = (terminal: Terminal, { style, now, asks }: LiveOptions): Renderer => {
+  const list: Checklist = { columns: () => terminal.columns, style, titles: titleBook(), verbose: terminal.verbose, asks }
+  let began = now()
   let target: number | null = null
   let waiting: Waiting | null = null
   let headed: string | null = null
   const line = new LiveLine(terminal, () => {
     if (waiting === null) return ''
-    const clock = target === null ? '' : `${clockWords(monotonic() - began, target)} | `
-    return `  ${style.busy} ${clock}${list.titles.of(waiting.key)}${waiting.detail === '' ? '' : `: ${waiting.detail}`}`
+    const clock = target === null ? '' : `${shortClock(now() - began, target)}  `
+    const title = headed === waiting.key ? '' : list.titles.of(waiting.key)
+    return `  ${style.busy} ${clock}${[title, waiting.detail].filter((text) => text !== '').join(': ')}`
   })
   const say = (lines: readonly string[]): void => {
     if (lines.length === 0) return
@@ -78,7 +78,7 @@ export const liveRenderer = (terminal: Terminal, { style, monotonic }: LiveOptio
     say([headingOf(list, event.key)])
   }
   const wait = (event: RunEvent): void => {
-    if (event.type === 'step.started') waiting = { key: event.key, detail: '', since: monotonic() }
+    if (event.type === 'step.started') waiting = { key: event.key, detail: '' }
     else if (event.type === 'step.progress' && waiting !== null) waiting.detail = progressWords(event)
     else if (event.type === 'step.intent' && waiting !== null) waiting.detail = 'acting'
     else if (event.type === 'step.acted' && waiting !== null) waiting.detail = 'issued, waiting to see it'
@@ -94,7 +94,7 @@ export const liveRenderer = (terminal: Terminal, { style, monotonic }: LiveOptio
   const sink = (event: RunEvent): void => {
     list.titles.note(event)
     if (event.type === 'run.started') {
-      began = monotonic()
+      began = Date.parse(event.at)
       target = event.rtoTargetSeconds
     }
     if (event.type === 'run.finished' || event.type === 'gate.asked') line.erase()

@@ -10,8 +10,8 @@ import { clockWords, progressWords } from './words.ts'
 const UNWRAPPED = 10_000
 
 /** `quiet` keeps results and questions only. */
-export const plainRenderer = (terminal: Terminal, style: Style): Renderer => {
-  const list: Checklist = { columns: () => UNWRAPPED, style, titles: titleBook(), verbose: terminal.verbose }
+export const plainRenderer = (terminal: Terminal, style: Style, asks = false): Renderer => {
+  const list: Checklist = { columns: () => UNWRAPPED, style, titles: titleBook(), verbose: terminal.verbose, asks }
   let started: { readonly at: number; readonly target: number } | null = null
   const transient = (event: RunEvent): readonly string[] => {
     if (event.type === 'step.progress') {

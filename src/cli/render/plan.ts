@@ -7,7 +7,7 @@ import { type Style, wrap } from './text.ts'
 
 export const planRenderer = (terminal: Terminal, style: Style): Renderer => {
   // Previews of steps that only look are part of a plan too, so it is as verbose as it can be.
-  const list: Checklist = { columns: () => terminal.columns, style, titles: titleBook(), verbose: true }
+  const list: Checklist = { columns: () => terminal.columns, style, titles: titleBook(), verbose: true, asks: false }
   let count = 0
   const result = (text: string): readonly string[] => [wrap(text, terminal.columns, '      ')]
   const lines = (event: RunEvent): readonly string[] => {

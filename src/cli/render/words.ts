@@ -21,6 +21,12 @@ export const duration = (seconds: number): string => formatDuration(seconds * 10
 export const clockWords = (elapsed: Millis, targetSeconds: number): string =>
   `RTO ${formatDuration(elapsed)} of ${duration(targetSeconds)}${elapsed > targetSeconds * 1000 ? ', OVER' : ''}`
 
+const minutesAndSeconds = (length: Millis): string => `${Math.floor(length / 60_000)}:${String(Math.floor(length / 1000) % 60).padStart(2, '0')}`
+
+/** `RTO 0:42/10:00`, for a line that is short of room. */
+export const shortClock = (elapsed: Millis, targetSeconds: number): string =>
+  `RTO ${minutesAndSeconds(elapsed)}/${minutesAndSeconds(targetSeconds * 1000)}${elapsed > targetSeconds * 1000 ? ' OVER' : ''}`
+
 export const pastWords = (past: readonly number[]): string | null => (past.length === 0 ? null : `past runs took ${past.slice(0, 5).map(duration).join(', ')}`)
 
 export const objectiveWords = ({ rtoTargetSeconds, rpoTargetRecords, pastRunsSeconds }: Of<'run.started'>): string => {
@@ -52,9 +58,9 @@ export const rtoWords = (finished: Of<'run.finished'>, started: Of<'run.started'
 export const endingLines = (finished: Of<'run.finished'>, started: Of<'run.started'> | null): readonly string[] => {
   const dryRun = started?.mode === 'dry-run'
   const head = outcomeWords(finished, dryRun)
-  const said = head.toLowerCase().includes(finished.why.toLowerCase()) || finished.why.startsWith('dry run:')
+  const said = head.startsWith('INTERRUPTED') || head.toLowerCase().includes(finished.why.toLowerCase()) || finished.why.startsWith('dry run:')
   return [
-    said ? head : `${head}: ${finished.why}`,
+    said ? head : `${head}: ${finished.why.replace(/^(declined|stopped by the operator): /, '')}`,
     ...rtoWords(finished, started),
     ...(finished.hint === null ? [] : [`Next: ${finished.hint}`]),
     ...(dryRun || finished.run === '' ? [] : [`Record: kdr runs show ${finished.run}`]),

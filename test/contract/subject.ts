@@ -85,9 +85,18 @@ export const stopMember = async (subject: Subject, member: Member): Promise<void
 
 export const inFull = (row: PartitionRow): boolean => row.leader >= 0 && row.isr.length === row.replicas.length
 
-/** Every broker answers and is listed, every replica is in sync. */
+/** Brokers answer from what they knew: whether anybody decides shows only in what the controller itself answers. */
+const decided = async (subject: Subject): Promise<boolean> => {
+  const { kafka } = subject.ports
+  const answers = [kafka.reassigning(soon(subject)), ...(subject.mode === 'kraft' ? [kafka.quorum(soon(subject))] : [])]
+  const settled = await Promise.allSettled(answers)
+  return settled.every((answer) => answer.status === 'fulfilled')
+}
+
+/** Every broker answers and is listed, every replica is in sync, and the controller works. */
 export const whole = (subject: Subject): Promise<true> =>
   eventually(subject, 'every broker is back and every replica in sync', async () => {
+    if (!(await decided(subject))) return false
     const pings = await subject.ports.kafka.ping(subject.endpoints, soon(subject))
     if (pings.some((ping) => ping.answer !== 'ready')) return false
     const view = await metadata(subject)

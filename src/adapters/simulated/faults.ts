@@ -9,13 +9,28 @@ import type { SimMember } from './state.ts'
 
 const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
 
-/** The broker asked for, else the running ones from the highest id down; `count` of them. */
-const choose = (cluster: Cluster, count: number, wanted: number | undefined): readonly SimMember[] => {
-  const running = cluster.brokers.filter((broker) => broker.state === 'running').sort((a, b) => b.id - a.id)
-  if (wanted !== undefined && cluster.broker(wanted) === undefined) throw usage(`${cluster.name} has no broker ${wanted}`, 'no-such-broker')
-  const asked = running.filter((broker) => broker.id === wanted)
-  if (wanted !== undefined && asked.length === 0) throw usage(`broker ${wanted} of ${cluster.name} does not run`, 'nothing-to-break')
-  const chosen = [...asked, ...running.filter((broker) => broker.id !== wanted)].slice(0, count)
+interface Wish {
+  readonly count: number
+  readonly broker: number | undefined
+  /** States in which the named broker can be broken in this way; one that is picked always runs. */
+  readonly from: readonly SimMember['state'][]
+}
+
+const WISHES: Readonly<Record<'kill-broker' | 'hang-broker' | 'wipe-broker' | 'stop-broker' | 'kill-two', Omit<Wish, 'broker'>>> = {
+  'kill-broker': { count: 1, from: ['running', 'paused'] },
+  'hang-broker': { count: 1, from: ['running'] },
+  'wipe-broker': { count: 1, from: ['running', 'paused', 'stopped'] },
+  'stop-broker': { count: 1, from: ['running'] },
+  'kill-two': { count: 2, from: ['running', 'paused'] },
+}
+
+/** The broker asked for, then running ones from the highest id down. */
+const choose = (cluster: Cluster, { count, broker: wanted, from }: Wish): readonly SimMember[] => {
+  const asked = wanted === undefined ? undefined : cluster.broker(wanted)
+  if (wanted !== undefined && asked === undefined) throw usage(`${cluster.name} has no broker ${wanted}`, 'no-such-broker')
+  if (asked !== undefined && !from.includes(asked.state)) throw usage(`broker ${asked.id} of ${cluster.name} is ${asked.state}`, 'nothing-to-break')
+  const others = cluster.brokers.filter((broker) => broker.state === 'running' && broker !== asked).sort((a, b) => b.id - a.id)
+  const chosen = [...(asked === undefined ? [] : [asked]), ...others].slice(0, count)
   if (chosen.length < count) throw usage(`only ${chosen.length} brokers of ${cluster.name} run; ${count} are needed`, 'nothing-to-break')
   return chosen
 }
@@ -33,7 +48,7 @@ const stopGracefully = async (cluster: Cluster, member: SimMember, signal: Abort
 }
 
 const wipe = (cluster: Cluster, member: SimMember): void => {
-  kill(cluster, member)
+  if (member.state !== 'stopped') kill(cluster, member)
   cluster.note('fault', 0, 'wipe', member.name)
   cluster.wipe(member.id)
   member.disk = 'blank'
@@ -58,7 +73,7 @@ const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined
     for (const member of members) kill(cluster, member)
     return members
   }
-  const members = choose(cluster, fault === 'kill-two' ? 2 : 1, wanted)
+  const members = choose(cluster, { ...WISHES[fault], broker: wanted })
   for (const member of members) {
     if (fault === 'kill-broker' || fault === 'kill-two') kill(cluster, member)
     if (fault === 'hang-broker') pause(cluster, member)

@@ -91,7 +91,7 @@ class Asker {
     const onSignal = () => stop.abort()
     signal.addEventListener('abort', onSignal, { once: true })
     try {
-      const prompt = createPromptModule({ output: host.stderr, signal: stop.signal })
+      const prompt = createPromptModule({ input: host.stdin, output: host.stderr, signal: stop.signal })
       const asked = question.type === 'confirm' ? { ...question, default: false } : question
       const { answer } = (await prompt([{ ...asked, name: 'answer', theme: themeFor(style) }] as never)) as { answer: T }
       return answer

@@ -20,7 +20,7 @@ export interface RealLab {
 
 /** Where a lab would be, without bringing it up. */
 export const labPlace = (kafka: LabVersion, more: Partial<LabUpOptions> = {}): RealLab => {
-  const home = realpathSync(mkdtempSync(join(tmpdir(), 'kdr-labs-')))
+  const home = realpathSync(mkdtempSync(join(tmpdir(), "kdr lab's-")))
   const name = more.name ?? `t${kafka}`
   const options: LabUpOptions = {
     name,

@@ -62,7 +62,8 @@ const cluster = v.strictObject({
 
 export const fileSchema = v.strictObject({
   default: v.optional(named("a cluster's name")),
-  clusters: v.optional(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, dots, dashes')), cluster)),
+  // A file that names no cluster yet is valid: the example is one.
+  clusters: v.nullish(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, dots, dashes')), cluster)),
 })
 
 export type FileSettings = v.InferOutput<typeof fileSchema>

@@ -1,6 +1,7 @@
 // Virtual time: it stands still while anything can run, and jumps to the next event when everything
 // waits. One event at a time, in order of time and then of asking, so that concurrent sleepers always
 // interleave the same way.
+import { setMaxListeners } from 'node:events'
 import process from 'node:process'
 import type { Clock } from '../../ports/clock.ts'
 import type { Instant, Millis } from '../../units.ts'
@@ -121,6 +122,8 @@ const sleepIn = (time: VirtualTime, length: Millis, signal?: AbortSignal): Promi
 const deadlineIn = (time: VirtualTime, length: Millis, parent?: AbortSignal): AbortSignal => {
   if (parent?.aborted === true) return AbortSignal.abort(parent.reason)
   const controller = new AbortController()
+  // A survey makes all its calls on one signal, a run has all its deadlines under one: many listeners are not a leak.
+  setMaxListeners(0, controller.signal, ...(parent === undefined ? [] : [parent]))
   const early = () => {
     cancel()
     controller.abort(parent?.reason)

@@ -3,7 +3,7 @@
 import type { Millis } from '../../units.ts'
 import type { Random } from './random.ts'
 
-export interface Chance {
+interface Chance {
   /** 0 to 1; 1 when left out. */
   readonly probability?: number
   /** At most this often; once when neither is given. */

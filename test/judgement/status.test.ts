@@ -1,10 +1,11 @@
 // The two-witness rule, state by state.
 import { describe, expect, it } from 'vitest'
 import { brokerStatus, outOfService, START_UP, type Status } from '../../src/judgement/status.ts'
+import type { LogSignal } from '../../src/model/member.ts'
 import type { Survey } from '../../src/model/survey.ts'
 import { blind, changeBroker, changeMember, changeZooKeeper, dead, expired, healthy, killed, NOW, paused, seen, signals } from '../helpers/survey.ts'
 
-const running = (survey: Survey, age: number, log: Parameters<typeof signals> = []): Survey =>
+const running = (survey: Survey, age: number, log: readonly LogSignal['kind'][] = []): Survey =>
   changeMember(survey, 'kafka2', { state: seen('running'), startedAt: seen(NOW - age), signals: signals(...log) })
 const unregistered = (reachable: boolean | null): Survey => changeBroker(expired(healthy(), 2), 2, { reachable: reachable === null ? blind : seen(reachable) })
 const registered = (reachable: boolean | null): Survey => changeBroker(healthy(), 2, { reachable: reachable === null ? blind : seen(reachable) })

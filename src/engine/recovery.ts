@@ -6,5 +6,7 @@ import { isAct, type Step } from './step.ts'
 
 export const failureChoices = (step: Step, trouble: Trouble): Failure['choices'] => {
   if (trouble.kind === 'blocked' || trouble.kind === 'refused' || trouble.kind === 'unknown') return ['look', 'stop']
+  // What later steps read cannot be left out.
+  if (step.decided !== undefined) return ['look', 'stop']
   return isAct(step) ? ['retry', 'look', 'skip', 'stop'] : ['look', 'skip', 'stop']
 }

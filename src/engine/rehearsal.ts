@@ -12,7 +12,7 @@ import { effectOf, gateFor } from './gate.ts'
 import { refusalHint, refusalWords, runGuards } from './guarding.ts'
 import { type Halt, haltFor, Trouble } from './halt.ts'
 import type { RehearsalDeps, RunResult } from './interaction.ts'
-import { type Act, isAct, type Step } from './step.ts'
+import { type Act, isAct, type Step, Undecided } from './step.ts'
 import { type Interpreter, walk } from './walk.ts'
 
 interface Rehearsal {
@@ -103,7 +103,14 @@ const interpreter = (rehearsal: Rehearsal): Interpreter => ({
     }
     rehearsal.projected = after
   },
-  step: (step, key) => rehearseStep(rehearsal, step, key),
+  step: async (step, key) => {
+    try {
+      await rehearseStep(rehearsal, step, key)
+    } catch (thrown) {
+      if (!(thrown instanceof Undecided)) throw thrown
+      rehearsal.show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: false, why: `not previewed: ${thrown.message}` })
+    }
+  },
 })
 
 const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Promise<void> => {

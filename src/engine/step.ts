@@ -158,6 +158,13 @@ const erase = <T>(definition: Look<T> | Act<T>): Step => ({ ...definition, kind:
 export const look = <T>(definition: Look<T>): Step => erase(definition)
 export const act = <T>(definition: Act<T>): Step => erase(definition)
 
+/** A decision was read that was not taken: only a dry run that met a refusal gets there. */
+export class Undecided extends Error {
+  constructor(step: string) {
+    super(`it depends on ${step}, which was not decided`)
+  }
+}
+
 /** A look whose target later steps read through `value`. */
 export const decide = <T>(definition: Omit<Look<T>, 'decided'>): Decision<T> => {
   let taken: { readonly value: T } | null = null
@@ -169,7 +176,7 @@ export const decide = <T>(definition: Omit<Look<T>, 'decided'>): Decision<T> => 
       },
     }),
     value: () => {
-      if (taken === null) throw new Error(`${definition.id} was read before it was decided`)
+      if (taken === null) throw new Undecided(definition.id)
       return taken.value
     },
   }

@@ -24,7 +24,7 @@ export interface MetadataFrom {
 /** How long a good answer waits for a better one. */
 const GRACE = 250
 /** How many endpoints are asked at once: enough for a fresh answer, few enough for large clusters. */
-const ASKED_AT_ONCE = 12
+const ASKED_AT_ONCE = 6
 
 export const endpointOf = (broker: BrokerAnswer): string => (broker.host.includes(':') ? `[${broker.host}]:${broker.port}` : `${broker.host}:${broker.port}`)
 
@@ -66,9 +66,18 @@ export class Cluster {
     const key = `${lane} ${endpoint}`
     const existing = this.#links.get(key)
     if (existing !== undefined && !existing.broken) return existing
-    const link = new Link(endpoint, this.#settings)
+    const link = new Link(endpoint, this.#settings, lane === 'configs' ? 'lingers' : 'breaks')
     this.#links.set(key, link)
     return link
+  }
+
+  /**
+   * A broker that answered Metadata but still owes an answer about configuration. In ZooKeeper mode the
+   * broker reads topic configuration from ZooKeeper and waits for it without limit (ZooKeeperClient), one
+   * request handler thread a request: asking again and again during an outage would freeze the brokers.
+   */
+  owesConfigs(): string | undefined {
+    return this.#answeredLast.find((endpoint) => this.#links.get(`configs ${endpoint}`)?.abandoned === true)
   }
 
   ask<Q, A>(endpoint: string, lane: Lane, message: Message<Q, A>, question: Q, signal: AbortSignal, extra = 0): Promise<A> {

@@ -67,7 +67,7 @@ const isKafkasOwn = async (cluster: Cluster, { answer, by }: MetadataFrom, signa
   if (broker === undefined) return false
   const question = { type: 'broker' as const, names: [`${broker.id}`], keys: [AUTHORIZER] }
   try {
-    const [answered] = await cluster.ask(endpointOf(broker), 'configs', DescribeConfigs, question, signal)
+    const [answered] = await cluster.ask(endpointOf(broker), 'look', DescribeConfigs, question, signal)
     return KAFKAS_OWN.test(answered?.values.get(AUTHORIZER) ?? '')
   } catch {
     signal.throwIfAborted()

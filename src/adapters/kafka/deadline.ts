@@ -19,6 +19,15 @@ export const within = <T>(promise: Promise<T>, length: Millis, signal: AbortSign
     )
   })
 
+/** The promise's result, or the signal's reason as soon as it is aborted. */
+export const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+
 /** Rejects with the signal's reason as soon as it is aborted. */
 export const pause = (length: Millis, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

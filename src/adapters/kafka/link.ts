@@ -18,6 +18,12 @@ export interface LinkSettings {
   readonly requestTimeout: Millis
 }
 
+/**
+ * `breaks`: a late answer breaks the link; requests on a connection are answered in order, so nothing
+ * after it would come either. `lingers`: the link stays, and tells by `abandoned` whether the answer came.
+ */
+export type WhenLate = 'breaks' | 'lingers'
+
 const REFUSED = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE']
 
 /** `host:port`, also `[::1]:9092`. */
@@ -47,6 +53,8 @@ const translate = (endpoint: string, error: unknown): KdrError => {
 export class Link {
   readonly endpoint: string
   readonly #settings: LinkSettings
+  readonly #whenLate: WhenLate
+  #abandoned = 0
   #streams: readonly Duplex[] = []
   #connection: Connection | null = null
   #ready: Promise<Versions> | null = null
@@ -54,9 +62,10 @@ export class Link {
   #onBreak: (error: KdrError) => void = () => {}
   readonly #breaks: Promise<never>
 
-  constructor(endpoint: string, settings: LinkSettings) {
+  constructor(endpoint: string, settings: LinkSettings, whenLate: WhenLate = 'breaks') {
     this.endpoint = endpoint
     this.#settings = settings
+    this.#whenLate = whenLate
     this.#breaks = new Promise((_, reject) => {
       this.#onBreak = reject
     })
@@ -66,6 +75,11 @@ export class Link {
   /** A broken link is not used again. */
   get broken(): boolean {
     return this.#broken !== null
+  }
+
+  /** A request nobody waits for any more has not been answered yet. */
+  get abandoned(): boolean {
+    return this.#abandoned > 0 && !this.broken
   }
 
   /** Versions the broker offers, once it answered ApiVersions and the login is done. */
@@ -86,7 +100,7 @@ export class Link {
     if (!(await this.offers(message, signal))) {
       throw new KdrError(`${this.endpoint} does not offer ${message.name} v${message.version}`, { code: 'api-not-offered' })
     }
-    const payload = await this.#guarded(message.name, this.#send(message, question), this.#settings.requestTimeout + extra, signal)
+    const payload = await this.#guarded(message.name, this.#send(message, question), this.#settings.requestTimeout + extra, signal, this.#whenLate)
     try {
       const reader = new WireReader(payload)
       if (message.flexible) reader.tags()
@@ -106,17 +120,26 @@ export class Link {
     for (const stream of this.#streams) stream.destroy(reason)
   }
 
-  /** A late answer breaks the link: requests on a connection are answered in order, so nothing after it would come either. */
-  async #guarded<T>(what: string, work: Promise<T>, limit: Millis, signal: AbortSignal): Promise<T> {
-    const late = () => new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
+  async #guarded<T>(what: string, work: Promise<T>, limit: Millis, signal: AbortSignal, whenLate: WhenLate = 'breaks'): Promise<T> {
+    const late = new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
     try {
-      return await within(Promise.race([work, this.#breaks]), limit, signal, late)
+      return await within(Promise.race([work, this.#breaks]), limit, signal, () => late)
     } catch (error) {
+      if (whenLate === 'lingers' && (signal.aborted || error === late)) this.#abandon(work)
       if (signal.aborted) throw signal.reason
+      if (whenLate === 'lingers' && error === late) throw late
       const reason = translate(this.endpoint, error)
       this.destroy(reason)
       throw this.#broken ?? reason
     }
+  }
+
+  #abandon(work: Promise<unknown>): void {
+    this.#abandoned += 1
+    const settled = () => {
+      this.#abandoned -= 1
+    }
+    work.then(settled, settled)
   }
 
   async #connect(): Promise<Versions> {

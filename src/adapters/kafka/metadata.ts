@@ -32,10 +32,12 @@ const policyOf = (answer: ConfigsAnswer, source: string): Policy => {
   }
 }
 
-/** Effective settings per topic. In ZooKeeper mode the broker reads them from ZooKeeper: with that down, they are unknown. */
+/** Effective settings per topic. In ZooKeeper mode the broker reads them from ZooKeeper: with that down they are unknown, and asked for only once. */
 const readPolicies = async (cluster: Cluster, by: string, topics: readonly string[], signal: AbortSignal): Promise<(topic: string) => Policy> => {
   const source = `DescribeConfigs from ${by}`
   const policies = new Map<string, Policy>()
+  const owing = cluster.owesConfigs()
+  if (owing !== undefined) return () => unknownPolicy(`${owing} has not yet answered an earlier DescribeConfigs: is ZooKeeper down?`, source)
   let why = 'the answer lacks the topic'
   try {
     for (let at = 0; at < topics.length; at += TOPICS_PER_REQUEST) {

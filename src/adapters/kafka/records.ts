@@ -5,8 +5,9 @@ import type { KafkaRecord, RecordInput, TopicPartition } from '../../ports/kafka
 import type { Millis } from '../../units.ts'
 import { readCommitted, writeBatch } from './batches.ts'
 import type { Cluster } from './cluster.ts'
+import { unlessAborted } from './deadline.ts'
 import { failOn } from './error-codes.ts'
-import { Fetch, Produce } from './messages/records.ts'
+import { Fetch, type FetchAnswer, Produce } from './messages/records.ts'
 
 /** Time for the leader to say itself that its followers were late. */
 const TELLS: Millis = 500
@@ -25,9 +26,24 @@ const leaderOf = async (cluster: Cluster, at: TopicPartition, signal: AbortSigna
 export class Leaders {
   readonly #cluster: Cluster
   readonly #places = new Map<string, { readonly endpoint: string; readonly until: number }>()
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
+  }
+
+  /** Work at one endpoint, one after another. */
+  inTurn<T>(endpoint: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.#turns.get(endpoint) ?? Promise.resolve()
+    const mine = before.then(() => {
+      signal.throwIfAborted()
+      return work()
+    })
+    this.#turns.set(
+      endpoint,
+      mine.catch(() => {}),
+    )
+    return unlessAborted(mine, signal)
   }
 
   async at<T>(at: TopicPartition, use: (endpoint: string) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -46,6 +62,22 @@ export class Leaders {
   }
 }
 
+/** One that waits for records holds up the next on its connection: each is sent, and its time counts, when the one before is answered. */
+const fetchInTurn = async (
+  cluster: Cluster,
+  endpoint: string,
+  question: TopicPartition & { readonly offset: bigint; readonly maxBytes: number; readonly maxWait: Millis },
+  signal: AbortSignal,
+): Promise<FetchAnswer> => {
+  try {
+    return await cluster.ask(endpoint, 'fetch', Fetch, question, signal, question.maxWait)
+  } catch (error) {
+    // The broker goes on waiting for records that nobody wants any more.
+    if (signal.aborted) cluster.link(endpoint, 'fetch').destroy(new KdrError('the fetch was abandoned', { code: 'abandoned' }))
+    throw error
+  }
+}
+
 /** read_committed. Errors: `no-leader`, `kafka-offset-out-of-range` and others of Kafka's, `corrupt-batch`. */
 export const fetchRecords = (
   cluster: Cluster,
@@ -59,7 +91,7 @@ export const fetchRecords = (
     at,
     async (endpoint) => {
       const question = { topic: at.topic, partition: at.partition, offset, ...options }
-      const answer = await cluster.ask(endpoint, 'fetch', Fetch, question, signal, options.maxWait)
+      const answer = await leaders.inTurn(endpoint, () => fetchInTurn(cluster, endpoint, question, signal), signal)
       failOn(`Fetch of ${partitionName(at)} from ${endpoint}`, answer.error)
       return readCommitted(answer.batches, offset, answer.aborted)
     },

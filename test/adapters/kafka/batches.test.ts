@@ -50,7 +50,7 @@ describe('a batch', () => {
     const batch = writeBatch([{ key: Buffer.from('k'), value: Buffer.from('v') }], 1)
     expect(batch.subarray(0, FIELD.crc).toString('hex')).toBe('0000000000000000' + '0000003a' + 'ffffffff' + '02')
     expect(batch.subarray(FIELD.signed, FIELD.payload).toString('hex')).toBe(
-      '0000' + '00000000' + '0000000000000001'.repeat(2) + 'ffffffffffffffff' + 'ffff' + 'ffffffff' + '00000001',
+      ['0000', '00000000', '0000000000000001'.repeat(2), 'ffffffffffffffff', 'ffff', 'ffffffff', '00000001'].join(''),
     )
     expect(batch.subarray(FIELD.payload).toString('hex')).toBe('10' + '00' + '00' + '00' + '026b' + '0276' + '00')
   })

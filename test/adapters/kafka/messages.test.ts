@@ -32,7 +32,7 @@ const ids = (writer: WireWriter, list: readonly number[]) => writer.array(list, 
 describe('requests', () => {
   test('Metadata asks for all topics with null, by name with the zero id, and never creates one', () => {
     expect(encoded(Metadata, null)).toBe('00' + '00' + '00' + '00')
-    expect(encoded(Metadata, ['t'])).toBe('02' + '00'.repeat(16) + '0274' + '00' + '00' + '00' + '00')
+    expect(encoded(Metadata, ['t'])).toBe(['02', '00'.repeat(16), '0274', '00', '00', '00', '00'].join(''))
   })
 
   test('ListOffsets of a local log carries replica -2, rows grouped by topic', () => {

@@ -21,7 +21,7 @@ export const belongsTo = (row: Row, folder: string): boolean => {
 }
 
 /** Kills what runs, and looks again until nothing does: a start script may be about to start its node. */
-export const killAll = async (folder: string): Promise<number> => {
+const killAll = async (folder: string): Promise<number> => {
   const end = performance.now() + DEADLINE
   const seen = new Set<number>()
   for (;;) {

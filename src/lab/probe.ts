@@ -17,7 +17,7 @@ const request = (): Buffer => {
 }
 
 /** Broker ids of a Metadata v1 response, correlation id first. */
-export const brokerIdsOf = (response: Buffer): readonly number[] => {
+const brokerIdsOf = (response: Buffer): readonly number[] => {
   let at = 4
   const int32 = () => {
     at += 4

@@ -10,7 +10,7 @@ import { LOG } from '../adapters/process/logs.ts'
 import { processTable } from '../adapters/process/process-table.ts'
 import { writeStartScript } from '../adapters/process/start-script.ts'
 import { type ProcessNode, type ProcessState, readState, writeState } from '../adapters/process/state-file.ts'
-import { KdrError } from '../errors.ts'
+import { KdrError, wordsOf } from '../errors.ts'
 import { formatDuration } from '../units.ts'
 import { removeLab } from './down.ts'
 import { jarsOf } from './jars.ts'
@@ -171,6 +171,16 @@ const bringUp = async (plan: LabPlan, { progress, signal }: LabUpOptions): Promi
   await together(signal, brokers.map(serving))
 }
 
+/** Removes what was started; when that fails too, both failures are told. */
+const undo = async (folder: string, name: string, thrown: unknown): Promise<void> => {
+  try {
+    await removeLab(folder)
+  } catch (second) {
+    const words = `${wordsOf(thrown)}; and what had been started could not be removed: ${wordsOf(second)}`
+    throw new KdrError(words, { code: 'lab-not-removed', hint: `Remove it: kdr lab down --name ${name}`, cause: thrown })
+  }
+}
+
 const uuid = (): string => {
   const text = randomBytes(16).toString('base64url')
   // A leading dash would be taken for an option.
@@ -205,7 +215,7 @@ export const labUp = async (options: LabUpOptions): Promise<LabStatus> => {
     await bringUp(plan, options)
     writeState(stateFileOf(folder), { ...plan.state, settingUp: null })
   } catch (thrown) {
-    await removeLab(folder)
+    await undo(folder, name, thrown)
     throw thrown
   }
   return labStatus(name, home)

@@ -27,7 +27,7 @@ const formatting = (node: ProcessNode): readonly string[] => {
   ]
 }
 
-export const startScriptText = (node: ProcessNode): string =>
+const startScriptText = (node: ProcessNode): string =>
   [
     '#!/bin/sh',
     `# Runs ${node.name} until it ends. Written by kdr; in the background: nohup sh ${quote(startScript(node))} > /dev/null 2>&1 &`,

@@ -2,7 +2,7 @@
 // integers, strings and buffers with a length before them (-1 is null). From zookeeper.jute of ZooKeeper 3.6.
 
 /** ZooDefs.OpCode. */
-export const OP = { getData: 4, sync: 9, getChildren2: 12, closeSession: -11 } as const
+const OP = { getData: 4, sync: 9, getChildren2: 12, closeSession: -11 } as const
 
 /** KeeperException.Code, the ones a reader can meet. */
 export const ERROR_NAMES: Readonly<Record<number, string>> = {

@@ -19,7 +19,7 @@ import {
 } from './jute.ts'
 import { lost, type Pipeline, pipeline } from './pipeline.ts'
 
-export interface Found {
+interface Found {
   readonly data: Buffer
   readonly czxid: bigint
   readonly version: number

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { findNode, parsePsLine, processTable, type Row, runsNode } from '../../../src/adapters/process/process-table.ts'
 import type { ProcessNode } from '../../../src/adapters/process/state-file.ts'
@@ -67,6 +68,14 @@ describe('the table', () => {
     const own = (await processTable()).find((each) => each.pid === process.pid)
     expect(own?.command).toContain('node')
     expect((await processTable()).find((each) => each.pid === process.pid)?.start).toBe(own?.start)
+  })
+
+  it('agrees with ps, which stands in where there is no /proc', async () => {
+    const { stdout } = spawnSync('ps', ['-axo', 'pid=,lstart=,state=,command='], { encoding: 'utf8', env: { PATH: process.env.PATH, LC_ALL: 'C' } })
+    const line = stdout.split('\n').find((each) => Number.parseInt(each, 10) === process.pid) ?? ''
+    const [ps, own] = [parsePsLine(line), (await processTable()).find((each) => each.pid === process.pid)]
+    expect(ps?.command.split(' ')[0]).toBe(own?.command.split(' ')[0])
+    expect(Math.abs((ps?.startedAt ?? 0) - (own?.startedAt ?? 0))).toBeLessThan(2500)
   })
 
   it('reads what ps prints', () => {

@@ -80,7 +80,7 @@ export const completeLoss: Row = {
     const members = membersWith(survey, 'broker')
     if (members === null || !survey.members.known) return unseen(`the brokers' volumes: ${survey.members.known ? '' : survey.members.why}`)
     const serving = [...status].filter(([, seen]) => seen.status === 'up').map(([id]) => id)
-    if (serving.length > 0) return fails('complete-loss', `broker ${few(serving)} serves`, survey.members.by)
+    if (serving.length > 0) return fails('complete-loss', `${serving.length} brokers serve (${few(serving)})`, survey.members.by)
     const volumes = members.flatMap((member) => member.volumes.map((volume) => ({ ...volume, member: member.name })))
     const intact = volumes.filter((volume) => volume.state.known && volume.state.value === 'intact')
     if (intact.length > 0) return fails('complete-loss', `${few(intact.map((volume) => volume.member))} kept its data`, intact[0]?.state.by ?? '')
@@ -202,9 +202,9 @@ export const oneDown: Row = {
     if (broker === undefined) return fails('single-broker', 'every broker is up', facts.survey.brokers.by)
     const leaderless = leaderlessOf(facts.survey)
     const escalated = leaderless !== null && leaderless.length > 0
-    const names = escalated ? ` ${leaderless.length} partitions have no leader (${few(leaderless.map(partitionName))}): it holds their last ISR` : ''
-    const because = `${facts.status.get(broker)?.because ?? `broker ${broker} is not up`}.${names}`
-    const more = escalated ? [speaksFor('single-broker', names.trim(), facts.survey.partitions.by)] : []
+    const names = escalated ? `. ${leaderless.length} partitions have no leader (${few(leaderless.map(partitionName))}): it holds their last ISR` : ''
+    const because = `${facts.status.get(broker)?.because ?? `broker ${broker} is not up`}${names}`
+    const more = escalated ? [speaksFor('single-broker', names.slice(2), facts.survey.partitions.by)] : []
     return { holds: true, because, evidence: [...statusEvidence(facts, 'single-broker', [broker]), ...more], brokers: [broker] }
   },
 }

@@ -1,10 +1,12 @@
 // Which broker a single-broker recovery is about, decided once from a survey and passed on typed, with
 // what is needed to tell the state after from the state before.
 
+import { refusalWords } from '../engine/guarding.ts'
 import { type Decision, decide, type Resolution } from '../engine/step.ts'
 import { diagnose } from '../judgement/diagnose.ts'
+import { quorumKept } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
-import { isKnownTrue } from '../model/known.ts'
+import { isKnownFalse, isKnownTrue } from '../model/known.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import { memberOfBroker, type Survey } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
@@ -34,6 +36,8 @@ const NONE_DOWN = 'no broker is down: there is nothing to recover'
 /** The broker asked for, or the only one that is not up. Never guessed. */
 export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<FailedBroker> => {
   if (!now.members.known) return { unknown: `the platform was not seen: ${now.members.why}`, hint: 'kdr doctor' }
+  const coordination = coordinationProblem(now, wanted)
+  if (coordination !== null) return coordination
   if (!now.brokers.known) return { unknown: `the brokers were not seen: ${now.brokers.why}`, hint: 'kdr doctor' }
   const ids = now.brokers.value.map((broker) => broker.id)
   if (wanted !== null && !ids.includes(wanted)) return { blocked: `there is no broker ${wanted}: the brokers are ${ids.join(', ')}` }
@@ -52,6 +56,17 @@ export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolut
   }
   const broker = wanted ?? out[0]?.id ?? -1
   return targetOf(now, broker, diagnosis.verdict)
+}
+
+/** Without a quorum nothing that is registered, in sync or leading can be believed; half-way to KRaft, neither quorum is the whole truth. */
+const coordinationProblem = (now: Survey, wanted: number | null): Resolution<FailedBroker> | null => {
+  if (!now.coordination.known) return { unknown: `the quorum was not seen: ${now.coordination.why}`, hint: 'kdr doctor' }
+  const { value: view } = now.coordination
+  if (view.kind === 'zookeeper' && isKnownTrue(view.migrating))
+    return { blocked: 'the cluster is being migrated from ZooKeeper to KRaft', hint: 'finish or roll back the migration first' }
+  if (!isKnownFalse(view.quorum)) return null
+  const refusal = quorumKept().check(now, { broker: wanted ?? -1 })
+  return refusal === null ? null : { blocked: refusalWords(refusal), hint: 'kdr diagnose' }
 }
 
 const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {

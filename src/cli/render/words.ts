@@ -73,7 +73,7 @@ export const gateWords = (gate: Gate): string => `${gate.ask === 'yes' ? 'asks y
 export const progressWords = (event: Of<'step.progress'>): string => {
   const parts = [event.detail]
   if (event.done !== null && event.total !== null) parts.push(`${event.done}/${event.total}${event.unit === null ? '' : ` ${event.unit}`}`)
-  parts.push(`${duration(event.elapsedSeconds)} of at most ${duration(event.deadlineSeconds)}`)
   if (event.remainingSeconds !== null) parts.push(`about ${duration(event.remainingSeconds)} left`)
+  parts.push(`${duration(event.elapsedSeconds)} of at most ${duration(event.deadlineSeconds)}`)
   return parts.filter((part) => part !== '').join(', ')
 }

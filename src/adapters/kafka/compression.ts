@@ -9,7 +9,7 @@ const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const XERIAL_HEADER = 16
 
 /** Java clients write snappy-java's frames: a header with two version numbers, then blocks with their lengths. Others write one raw block. */
-export const unwrapXerial = (data: Buffer, block: Decompress): Buffer => {
+const unwrapXerial = (data: Buffer, block: Decompress): Buffer => {
   if (!data.subarray(0, XERIAL.length).equals(XERIAL)) return block(data)
   const parts: Buffer[] = []
   for (let at = XERIAL_HEADER; at < data.length; ) {

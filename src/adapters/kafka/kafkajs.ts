@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Duplex } from 'node:stream'
 import type { Millis } from '../../units.ts'
 
-export interface Logger {
+interface Logger {
   namespace(): Logger
   debug(): void
   info(): void

@@ -3,7 +3,7 @@
 import type { Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 
-export const RESOURCE = { topic: 2, broker: 4 } as const
+const RESOURCE = { topic: 2, broker: 4 } as const
 export type ResourceType = keyof typeof RESOURCE
 
 export interface ConfigsAnswer {

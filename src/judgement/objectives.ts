@@ -1,22 +1,10 @@
-// What a recovery is measured against: time to recover, and acknowledged records lost.
+// What a recovery is measured against besides its time: acknowledged records lost.
 import type { Known } from '../model/known.ts'
 import { known, unknown } from '../model/known.ts'
 import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import type { Survey } from '../model/survey.ts'
 import { few } from './evidence.ts'
-
-export interface RtoOutcome {
-  readonly met: boolean
-  /** Seconds beyond the target; 0 when met. */
-  readonly overBySeconds: number
-}
-
-/** Seconds from the start of the run until verification passed; null: it never passed, so the objective is not met. */
-export const rtoOutcome = (seconds: number | null, targetSeconds: number): RtoOutcome =>
-  seconds === null
-    ? { met: false, overBySeconds: Number.POSITIVE_INFINITY }
-    : { met: seconds <= targetSeconds, overBySeconds: Math.max(0, seconds - targetSeconds) }
 
 const BY = 'ISR on record before and after'
 

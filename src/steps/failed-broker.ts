@@ -7,7 +7,6 @@ import { diagnose } from '../judgement/diagnose.ts'
 import { quorumKept } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
-import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import { memberOfBroker, type Survey } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
 
@@ -22,8 +21,6 @@ export interface FailedBroker {
   /** Set when it looks healthier than a recovery assumes: the gate says so. */
   readonly healthy: boolean
   readonly verdict: string
-  /** Partitions that could already have lost records before the run: their loss cannot be told from here on. */
-  readonly inDoubt: readonly string[]
 }
 
 export interface SingleBrokerOptions {
@@ -76,28 +73,28 @@ const targetOf = (now: Survey, broker: number, verdict: string): Resolution<Fail
     return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
   if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
   const { status, because } = brokerStatus(now, broker)
-  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
+  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict } }
 }
 
-/** Where loss cannot be ruled out from now on: no ISR on record, or unclean election not known to be off. */
-const inDoubt = (now: Survey): readonly string[] => {
-  if (!now.partitions.known) return ['every partition: the table was not seen']
-  const table = now.partitions.value
-  const risky = new Set(table.topics.filter(({ uncleanElection }) => !uncleanElection.known || uncleanElection.value).map(({ name }) => name))
-  return Array.from(table.rows())
-    .filter((row) => risky.has(row.topic) || isrOnRecord(row) === null)
-    .map(partitionName)
+/** The decision, and the cluster as this life of the run found it: what was lost is judged against it. */
+export interface Found extends Decision<FailedBroker> {
+  /** null in a resumed run: what was before it began cannot be seen any more. */
+  readonly before: () => Survey | null
 }
 
-export const checkStatus = (options: SingleBrokerOptions): Decision<FailedBroker> =>
-  decide<FailedBroker>({
+export const checkStatus = (options: SingleBrokerOptions): Found => {
+  let before: Survey | null = null
+  const decision = decide<FailedBroker>({
     id: 'check-status',
     title: 'Check cluster status',
     why: 'Which broker is down, seen by the platform and by the cluster: a restart of the wrong one makes it two.',
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(3), deadline: minutes(1) },
-    resolve: async (world) => resolveFailedBroker(await world.survey(), options.broker),
+    resolve: async (world) => {
+      before = await world.survey()
+      return resolveFailedBroker(before, options.broker)
+    },
     preview: ({ broker, member }, commands) => ({
       sentence: `broker ${broker} is ${member}`,
       changes: [],
@@ -109,6 +106,8 @@ export const checkStatus = (options: SingleBrokerOptions): Decision<FailedBroker
       detail: `broker ${broker} (${member}): ${because}${healthy ? '; it looks healthier than a recovery assumes' : ''}`,
     }),
   })
+  return { ...decision, before: () => before }
+}
 
 /** The failed incarnation no longer runs: another one does, or none. */
 export const incarnationGone = (now: Survey, { member: name, uid }: FailedBroker): boolean | 'unknown' => {

@@ -1,20 +1,9 @@
 // RTO and RPO, and which leaders are not where they are preferred.
 import { describe, expect, it } from 'vitest'
 import { leaderSkew, skewedLeaders } from '../../src/judgement/leaders.ts'
-import { lossBound, rtoOutcome } from '../../src/judgement/objectives.ts'
+import { lossBound } from '../../src/judgement/objectives.ts'
 import type { Survey } from '../../src/model/survey.ts'
 import { blind, changeRows, dead, dimmed, healthy, row, seen, table, topic } from '../helpers/survey.ts'
-
-describe('rtoOutcome', () => {
-  it.each([
-    [599.9, true, 0],
-    [600, true, 0],
-    [660, false, 60],
-    [null, false, Number.POSITIVE_INFINITY],
-  ])('%s s against 600 s', (taken, met, overBySeconds) => {
-    expect(rtoOutcome(taken, 600)).toEqual({ met, overBySeconds })
-  })
-})
 
 describe('lossBound', () => {
   const before = dead(healthy(), 2)

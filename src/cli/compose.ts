@@ -14,7 +14,7 @@ import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from '
 import type { Invocation } from './invocation.ts'
 
 /** One request to one broker or ZooKeeper: a hung one costs no more than this. */
-const REQUEST_TIMEOUT = seconds(3)
+const REQUEST_TIMEOUT = seconds(2)
 /** A whole survey: what was not seen by then is unknown. */
 export const SURVEY_DEADLINE = seconds(8)
 

@@ -23,6 +23,7 @@ interface UnderWay {
   title: string | null
   effect: string | null
   acted: boolean
+  finished: boolean
 }
 
 const follow = (state: UnderWay, event: RunEvent): void => {
@@ -33,7 +34,7 @@ const follow = (state: UnderWay, event: RunEvent): void => {
     state.effect = event.preview.sentence
   }
   if (event.type === 'step.settled') state.effect = null
-  if (event.type === 'run.finished') state.run = null
+  if (event.type === 'run.finished') state.finished = true
 }
 
 const lastWords = (state: UnderWay): readonly string[] => [
@@ -51,12 +52,13 @@ export const listenForSignals = (host: NodeJS.Process, say: (text: string) => vo
   const controller = new AbortController()
   // Every request of a survey listens to it at once: many listeners are no leak here.
   setMaxListeners(0, controller.signal)
-  const state: UnderWay = { run: null, title: null, effect: null, acted: false }
+  const state: UnderWay = { run: null, title: null, effect: null, acted: false, finished: false }
   let cause: Cause | null = null
   let tell = () => {}
   const raise = (signal: Cause): void => {
     if (cause !== null) {
-      for (const line of lastWords(state)) say(line)
+      // A run that has ended has said so itself.
+      if (!state.finished) for (const line of lastWords(state)) say(line)
       host.exit(exitOf(signal, state.acted))
     }
     cause = signal

@@ -6,7 +6,7 @@ import { FAULTS } from '../ports/faults.ts'
 import type { CommandModule } from './invocation.ts'
 import type { Format } from './terminal.ts'
 
-export interface Plan {
+interface Plan {
   readonly load: () => Promise<CommandModule>
   /** Formats that apply to this command, the default first. */
   readonly formats: readonly Format[]
@@ -17,7 +17,7 @@ export type Dispatch = (plan: Plan, command: Command, args: readonly unknown[]) 
 
 const TEXT_JSON: readonly Format[] = ['text', 'json']
 const ALL: readonly Format[] = ['text', 'json', 'ndjson']
-export const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
+const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
 
 const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 const split = (value: string, before: readonly string[] | undefined): readonly string[] => [

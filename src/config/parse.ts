@@ -29,7 +29,7 @@ export class ConfigError extends KdrError {
 const SECRET_KEY = /passw(or)?d|passphrase|secret|token|credential|jaas|private[_-]?key|api[_-]?key/i
 
 /** Every text under a key that looks secret, wherever it stands: to be hidden before anything is said. References are not secrets. */
-export const literalSecrets = (value: unknown, secret = false): readonly string[] => {
+const literalSecrets = (value: unknown, secret = false): readonly string[] => {
   if (typeof value === 'string') return secret ? [value] : []
   if (typeof value === 'number' || typeof value === 'bigint') return secret ? [String(value)] : []
   if (Array.isArray(value)) return value.flatMap((item) => literalSecrets(item, secret))

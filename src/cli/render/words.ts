@@ -27,14 +27,14 @@ const minutesAndSeconds = (length: Millis): string => `${Math.floor(length / 60_
 export const shortClock = (elapsed: Millis, targetSeconds: number): string =>
   `RTO ${minutesAndSeconds(elapsed)}/${minutesAndSeconds(targetSeconds * 1000)}${elapsed > targetSeconds * 1000 ? ' OVER' : ''}`
 
-export const pastWords = (past: readonly number[]): string | null => (past.length === 0 ? null : `past runs took ${past.slice(0, 5).map(duration).join(', ')}`)
+const pastWords = (past: readonly number[]): string | null => (past.length === 0 ? null : `past runs took ${past.slice(0, 5).map(duration).join(', ')}`)
 
 export const objectiveWords = ({ rtoTargetSeconds, rpoTargetRecords, pastRunsSeconds }: Of<'run.started'>): string => {
   const past = pastWords(pastRunsSeconds)
   return `Target: recovered within ${duration(rtoTargetSeconds)}, ${rpoTargetRecords} records lost${past === null ? '' : `; ${past}`}`
 }
 
-export const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean): string => {
+const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean): string => {
   if (dryRun && finished.exitCode === 0) return 'DRY RUN complete: nothing was changed, verification was not evaluated'
   if (dryRun) return `DRY RUN: ${finished.outcome === 'unknown' ? 'what matters is unknown' : 'it would be refused'}`
   if (finished.exitCode === 130 || finished.exitCode === 143) return 'INTERRUPTED before anything changed'
@@ -42,7 +42,7 @@ export const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean): str
   return finished.outcome === 'recovered' && finished.exitCode === 9 ? 'RECOVERED and verified, but a target was missed' : OUTCOMES[finished.outcome]
 }
 
-export const rtoWords = (finished: Of<'run.finished'>, started: Of<'run.started'> | null): readonly string[] => {
+const rtoWords = (finished: Of<'run.finished'>, started: Of<'run.started'> | null): readonly string[] => {
   const lines: string[] = []
   if (finished.rtoSeconds !== null) {
     const target = started?.rtoTargetSeconds

@@ -129,7 +129,9 @@ describe('the example', () => {
   })
 
   it('is valid with everything in it uncommented, so it shows no key that does not exist', () => {
-    const all = EXAMPLE.split('\n').map((line) => line.replace(/^( *)# (?=(default: |  |prod:))/, '$1')).join('\n')
+    const all = EXAMPLE.split('\n')
+      .map((line) => line.replace(/^( *)# (?=(default: | {2}|prod:))/, '$1'))
+      .join('\n')
     const settings = parse(all)
     expect(settings.default).toBe('prod')
     expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual(['platform', 'kafka', 'zookeeper', 'thresholds', 'stability', 'notes'])

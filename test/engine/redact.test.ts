@@ -8,7 +8,13 @@ describe('known values', () => {
   it('hides a value in every form it is written in', () => {
     const secret = 'p@ss "w"/ö\\x'
     const redact = createRedactor([secret])
-    const forms = [secret, JSON.stringify(secret), JSON.stringify(JSON.stringify(secret)), encodeURIComponent(secret), Buffer.from(`kdr:${secret}`).toString('base64')]
+    const forms = [
+      secret,
+      JSON.stringify(secret),
+      JSON.stringify(JSON.stringify(secret)),
+      encodeURIComponent(secret),
+      Buffer.from(`kdr:${secret}`).toString('base64'),
+    ]
     for (const form of forms) expect(redact(`before ${form} after`)).toMatch(/^before .*‹redacted›.* after$/)
     for (const form of forms.slice(0, 4)) expect(redact(form)).not.toContain('ss')
   })
@@ -23,7 +29,12 @@ describe('known values', () => {
     const piece = fc.string({ maxLength: 12 })
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), fc.array(piece, { minLength: 2, maxLength: 6 }), fc.nat(3), (secrets, pieces, form) => {
-        const write = [(text: string) => text, (text: string) => JSON.stringify(text), encodeURIComponent, (text: string) => Buffer.from(text).toString('base64')][form]
+        const write = [
+          (text: string) => text,
+          (text: string) => JSON.stringify(text),
+          encodeURIComponent,
+          (text: string) => Buffer.from(text).toString('base64'),
+        ][form]
         const text = pieces.map((before, at) => before + (write?.(secrets[at % secrets.length] ?? '') ?? '')).join('')
         const out = createRedactor(secrets)(text)
         for (const secret of secrets) {
@@ -76,7 +87,15 @@ describe('patterns', () => {
 
 describe('the environment', () => {
   it('gives away values by the names of their variables', () => {
-    const found = secretsOf({ KDR_PASSWORD: 'one-one', GH_TOKEN: 'two-two', MY_API_KEY: 'three', AWS_SECRET_ACCESS_KEY: 'four-four', HOME: '/root', X_PASSWD: 'abc', USE_TOKEN: 'true' })
+    const found = secretsOf({
+      KDR_PASSWORD: 'one-one',
+      GH_TOKEN: 'two-two',
+      MY_API_KEY: 'three',
+      AWS_SECRET_ACCESS_KEY: 'four-four',
+      HOME: '/root',
+      X_PASSWD: 'abc',
+      USE_TOKEN: 'true',
+    })
     expect(found).toEqual(['one-one', 'two-two', 'three', 'four-four'])
   })
 })

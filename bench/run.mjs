@@ -43,10 +43,25 @@ for (const kafka of asked.length > 0 ? asked : ['3.5', '4']) {
     const { bootstrap } = JSON.parse(up.stdout)
     const tool = path.join(home, 'kdr', 'labs', name, 'bin', 'kafka-topics')
     for (const topic of ['a', 'b', 'c', 'd']) {
-      once([tool, '--bootstrap-server', bootstrap, '--create', '--topic', topic, '--partitions', '6', '--replication-factor', '3', '--config', 'min.insync.replicas=2'])
+      once([
+        tool,
+        '--bootstrap-server',
+        bootstrap,
+        '--create',
+        '--topic',
+        topic,
+        '--partitions',
+        '6',
+        '--replication-factor',
+        '3',
+        '--config',
+        'min.insync.replicas=2',
+      ])
     }
     const describe = [tool, '--bootstrap-server', bootstrap, '--describe']
-    rows.push(compare(`kdr diagnose ÷ kafka-topics --describe, ${kafka}`, [process.execPath, kdr, 'diagnose', '--cluster', name, '--output', 'json'], describe, 7, 1))
+    rows.push(
+      compare(`kdr diagnose ÷ kafka-topics --describe, ${kafka}`, [process.execPath, kdr, 'diagnose', '--cluster', name, '--output', 'json'], describe, 7, 1),
+    )
   } finally {
     spawnSync(process.execPath, [kdr, 'lab', 'down', '--name', name], { env })
   }

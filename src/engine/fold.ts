@@ -4,7 +4,7 @@ import { decode } from './codec.ts'
 import type { JournalLine } from './journal.ts'
 import type { Effect } from './step.ts'
 
-export interface PastStep {
+interface PastStep {
   /** `intent`: durable, and nobody knows yet whether it happened. */
   readonly status: 'intent' | 'settled' | 'nothing' | 'skipped' | 'failed'
   readonly target: unknown

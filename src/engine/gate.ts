@@ -6,7 +6,7 @@ import type { Approver, Grants } from './interaction.ts'
 import { type Act, EFFECTS, type Effect, type Preview, type Refusal } from './step.ts'
 
 /** The riskier of two effects. */
-export const riskier = (a: Effect, b: Effect): Effect => (EFFECTS.indexOf(a) >= EFFECTS.indexOf(b) ? a : b)
+const riskier = (a: Effect, b: Effect): Effect => (EFFECTS.indexOf(a) >= EFFECTS.indexOf(b) ? a : b)
 
 /** The step's effect for this target: raised by the step or by a forced guard, never lowered. */
 export const effectOf = (step: Act<unknown>, target: unknown, forced: readonly Refusal[]): Effect => {
@@ -42,7 +42,7 @@ export const gateFor = ({ step, target, preview, forced, cluster }: GateRequest)
 }
 
 /** Flags a gate needs that these grants lack. */
-export const missingFlags = (gate: Gate, grants: Grants, cluster: string): readonly string[] =>
+const missingFlags = (gate: Gate, grants: Grants, cluster: string): readonly string[] =>
   gate.flags.filter((flag) => {
     const [name, value = ''] = flag.split(' ')
     if (name === '--allow') return !grants.allow.some((effect) => effect === value)

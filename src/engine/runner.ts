@@ -18,7 +18,7 @@ import type { Part } from './step.ts'
 import { walk } from './walk.ts'
 
 /** What a list is, so that a resumed run is the run that was approved: ids, effects and titles in order. */
-export const planDigest = (parts: readonly Part[]): string => {
+const planDigest = (parts: readonly Part[]): string => {
   const shape = (part: Part): unknown => {
     if (part.kind === 'step') return [part.id, part.effect, part.title]
     if (part.kind === 'phase') return [part.id, part.parts.map(shape)]

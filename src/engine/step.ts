@@ -137,7 +137,7 @@ export interface Choose {
 
 export type Part = Step | Phase | ForEach | Choose
 
-export interface Objectives {
+interface Objectives {
   readonly rto: Millis
   /** Acknowledged records that may be lost. */
   readonly rpoRecords: number

@@ -36,11 +36,3 @@ const walkPart = async (part: Part, interpreter: Interpreter, within: string): P
     }
   }
 }
-
-/** Every step declared anywhere in the list, all branches included; forEach items are known only when it runs. */
-export const declaredSteps = (parts: readonly Part[]): readonly Step[] =>
-  parts.flatMap((part) => {
-    if (part.kind === 'step') return [part]
-    if (part.kind === 'phase') return declaredSteps(part.parts)
-    return part.kind === 'choose' ? part.branches.flatMap((branch) => declaredSteps(branch.parts)) : []
-  })

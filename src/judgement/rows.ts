@@ -56,7 +56,7 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
   }
 }
 
-export const membersWith = (survey: Survey, role: Role): readonly Member[] | null =>
+const membersWith = (survey: Survey, role: Role): readonly Member[] | null =>
   survey.members.known ? survey.members.value.filter((member) => member.roles.includes(role)) : null
 
 const holds = (verdict: Verdict, because: string, source: Source, brokers: readonly number[] = []): Answer => ({
@@ -122,8 +122,7 @@ export const metadataLost: Row = {
   },
 }
 
-export const allDown = (status: Facts['status']): boolean =>
-  status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
+const allDown = (status: Facts['status']): boolean => status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
 
 const runs = (member: Member): boolean | null => (member.state.known ? member.state.value === 'running' : null)
 

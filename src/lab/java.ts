@@ -1,8 +1,6 @@
 // Finds the Java and the Maven of this machine.
-import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { KdrError } from '../errors.ts'
 
 /** Kafka 4 brokers need 17. */
@@ -35,8 +33,9 @@ export const findJava = async (): Promise<{ readonly path: string; readonly majo
   const path = onPath('java', JAVA_HOME ? [join(JAVA_HOME, 'bin')] : [])
   if (path === null) return null
   // macOS has a /usr/bin/java that only says there is no Java.
-  const said = await promisify(execFile)(path, ['-version']).catch(() => null)
-  const major = said === null ? null : parseJavaVersion(said.stderr + said.stdout)
+  const { execa } = await import('execa')
+  const said = await execa(path, ['-version'], { reject: false })
+  const major = said.failed ? null : parseJavaVersion(said.stderr + said.stdout)
   return major === null ? null : { path, major }
 }
 

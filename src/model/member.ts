@@ -57,7 +57,7 @@ export interface LogSignal {
 }
 
 /** Why the platform does not run it, where the platform says: ImagePullBackOff, Unschedulable, … */
-export interface Waiting {
+interface Waiting {
   readonly reason: string
   readonly message: string
 }

@@ -5,7 +5,7 @@ import type { PartitionTable } from '../model/partitions.ts'
 import type { GroupInfo, LogDir, Voter } from '../model/survey.ts'
 import type { Millis } from '../units.ts'
 
-export interface BrokerView {
+interface BrokerView {
   readonly id: number
   readonly endpoint: string
   readonly rack: string | null

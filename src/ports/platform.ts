@@ -11,7 +11,7 @@ export interface MemberRef {
   readonly uid: string | null
 }
 
-export interface PlatformEvent {
+interface PlatformEvent {
   readonly at: Instant
   readonly member: string | null
   readonly what: string

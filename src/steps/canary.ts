@@ -17,7 +17,7 @@ interface CanaryTarget {
 /** Records sent to each partition. */
 const PER_PARTITION = 5
 const MIN_ISR = 2
-export const CANARY_PREFIX = '__kdr_canary_'
+const CANARY_PREFIX = '__kdr_canary_'
 
 export const canaryRoundTrip = ({ from }: { readonly from: Decision<FailedBroker> }): Step =>
   act<CanaryTarget>({

@@ -31,7 +31,7 @@ export interface SingleBrokerOptions {
 const NONE_DOWN = 'no broker is down: there is nothing to recover'
 
 /** The broker asked for, or the only one that is not up. Never guessed. */
-export const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<FailedBroker> => {
+const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<FailedBroker> => {
   if (!now.members.known) return { unknown: `the platform was not seen: ${now.members.why}`, hint: 'kdr doctor' }
   const coordination = coordinationProblem(now, wanted)
   if (coordination !== null) return coordination

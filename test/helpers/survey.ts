@@ -8,8 +8,8 @@ import { memberOfBroker } from '../../src/model/survey.ts'
 
 export const BY = 'test'
 export const NOW = 1_768_440_000_000
-export const HOUR = 3_600_000
-export const CLUSTER_ID = 'tc9Wt3pXQ2-simulated'
+const HOUR = 3_600_000
+const CLUSTER_ID = 'tc9Wt3pXQ2-simulated'
 
 export const seen = <T>(value: T): Known<T> => known(value, BY)
 export const blind: Known<never> = unknown('the port timed out', BY)
@@ -45,7 +45,7 @@ export const member = (name: string, roles: readonly Role[], id: number, change:
 
 const DIR: LogDir = { path: '/var/lib/kafka', error: null, usableBytes: 60e9, totalBytes: 100e9 }
 
-export const broker = (id: number, change: Partial<Broker> = {}): Broker => ({
+const broker = (id: number, change: Partial<Broker> = {}): Broker => ({
   id,
   member: seen(`kafka${id}`),
   registered: seen(true),

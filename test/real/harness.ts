@@ -24,7 +24,7 @@ export interface Ran {
   readonly seconds: number
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Given to standard input, which is then closed. */
   readonly input?: string

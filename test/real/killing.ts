@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { allInSync, type Stand, type Truth, until } from './harness.ts'
 
 const PRELOAD = path.join(import.meta.dirname, 'kill-at.mjs')
-export const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop', '--confirm']
+const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop', '--confirm']
 
 /** Breaks broker 2, kills kdr where `env` says, resumes. Returns false when there was no such line, or nothing left to resume after it. */
 export const killAndResume = async (here: Stand, truth: Truth, name: string, env: Readonly<Record<string, string>>): Promise<boolean> => {

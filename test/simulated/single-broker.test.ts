@@ -55,7 +55,10 @@ describe.each(MODES)('single-broker in a %s cluster', (mode) => {
   it('refuses to guess, and refuses where there is nothing to do', async () => {
     const simulation = open({ mode })
     expect(await startRun(compose(simulation).deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('no broker is down') })
-    expect(await startRun(compose(simulation, { approver: granting('simulated') }).deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('no broker is down') })
+    expect(await startRun(compose(simulation, { approver: granting('simulated') }).deps)).toMatchObject({
+      exit: 'refused',
+      why: expect.stringContaining('no broker is down'),
+    })
     const { deps, events } = compose(simulation)
     expect(await rehearse(deps)).toMatchObject({ exit: 'refused' })
     expect(events.at(-2)).toMatchObject({ type: 'step.withheld', step: 'check-stability', why: expect.stringContaining('not previewed') })

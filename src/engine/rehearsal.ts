@@ -42,7 +42,8 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     trouble: null,
     gates: [],
     show,
-    world: { ...live, survey: async (aspects) => rehearsal.projected ?? live.survey(aspects) },
+    // One picture for the whole walk: what is previewed is of one moment, however long a hung broker makes each look.
+    world: { ...live, survey: async () => rehearsal.projected ?? notes.last ?? live.survey() },
   }
   const { objectives, title, id } = deps.scenario
   show({

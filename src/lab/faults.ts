@@ -1,6 +1,7 @@
 // Breaks a lab of processes on purpose.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { killNode, lookUp, stopNode } from '../adapters/process/control.ts'
 import { membersOf } from '../adapters/process/members.ts'
 import { type ProcessNode, type ProcessState, readState } from '../adapters/process/state-file.ts'
@@ -56,10 +57,15 @@ const choose = async (state: ProcessState, { count = 1, broker: wanted, from }: 
   return chosen.map((broker) => broker.node)
 }
 
-const hang = async (node: ProcessNode): Promise<void> => {
+const hang = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
   const running = await lookUp(node)
   if (running === null || running.shell) throw usage(`${node.name} does not run`, 'nothing-to-break')
   process.kill(running.pid, 'SIGSTOP')
+  // The signal is taken by the kernel before every thread has stopped: until then it may still answer.
+  for (let look = 0; (await lookUp(node))?.paused !== true; look += 1) {
+    if (look > 100) throw new KdrError(`${node.name} does not stop at SIGSTOP`, { code: 'not-stopped' })
+    await sleep(50, undefined, { signal })
+  }
 }
 
 const wipe = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
@@ -89,7 +95,7 @@ export const openFaults = (stateFile: string): Faults => {
   const state = readState(stateFile)
   const acts: Readonly<Record<Fault, (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>>> = {
     'kill-broker': (broker, signal) => toAll(choose(state, { broker, from: ALIVE }), (node) => killNode(node, signal)),
-    'hang-broker': (broker) => toAll(choose(state, { broker, from: ['running'] }), hang),
+    'hang-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => hang(node, signal)),
     'wipe-broker': (broker, signal) => toAll(choose(state, { broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
     'stop-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => stop(node, signal)),
     'kill-two': (broker, signal) => toAll(choose(state, { count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),

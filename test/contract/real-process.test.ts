@@ -52,10 +52,11 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
 
 for (const kafka of LAB_VERSIONS) {
   describe(`Kafka ${kafka} as processes`, () => {
-    const home = mkdtempSync(path.join(tmpdir(), 'kdr-contract-'))
     const lab = `contract-${kafka}`
+    let home = ''
     let opened: Opened | null = null
     beforeAll(async () => {
+      home = mkdtempSync(path.join(tmpdir(), 'kdr-contract-'))
       opened = await bringUp(home, lab, kafka)
     })
     afterAll(async () => {

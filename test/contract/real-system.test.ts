@@ -12,7 +12,7 @@ import { fileRunStore } from '../../src/adapters/system/run-store.ts'
 import { clockContract } from './clock.contract.ts'
 import { LOCK_TARGET, lockContract, runStoreContract } from './run-store.contract.ts'
 
-const scratch = mkdtempSync(path.join(tmpdir(), 'kdr-contract-'))
+const scratch = mkdtempSync(path.join(tmpdir(), 'kdr-system-'))
 const compiled = path.join(scratch, 'compiled')
 const freshRoot = (): string => mkdtempSync(path.join(scratch, 'state-'))
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const BINARY = fileURLToPath(new URL('../../bin/kdr.js', import.meta.url))
 
-export interface Said {
+interface Said {
   readonly code: number | null
   readonly out: string
   readonly err: string

@@ -2,6 +2,7 @@
 // settled. Every danger of a run passes through this file.
 import { wordsOf } from '../errors.ts'
 import type { Survey } from '../model/survey.ts'
+import type { Millis } from '../units.ts'
 import { encode, sameTarget } from './codec.ts'
 import type { Context } from './context.ts'
 import type { Gate } from './events.ts'
@@ -118,16 +119,17 @@ const settleIntent = async (context: Context, step: Act<unknown> & Step, key: st
     context.open.delete(key)
     return attempt(context, step, key)
   }
-  await settle(context, step, key, target, step.budget.deadline)
+  await settle(context, step, key, target, context.deps.ports.clock.monotonic())
 }
 
 const attempt = async (context: Context, step: Step, key: string): Promise<void> => {
+  const since = context.deps.ports.clock.monotonic()
   const target = await resolveStep(context, step, key)
   if (target === undefined) return
   if (!isAct(step)) {
     const preview = step.preview(target.value, context.deps.ports.platform.commands)
     context.journal.show({ type: 'step.preview', step: step.id, key, preview, effect: 'read', projected: false })
-    return settle(context, step, key, target.value, step.budget.deadline)
+    return settle(context, step, key, target.value, since)
   }
   const approved = await approve(context, step, key, target.value)
   if (approved === undefined) return
@@ -201,6 +203,7 @@ const pass = async (context: Context, step: Step, key: string, gate: Gate): Prom
 const perform = async (context: Context, step: Act<unknown> & Step, key: string, { target, preview, effect }: Approved): Promise<void> => {
   const { journal, deps, world } = context
   context.lock.check()
+  const since = deps.ports.clock.monotonic()
   journal.record({ type: 'step.intent', step: step.id, key, effect, target: encode(target), preview })
   context.open.set(key, target)
   if (effect !== 'probe' && effect !== 'notify') context.changed = true
@@ -208,13 +211,14 @@ const perform = async (context: Context, step: Act<unknown> & Step, key: string,
   const finding = await step.act(world, target, deps.ports.clock.deadline(step.budget.deadline))
   if (finding !== undefined) context.notes.finding = { ...context.notes.finding, ...finding }
   journal.record({ type: 'step.acted', step: step.id, key })
-  await settle(context, step, key, target, step.budget.deadline)
+  await settle(context, step, key, target, since)
 }
 
-const settle = async (context: Context, step: Step, key: string, target: unknown, deadline: number): Promise<void> => {
+/** `since`: a look counts from its resolution, an act from its intent. */
+const settle = async (context: Context, step: Step, key: string, target: unknown, since: Millis): Promise<void> => {
   const { journal, deps, world } = context
   const { clock } = deps.ports
-  const start = clock.monotonic()
+  const { deadline } = step.budget
   const show = (progress: Progress, elapsed: number, remaining: number | null) =>
     journal.show({
       type: 'step.progress',
@@ -241,7 +245,7 @@ const settle = async (context: Context, step: Step, key: string, target: unknown
   const loss = step.loss?.(result.survey, target)
   if (loss?.known === true) context.lost = loss.value
   step.decided?.(target)
-  const seconds = (clock.monotonic() - start) / 1000
+  const seconds = (clock.monotonic() - since) / 1000
   journal.record({
     type: 'step.settled',
     step: step.id,

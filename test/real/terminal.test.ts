@@ -50,7 +50,7 @@ describe('the interactive flow at a terminal', () => {
     })
 
   const recover = `${process.execPath} ${BIN} recover single-broker --cluster ${name}`
-  const QUESTION = '[y/N]'
+  const QUESTION = '(y/N)'
 
   it.each([
     ['Enter', '\r'],

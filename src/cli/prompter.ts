@@ -44,6 +44,25 @@ const endOfInput = (host: NodeJS.Process, tell: () => void): (() => void) => {
   }
 }
 
+/** Keys that lie in the terminal's buffer were typed before the question was on the screen. */
+const TYPE_AHEAD = 150
+
+/** Throws away what was typed ahead: an answer is one only to a question that was seen. Ctrl-C among it still interrupts. */
+const dropTypeAhead = async (host: NodeJS.Process, interrupt: () => void): Promise<void> => {
+  const { stdin } = host
+  if (stdin.isTTY !== true) return
+  const drop = (keys: Buffer | string) => {
+    if (keys.includes('\u0003')) interrupt()
+  }
+  stdin.setRawMode(true)
+  stdin.on('data', drop)
+  stdin.resume()
+  await new Promise((resolve) => setTimeout(resolve, TYPE_AHEAD))
+  stdin.off('data', drop)
+  stdin.pause()
+  stdin.setRawMode(false)
+}
+
 /** Colour and symbols as the rest of kdr has them; inquirer's own ignore NO_COLOR on Node 20. */
 const themeFor = (style: Style): object => {
   // chalk joins all its arguments, and inquirer gives more than the text.
@@ -82,6 +101,8 @@ class Asker {
     stepAside()
     signal.throwIfAborted()
     const { createPromptModule } = await import('inquirer')
+    await dropTypeAhead(host, () => interruption.raise('SIGINT'))
+    signal.throwIfAborted()
     const stop = new AbortController()
     let ended = false
     const forget = endOfInput(host, () => {
@@ -140,7 +161,9 @@ const menu = async (asker: Asker, failure: Failure, signal: AbortSignal): Promis
     const choice = await asker.ask<Failure['choices'][number]>({ type: 'select', message: `${failure.title}: what now?`, choices, default: 'stop' }, signal)
     if (choice === null) return { choice: 'stop' }
     if (choice !== 'skip') return { choice }
-    const reason = (await asker.ask<string>({ type: 'input', message: 'Reason, for the record (Enter goes back):' }, signal))?.trim() ?? ''
+    const typed = await asker.ask<string>({ type: 'input', message: 'Reason, for the record (Enter goes back):' }, signal)
+    if (typed === null) return { choice: 'stop' }
+    const reason = typed.trim()
     if (reason !== '') return { choice: 'skip', reason }
   }
 }

@@ -25,10 +25,12 @@ const canonical = (value: unknown): string => {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
 }
 
-/** Every string in a plain value changed: how redaction reaches all of an entry. */
-export const mapStrings = (value: unknown, change: (text: string) => string): unknown => {
+/** Every string in a plain value changed, but for the fields named in `except`: how redaction reaches all of an entry. */
+export const mapStrings = (value: unknown, change: (text: string) => string, except: ReadonlySet<string> = NOTHING): unknown => {
   if (typeof value === 'string') return change(value)
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change))
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change, except))
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapStrings(item, change)]))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, except.has(key) ? item : mapStrings(item, change, except)]))
 }
+
+const NOTHING: ReadonlySet<string> = new Set()

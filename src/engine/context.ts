@@ -1,8 +1,9 @@
 // What one life of a run carries along: its world, its journal, and what it already knows to have changed.
 import { createHash } from 'node:crypto'
+import type { Known } from '../model/known.ts'
 import type { Aspect, Finding, Survey } from '../model/survey.ts'
 import { ALL_ASPECTS } from '../model/survey.ts'
-import type { HeldLock, RunFolder } from '../ports/run-store.ts'
+import type { RunFolder } from '../ports/run-store.ts'
 import type { ReadWorld, WriteWorld } from '../ports/world.ts'
 import type { Gate } from './events.ts'
 import type { Folded } from './fold.ts'
@@ -29,7 +30,6 @@ export const readWorld = (
 export class Context {
   readonly deps: RunDeps<never>
   readonly journal: Journal
-  readonly lock: HeldLock
   readonly past: Folded
   readonly world: WriteWorld
   readonly notes: { finding: Finding; last: Survey | null } = { finding: {}, last: null }
@@ -39,12 +39,12 @@ export class Context {
   readonly skipped: string[]
   changed: boolean
   recoveredAt: number | null = null
-  lost: number | null = null
+  /** Acknowledged records lost, as the recovery's proof saw it; null: no step told. */
+  lost: Known<number> | null = null
 
-  constructor(deps: RunDeps<never>, parts: { folder: RunFolder; journal: Journal; lock: HeldLock; past: Folded }) {
+  constructor(deps: RunDeps<never>, parts: { folder: RunFolder; journal: Journal; past: Folded }) {
     this.deps = deps
     this.journal = parts.journal
-    this.lock = parts.lock
     this.past = parts.past
     this.changed = parts.past.changed
     this.skipped = [...parts.past.skipped]

@@ -21,8 +21,6 @@ export interface Folded {
   readonly startedAt: number
   readonly steps: ReadonlyMap<string, PastStep>
   readonly choices: ReadonlyMap<string, string>
-  /** Key of the last act that settled: the one whose effect must still hold. */
-  readonly lastAct: string | null
   /** Whether anything of the target may have been changed. */
   readonly changed: boolean
   /** Reasons of skipped steps: they cap the result. */
@@ -34,7 +32,6 @@ interface Draft {
   steps: Map<string, PastStep>
   choices: Map<string, string>
   skipped: string[]
-  lastAct: string | null
   changed: boolean
   finished: Folded['finished']
 }
@@ -43,7 +40,7 @@ interface Draft {
 export const fold = (lines: readonly JournalLine[]): Folded | null => {
   const [first] = lines
   if (first?.type !== 'run.started') return null
-  const draft: Draft = { steps: new Map(), choices: new Map(), skipped: [], lastAct: null, changed: false, finished: null }
+  const draft: Draft = { steps: new Map(), choices: new Map(), skipped: [], changed: false, finished: null }
   for (const line of lines) take(draft, line)
   const { run, scenario, identity, cluster, options, planDigest } = first
   return { run, scenario, identity, cluster, options, planDigest, startedAt: parseInstant(first.at), ...draft }
@@ -60,7 +57,6 @@ const take = (draft: Draft, line: JournalLine): void => {
       draft.steps.set(line.key, { status: 'intent', target: decode(line.target), effect: line.effect })
       return
     case 'step.settled':
-      if (line.effect !== 'read' && line.effect !== 'probe') draft.lastAct = line.key
       draft.steps.set(line.key, { status: 'settled', target: decode(line.target), effect: line.effect })
       return
     case 'step.nothing':

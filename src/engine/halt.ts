@@ -33,7 +33,14 @@ export const haltFor = (trouble: Trouble, changed: boolean): Halt => {
   const { message, hint } = trouble
   if (trouble.kind === 'unknown') return new Halt(message, 'unknown', 'unknown', hint)
   if (trouble.kind === 'blocked' || trouble.kind === 'refused') {
-    return changed ? new Halt(message, 'stopped', 'stopped', hint) : new Halt(message, 'refused', 'refused', hint)
+    if (changed)
+      return new Halt(
+        message,
+        'stopped',
+        'stopped',
+        hint ?? 'the cluster is not what it was when the run began: kdr diagnose, and resume once what it names is repaired',
+      )
+    return new Halt(message, 'refused', 'refused', hint)
   }
   return new Halt(message, 'failed', 'failed', hint)
 }

@@ -16,6 +16,27 @@ export type JournalLine = JournalEntry & {
   readonly at: string
 }
 
+/** Names that resume goes by: a variable called KAFKA_PASSWORD with the value `kafka` must not make a run unresumable. */
+const NAMES: ReadonlySet<string> = new Set([
+  'type',
+  'schema',
+  'run',
+  'scenario',
+  'cluster',
+  'platform',
+  'identity',
+  'planDigest',
+  'step',
+  'key',
+  'phase',
+  'choose',
+  'branch',
+  'effect',
+  'member',
+  'uid',
+  'topic',
+])
+
 const START = '0'.repeat(64)
 const hashOf = (line: string) => createHash('sha256').update(line).digest('hex')
 
@@ -51,16 +72,25 @@ const parse = (text: string): JournalLine | null => {
   }
 }
 
+interface JournalDeps {
+  readonly clock: Clock
+  readonly redact: (text: string) => string
+  readonly events: EventSink
+  /** Throws `lock-lost`: a life that lost its lock writes nothing more into the journal of the one that took over. */
+  readonly check: () => void
+}
+
 /** Writes entries durably, then shows them; everything that leaves is redacted here. */
 export class Journal {
   readonly #file: JournalFile
   readonly #clock: Clock
   readonly #redact: (text: string) => string
   readonly #events: EventSink
+  readonly #check: () => void
   #seq: number
   #prev: string
 
-  constructor(folder: RunFolder, deps: { readonly clock: Clock; readonly redact: (text: string) => string; readonly events: EventSink }) {
+  constructor(folder: RunFolder, deps: JournalDeps) {
     const { lines } = folder.read()
     const last = lines.at(-1)
     this.#seq = lines.length
@@ -69,17 +99,19 @@ export class Journal {
     this.#clock = deps.clock
     this.#redact = deps.redact
     this.#events = deps.events
+    this.#check = deps.check
   }
 
   /** Returns when the entry is durable. Throws `journal-failed`: then nothing may be done that it announces. */
   record(entry: JournalEntry): JournalEntry {
+    this.#check()
     const at = formatInstant(this.#clock.now())
-    const clean = mapStrings(entry, this.#redact) as JournalEntry
+    const clean = mapStrings(entry, this.#redact, NAMES) as JournalEntry
     const text = JSON.stringify({ v: 1, seq: this.#seq, prev: this.#prev, at, ...clean })
     try {
       this.#file.append(text)
     } catch (thrown) {
-      if (!(thrown instanceof Error) || !('code' in thrown)) throw thrown
+      if (thrown instanceof KdrError || !(thrown instanceof Error) || !('code' in thrown)) throw thrown
       throw new KdrError(`the journal cannot be written: ${wordsOf(thrown)}`, {
         code: 'journal-failed',
         hint: 'make room or fix the permissions of the run folder, then kdr runs resume',
@@ -93,8 +125,8 @@ export class Journal {
   }
 
   /** Shows an entry that is not kept. */
-  show(entry: TransientEntry): void {
-    this.#events({ at: formatInstant(this.#clock.now()), ...(mapStrings(entry, this.#redact) as TransientEntry) } as RunEvent)
+  show(entry: TransientEntry | JournalEntry): void {
+    this.#events({ at: formatInstant(this.#clock.now()), ...(mapStrings(entry, this.#redact, NAMES) as TransientEntry) } as RunEvent)
   }
 
   close(): void {

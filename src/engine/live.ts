@@ -1,21 +1,16 @@
 // The interpreter that acts: resolve → guards → preview → gate → guards again → intent → act → until done →
 // settled. Every danger of a run passes through this file.
-import { wordsOf } from '../errors.ts'
-import type { Survey } from '../model/survey.ts'
+import { KdrError, wordsOf } from '../errors.ts'
 import type { Millis } from '../units.ts'
-import { encode, sameTarget } from './codec.ts'
+import { type Approved, approve } from './approval.ts'
+import { encode } from './codec.ts'
 import type { Context } from './context.ts'
-import type { Gate } from './events.ts'
-import { effectOf, gateFor } from './gate.ts'
-import { refusalHint, refusalWords, runGuards } from './guarding.ts'
 import { Halt, haltFor, Trouble } from './halt.ts'
 import { failureChoices } from './recovery.ts'
-import { type Act, isAct, type Preview, type Progress, type Refusal, type Step } from './step.ts'
+import { type Act, isAct, type Progress, type Step } from './step.ts'
 import { waitUntil } from './wait.ts'
 import type { Interpreter } from './walk.ts'
-
-/** How often a target may change between approval and act before the run stops asking. */
-const MAX_CHANGES = 3
+import { within } from './within.ts'
 
 export const liveInterpreter = (context: Context): Interpreter => {
   const { journal, deps } = context
@@ -86,11 +81,15 @@ export const interruptedHalt = (context: Context): Halt => {
 /** Errors that end the run whatever the operator would choose pass through. */
 const asTrouble = (thrown: unknown, open: boolean): Trouble => {
   if (thrown instanceof Trouble) return thrown
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null
-  if (thrown instanceof Halt || code === 'approval-missing' || code === 'journal-failed' || code === 'lock-lost') throw thrown
-  const hint = thrown instanceof Error && 'hint' in thrown && typeof thrown.hint === 'string' ? thrown.hint : null
-  return new Trouble(open ? 'unknown' : 'failed', wordsOf(thrown), hint)
+  if (endsRun(thrown)) throw thrown
+  return new Trouble(open ? 'unknown' : 'failed', wordsOf(thrown), hintOf(thrown))
 }
+
+const ENDING: ReadonlySet<unknown> = new Set(['approval-missing', 'journal-failed', 'lock-lost'])
+
+const endsRun = (thrown: unknown): boolean => thrown instanceof Halt || (thrown instanceof KdrError && ENDING.has(thrown.code))
+
+const hintOf = (thrown: unknown): string | null => (thrown instanceof KdrError ? (thrown.hint ?? null) : null)
 
 const firstTry = async (context: Context, step: Step, key: string): Promise<void> => {
   const past = context.past.steps.get(key)
@@ -102,7 +101,7 @@ const firstTry = async (context: Context, step: Step, key: string): Promise<void
   if (context.open.has(key)) return settleIntent(context, step, key, true)
   // A probe's finding died with the process that made it; it is repeated on topics of our own.
   if (past?.status !== 'settled' || step.effect === 'probe') return attempt(context, step, key)
-  if (context.past.lastAct !== key) return
+  if (step.lasting !== true) return
   const still = step.done(await context.world.survey(), past.target)
   if (still.state === 'done' || still.state === 'under-way') return
   context.journal.record({ type: 'note', text: `${step.title}: settled before, but no longer so: ${still.detail}` })
@@ -131,14 +130,15 @@ const attempt = async (context: Context, step: Step, key: string): Promise<void>
     context.journal.show({ type: 'step.preview', step: step.id, key, preview, effect: 'read', projected: false })
     return settle(context, step, key, target.value, since)
   }
-  const approved = await approve(context, step, key, target.value)
+  const approved = await approve(context, step, key, target.value, () => resolveStep(context, step, key))
   if (approved === undefined) return
   await perform(context, step, key, approved)
 }
 
 /** The target, or undefined when there is nothing to do. */
 const resolveStep = async (context: Context, step: Step, key: string): Promise<{ readonly value: unknown } | undefined> => {
-  const resolution = await step.resolve(context.world)
+  const { clock } = context.deps.ports
+  const resolution = await within(step.resolve(context.world), clock.deadline(step.budget.deadline, context.deps.interrupt.signal))
   if ('target' in resolution) return { value: resolution.target }
   if ('nothing' in resolution) {
     context.journal.record({ type: 'step.nothing', step: step.id, key, why: resolution.nothing })
@@ -148,70 +148,34 @@ const resolveStep = async (context: Context, step: Step, key: string): Promise<{
   throw new Trouble('unknown', resolution.unknown, resolution.hint ?? null)
 }
 
-interface Approved {
-  readonly target: unknown
-  readonly preview: Preview
-  readonly effect: Act<unknown>['effect']
-}
-
-/** Guards, preview, gate; then everything again on fresh facts. An approval does not outlive changed facts. */
-const approve = async (context: Context, step: Act<unknown> & Step, key: string, first: unknown): Promise<Approved | undefined> => {
-  let target = first
-  for (let round = 0; round < MAX_CHANGES; round += 1) {
-    const forced = guard(context, step, key, await context.world.survey(), target)
-    const preview = step.preview(target, context.deps.ports.platform.commands)
-    const effect = effectOf(step, target, forced) as Approved['effect']
-    context.journal.show({ type: 'step.preview', step: step.id, key, preview, effect, projected: false })
-    const gate = gateFor({ step, target, preview, forced, cluster: context.cluster })
-    // Nobody was asked, so no time passed: the guards above were run on a survey taken just now.
-    if (gate === null) return { target, preview, effect }
-    await pass(context, step, key, gate)
-    const fresh = await resolveStep(context, step, key)
-    if (fresh === undefined) return undefined
-    if (sameTarget(fresh.value, target)) {
-      const again = guard(context, step, key, await context.world.survey(), target)
-      if (effectOf(step, target, again) === effect) return { target, preview, effect }
-    }
-    context.journal.record({ type: 'note', text: `${step.title}: the facts changed while it was being approved; looking again` })
-    target = fresh.value
-  }
-  throw new Trouble('unknown', `${step.title}: its target changed ${MAX_CHANGES} times while it was being approved`)
-}
-
-const guard = (context: Context, step: Act<unknown>, key: string, now: Survey, target: unknown): readonly Refusal[] => {
-  const { refused, forced } = runGuards(step, now, target, context.deps.force)
-  const told = refused === null ? forced : [...forced, refused]
-  for (const { guard: name, because, protects } of told) {
-    context.journal.record({ type: 'guard.refused', step: step.id, key, guard: name, because, protects, forced: name !== refused?.guard })
-  }
-  if (refused !== null) throw new Trouble('refused', refusalWords(refused), refusalHint(refused))
-  return forced
-}
-
-const pass = async (context: Context, step: Step, key: string, gate: Gate): Promise<void> => {
-  const { journal, deps } = context
-  context.gates.push(gate)
-  journal.record({ type: 'gate.asked', step: step.id, key, gate })
-  const { approved, by, answer } = await deps.approver.ask(gate, deps.interrupt.signal)
-  journal.record({ type: 'gate.answered', step: step.id, key, approved, by, answer })
-  throwIfInterrupted(context)
-  if (approved) return
-  if (context.changed) throw new Halt(`declined: ${step.title}; earlier steps were done`, 'stopped', 'stopped')
-  throw new Halt(`declined: ${step.title}`, 'declined', 'declined')
-}
-
 const perform = async (context: Context, step: Act<unknown> & Step, key: string, { target, preview, effect }: Approved): Promise<void> => {
-  const { journal, deps, world } = context
-  context.lock.check()
+  const { journal, deps } = context
   const since = deps.ports.clock.monotonic()
   journal.record({ type: 'step.intent', step: step.id, key, effect, target: encode(target), preview })
   context.open.set(key, target)
   if (effect !== 'probe' && effect !== 'notify') context.changed = true
-  // The first Ctrl-C lets an effect finish: it has a deadline of its own and does not hear the interrupt.
-  const finding = await step.act(world, target, deps.ports.clock.deadline(step.budget.deadline))
-  if (finding !== undefined) context.notes.finding = { ...context.notes.finding, ...finding }
-  journal.record({ type: 'step.acted', step: step.id, key })
+  await actOnce(context, step, key, target)
   await settle(context, step, key, target, since)
+}
+
+/** Acts, and where that ends in an error asks the live system whether it worked all the same. */
+const actOnce = async (context: Context, step: Act<unknown> & Step, key: string, target: unknown): Promise<void> => {
+  const { journal, deps, world } = context
+  // The first Ctrl-C lets an effect finish: it has a deadline of its own and does not hear the interrupt.
+  const limit = deps.ports.clock.deadline(step.budget.deadline)
+  try {
+    const finding = await within(step.act(world, target, limit), limit)
+    if (finding !== undefined) context.notes.finding = { ...context.notes.finding, ...finding }
+  } catch (thrown) {
+    if (endsRun(thrown)) throw thrown
+    throwIfInterrupted(context)
+    const { state, detail, hopeless } = step.done(await world.survey(), target)
+    const worked = hopeless === undefined && (state === 'done' || state === 'under-way')
+    const words = `${step.title}: ${wordsOf(thrown)}`
+    if (!worked) throw new Trouble(state === 'not-started' && !limit.aborted ? 'failed' : 'unknown', `${words}; ${hopeless ?? detail}`, hintOf(thrown))
+    journal.record({ type: 'note', text: `${words}; yet the live system shows it ${state}: ${detail}` })
+  }
+  journal.record({ type: 'step.acted', step: step.id, key })
 }
 
 /** `since`: a look counts from its resolution, an act from its intent. */
@@ -243,7 +207,7 @@ const settle = async (context: Context, step: Step, key: string, target: unknown
   })
   if (result.result !== 'done') throw new Trouble(result.result, `${step.title}: ${result.why}`)
   const loss = step.loss?.(result.survey, target)
-  if (loss?.known === true) context.lost = loss.value
+  if (loss !== undefined) context.lost = loss
   step.decided?.(target)
   const seconds = (clock.monotonic() - since) / 1000
   journal.record({
@@ -251,7 +215,8 @@ const settle = async (context: Context, step: Step, key: string, target: unknown
     step: step.id,
     key,
     effect: step.effect,
-    target: encode(target),
+    // Only what resume reads is kept: what an act was about, and what was decided.
+    target: isAct(step) || step.decided !== undefined ? encode(target) : null,
     detail: result.detail,
     seconds,
     proves: step.proves ?? null,

@@ -24,6 +24,8 @@ interface Rehearsal {
   /** First trouble met; the rest is shown and does not stop the walk. */
   trouble: Halt | null
   readonly gates: Gate[]
+  /** Evidence that a run would have kept. */
+  readonly kept: string[]
   readonly show: (entry: JournalEntry | TransientEntry) => void
 }
 
@@ -32,7 +34,11 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
   const deps = given as unknown as RehearsalDeps<never>
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   const notes: Parameters<typeof readWorld>[1] = { finding: {}, last: null }
-  const live = readWorld(deps, notes, (name) => name)
+  const kept: string[] = []
+  const live = readWorld(deps, notes, (name) => {
+    kept.push(name)
+    return name
+  })
   const show: Rehearsal['show'] = (entry) =>
     deps.events({ at: formatInstant(deps.ports.clock.now()), ...(mapStrings(entry, deps.redact) as JournalEntry) } as RunEvent)
   const rehearsal: Rehearsal = {
@@ -41,6 +47,7 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     projected: null,
     trouble: null,
     gates: [],
+    kept,
     show,
     // One picture for the whole walk: what is previewed is of one moment, however long a hung broker makes each look.
     world: { ...live, survey: async () => rehearsal.projected ?? notes.last ?? live.survey() },
@@ -118,7 +125,9 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
   const { show, world } = rehearsal
   show({ type: 'step.started', step: step.id, key, title: step.title, why: step.why, effect: step.effect })
   rehearsal.deps.interrupt.signal.throwIfAborted()
+  const before = rehearsal.kept.length
   const resolution = await step.resolve(world)
+  const wouldKeep = rehearsal.kept.slice(before)
   if ('nothing' in resolution) return show({ type: 'step.nothing', step: step.id, key, why: resolution.nothing })
   if ('blocked' in resolution) return met(rehearsal, step, key, new Trouble('blocked', resolution.blocked, resolution.hint ?? null))
   if ('unknown' in resolution) return met(rehearsal, step, key, new Trouble('unknown', resolution.unknown, resolution.hint ?? null))
@@ -131,6 +140,7 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
   if (isAct(step)) withhold(rehearsal, step, key, target, now)
   else if (step.proves !== undefined)
     show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: false, why: 'not evaluated: a plan cannot verify' })
+  else if (wouldKeep.length > 0) show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: true, why: `would keep ${wouldKeep.join(', ')}` })
   else if (step.done(now, target).state === 'done') {
     step.decided?.(target)
     return show({ type: 'step.settled', step: step.id, key, effect: 'read', target: null, detail: step.done(now, target).detail, seconds: 0, proves: null })
@@ -146,7 +156,8 @@ const withhold = (rehearsal: Rehearsal, step: Act<unknown> & Step, key: string, 
   if (refused !== null) {
     const { guard, because, protects } = refused
     rehearsal.show({ type: 'guard.refused', step: step.id, key, guard, because, protects, forced: false })
-    met(rehearsal, step, key, new Trouble('refused', refusalWords(refused), refusalHint(refused)))
+    // On a projected picture a guard that could not see says nothing yet: it is asked again before anything is done.
+    if (refused.blind !== true || rehearsal.projected === null) met(rehearsal, step, key, new Trouble('refused', refusalWords(refused), refusalHint(refused)))
   }
   const gate = gateFor({ step, target, preview, forced, cluster: rehearsal.cluster })
   if (gate !== null) rehearsal.gates.push(gate)

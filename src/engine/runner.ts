@@ -1,12 +1,12 @@
 // Starts and resumes runs: lock, journal, the walk, and one way out for every ending. `startRun` and
 // `resumeRun` share everything but where the fold begins.
 import { createHash } from 'node:crypto'
-import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
+import { EXIT_CODES, type Exit, KdrError } from '../errors.ts'
 import type { RunFolder } from '../ports/run-store.ts'
 import { formatInstant } from '../units.ts'
 import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
-import type { Outcome } from './events.ts'
+import type { JournalEntry, Outcome } from './events.ts'
 import { fold } from './fold.ts'
 import { approvalMissing } from './gate.ts'
 import { Halt } from './halt.ts'
@@ -44,7 +44,7 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
   const lock = deps.lock.acquire(target, run, deps.takeOver)
   try {
     const folder = deps.store.create(run)
-    const journal = new Journal(folder, { ...deps, clock: deps.ports.clock })
+    const journal = new Journal(folder, { ...deps, clock: deps.ports.clock, check: () => lock.check() })
     const parts = deps.scenario.steps(deps.options)
     const { objectives, title, id } = deps.scenario
     journal.record({
@@ -66,7 +66,7 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
       planDigest: planDigest(parts),
     })
     if (deps.reason) journal.record({ type: 'note', text: `reason: ${deps.reason}` })
-    return await drive(deps, folder, journal, lock, parts, true)
+    return await drive(deps, folder, journal, parts, true)
   } finally {
     lock.release()
   }
@@ -97,9 +97,9 @@ export const resumeRun = async <Options>(given: Omit<RunDeps<Options>, 'options'
   }
   const lock = deps.lock.acquire(target, run, deps.takeOver)
   try {
-    const journal = new Journal(folder, { ...deps, clock: deps.ports.clock })
+    const journal = new Journal(folder, { ...deps, clock: deps.ports.clock, check: () => lock.check() })
     journal.record({ type: 'run.resumed', mode: deps.mode, actor: deps.actor, fence: lock.holder.fence, reason: deps.reason ?? null })
-    return await drive(deps, folder, journal, lock, parts, false)
+    return await drive(deps, folder, journal, parts, false)
   } finally {
     lock.release()
   }
@@ -119,15 +119,8 @@ export const foldOf = (folder: RunFolder) => {
   return past
 }
 
-const drive = async (
-  deps: RunDeps<never>,
-  folder: RunFolder,
-  journal: Journal,
-  lock: ConstructorParameters<typeof Context>[1]['lock'],
-  parts: readonly Part[],
-  fresh: boolean,
-): Promise<RunResult> => {
-  const context = new Context(deps, { folder, journal, lock, past: foldOf(folder) })
+const drive = async (deps: RunDeps<never>, folder: RunFolder, journal: Journal, parts: readonly Part[], fresh: boolean): Promise<RunResult> => {
+  const context = new Context(deps, { folder, journal, past: foldOf(folder) })
   const ending = await endingOf(context, async () => {
     if (fresh) await preflight(deps)
     await walk(parts, liveInterpreter(context))
@@ -135,27 +128,16 @@ const drive = async (
   const rtoSeconds = context.recoveredAt === null ? null : (context.recoveredAt - context.past.startedAt) / 1000
   const exit = ending.outcome === 'recovered' && breached(context, rtoSeconds) ? 'breached' : ending.exit
   const hint = ending.hint ?? (exit === 'stopped' || exit === 'failed' || exit === 'unknown' ? `kdr runs resume ${folder.id}` : null)
-  try {
-    journal.record({
-      type: 'run.finished',
-      run: folder.id,
-      outcome: ending.outcome,
-      exitCode: EXIT_CODES[exit].code,
-      rtoSeconds,
-      rpoRecords: context.lost,
-      why: ending.why,
-      hint,
-    })
-  } finally {
-    journal.close()
-  }
+  const rpoRecords = context.lost?.known === true ? context.lost.value : null
+  const { outcome, why } = ending
+  finish(journal, { type: 'run.finished', run: folder.id, outcome, exitCode: EXIT_CODES[exit].code, rtoSeconds, rpoRecords, why, hint })
   return {
     run: folder.id,
-    outcome: ending.outcome,
+    outcome,
     exit,
     rtoSeconds,
-    rpoRecords: context.lost,
-    why: ending.why,
+    rpoRecords,
+    why,
     hint,
     survey: context.notes.last,
     finding: context.notes.finding,
@@ -164,7 +146,19 @@ const drive = async (
 }
 
 const breached = ({ deps: { scenario }, lost }: Context, rtoSeconds: number | null): boolean =>
-  (rtoSeconds !== null && rtoSeconds * 1000 > scenario.objectives.rto) || (lost !== null && lost > scenario.objectives.rpoRecords)
+  (rtoSeconds !== null && rtoSeconds * 1000 > scenario.objectives.rto) || (lost?.known === true && lost.value > scenario.objectives.rpoRecords)
+
+/** How a run ended is told even where it can no longer be written down. */
+const finish = (journal: Journal, entry: JournalEntry): void => {
+  try {
+    journal.record(entry)
+  } catch (thrown) {
+    if (!(thrown instanceof KdrError)) throw thrown
+    journal.show(entry)
+  } finally {
+    journal.close()
+  }
+}
 
 /** Where nobody can be asked, the whole list is rehearsed first, so that a missing flag or a refusal is told before anything is touched. */
 const preflight = async (deps: RunDeps<never>): Promise<void> => {
@@ -191,6 +185,8 @@ const endingOf = async (context: Context, body: () => Promise<void>): Promise<En
   if (context.skipped.length > 0)
     return { outcome: 'unverified', exit: 'failed', why: `recovered, unverified: skipped ${context.skipped.join('; ')}`, hint: null }
   if (context.recoveredAt === null) return { outcome: 'unverified', exit: 'failed', why: 'no step proved the recovery', hint: null }
+  if (context.lost?.known === false)
+    return { outcome: 'unverified', exit: 'failed', why: `recovered, unverified: whether records were lost was not seen: ${context.lost.why}`, hint: null }
   return { outcome: 'recovered', exit: 'ok', why: 'recovered and verified', hint: null }
 }
 
@@ -201,7 +197,8 @@ const endingOfThrown = (context: Context, thrown: unknown): Ending => {
   if (thrown.code === 'approval-missing')
     return context.changed ? { outcome: 'stopped', exit: 'stopped', why, hint } : { outcome: 'refused', exit: 'approvalMissing', why, hint }
   if (thrown.code === 'journal-failed' || thrown.code === 'lock-lost') {
-    return context.open.size > 0 ? { outcome: 'unknown', exit: 'unknown', why, hint } : { outcome: 'failed', exit: 'failed', why: wordsOf(thrown), hint }
+    if (context.open.size > 0) return { outcome: 'unknown', exit: 'unknown', why, hint }
+    return context.changed ? { outcome: 'stopped', exit: 'stopped', why, hint } : { outcome: 'failed', exit: 'failed', why, hint }
   }
   return { outcome: 'failed', exit: 'failed', why, hint }
 }

@@ -24,6 +24,8 @@ export interface Refusal {
   readonly because: string
   /** Partitions (`orders-3`) or members it protects, all of them. */
   readonly protects: readonly string[]
+  /** It refuses because something was not seen: it may be seen a moment later, when a controller has been elected, say. */
+  readonly blind?: true
   /** What `--force=<guard>` would make of it, where it may be forced at all. */
   readonly force: { readonly as: 'lose-data'; readonly partitions: readonly string[] } | null
 }
@@ -85,6 +87,8 @@ export interface Act<T> extends Common<T> {
   /** Raises the effect for this target. */
   readonly raise?: (target: T) => Effect
   readonly guards: readonly Guard<T>[]
+  /** Its effect has to last: a resumed run that passes it looks whether it still holds, and offers it again. */
+  readonly lasting?: true
   /** What has to be typed at a `stop` or `delete` gate: derived from the live target. */
   readonly challenge?: (target: T) => string
   /** Applied at most once for an intent. Resolves when issued; `done` tells when it worked. */

@@ -26,6 +26,9 @@ const refusal = (guard: string, because: string, protects: readonly string[], fo
   force,
 })
 
+/** Not knowing refuses too, and says that this is why. */
+const blind = (guard: string, because: string, protects: readonly string[]): Refusal => ({ ...refusal(guard, because, protects), blind: true })
+
 const self = (target: BrokerTarget): readonly string[] => [`broker ${target.broker}`]
 const hosting = (table: PartitionTable, broker: number): readonly PartitionRow[] => Array.from(table.rows()).filter((row) => row.replicas.includes(broker))
 
@@ -67,7 +70,7 @@ const barOf = (table: PartitionTable, row: PartitionRow): number | null => {
 const arithmetic = (table: PartitionTable, target: BrokerTarget): Refusal | null => {
   const hosted = hosting(table, target.broker)
   const unread = hosted.filter((row) => barOf(table, row) === null)
-  if (unread.length > 0) return refusal('G1', 'the effective min.insync.replicas of its partitions was not seen', unread.map(partitionName))
+  if (unread.length > 0) return blind('G1', 'the effective min.insync.replicas of its partitions was not seen', unread.map(partitionName))
   const short = hosted.filter((row) => row.isr.filter((id) => id !== target.broker).length < (barOf(table, row) ?? Number.POSITIVE_INFINITY))
   if (short.length === 0) return null
   const names = short.map(partitionName)
@@ -78,14 +81,14 @@ const arithmetic = (table: PartitionTable, target: BrokerTarget): Refusal | null
 }
 
 const checkRestart = (now: Survey, target: BrokerTarget): Refusal | null => {
-  if (!now.brokers.known) return refusal('G1', `the brokers were not seen: ${now.brokers.why}`, self(target))
-  if (!now.members.known) return refusal('G1', `the platform was not seen: ${now.members.why}`, self(target))
-  if (!now.brokers.value.some((broker) => broker.id === target.broker)) return refusal('G1', `broker ${target.broker} was not seen`, self(target))
-  if (!now.partitions.known) return refusal('G1', `the partitions were not seen: ${now.partitions.why}`, self(target))
-  if (!now.reassigning.known) return refusal('G1', `reassignments were not seen: ${now.reassigning.why}`, self(target))
-  if (now.reassigning.value.length > 0) return refusal('G1', 'a reassignment is under way', now.reassigning.value)
+  if (!now.brokers.known) return blind('G1', `the brokers were not seen: ${now.brokers.why}`, self(target))
+  if (!now.members.known) return blind('G1', `the platform was not seen: ${now.members.why}`, self(target))
+  if (!now.brokers.value.some((broker) => broker.id === target.broker)) return blind('G1', `broker ${target.broker} was not seen`, self(target))
+  if (!now.partitions.known) return blind('G1', `the partitions were not seen: ${now.partitions.why}`, self(target))
   const missing = whileAnotherIsMissing(now, now.partitions.value, target)
   if (missing !== null) return missing
+  if (!now.reassigning.known) return blind('G1', `reassignments were not seen: ${now.reassigning.why}`, self(target))
+  if (now.reassigning.value.length > 0) return refusal('G1', 'a reassignment is under way', now.reassigning.value)
   return outOfService(now, target.broker) ? null : arithmetic(now.partitions.value, target)
 }
 
@@ -104,27 +107,52 @@ const diskOf = (member: Member | undefined): Disk => {
   return { fit: true }
 }
 
-const checkBlank = (now: Survey, target: BrokerTarget): Refusal | null => {
+/**
+ * A partition without a leader although members of its record are up: those replicas do not live (a failed log directory, say).
+ * Where unclean election is not known to be off, the controller would take any replica that comes (KafkaController, KIP-106).
+ */
+const staleCouldWin = (table: PartitionTable, row: PartitionRow, broker: number): boolean => {
+  if (row.leader >= 0) return false
+  const record = isrOnRecord(row)
+  const unclean = table.topic(row.topic)?.uncleanElection
+  const cleanOnly = unclean?.known === true && !unclean.value
+  return !cleanOnly && (record === null || !record.includes(broker))
+}
+
+const checkStart = (now: Survey, target: BrokerTarget): Refusal | null => {
   const disk = diskOf(memberOfBroker(now, target.broker))
-  if (disk.fit) return null
-  if (!now.partitions.known) return refusal('G2', `${disk.because}, and the partitions were not seen: ${now.partitions.why}`, self(target))
+  if (!now.partitions.known) {
+    return disk.fit ? null : blind('G2', `${disk.because}, and the partitions were not seen: ${now.partitions.why}`, self(target))
+  }
+  const table = now.partitions.value
+  const hosted = hosting(table, target.broker)
+  const stale = hosted.filter((row) => staleCouldWin(table, row, target.broker))
+  if (stale.length > 0) {
+    const because = 'they have no leader, this broker is not on record as in sync, and unclean election is not known to be off: it would be elected stale'
+    return refusal('G2', because, stale.map(partitionName))
+  }
+  return disk.fit ? null : checkBlank(now, target, hosted, disk.because)
+}
+
+const checkBlank = (now: Survey, target: BrokerTarget, hosted: readonly PartitionRow[], why: string): Refusal | null => {
   const live = new Map<number, boolean>()
   const isLive = (id: number): boolean => {
     const seen = live.get(id) ?? brokerStatus(now, id).status === 'up'
     live.set(id, seen)
     return seen
   }
-  const endangered = hosting(now.partitions.value, target.broker).filter((row) => {
+  const endangered = hosted.filter((row) => {
     const record = isrOnRecord(row)
-    return record === null || (record.includes(target.broker) && !record.some((id) => id !== target.broker && isLive(id)))
+    // Without a leader nobody on record lives, whatever their brokers look like.
+    return record === null || (record.includes(target.broker) && (row.leader < 0 || !record.some((id) => id !== target.broker && isLive(id))))
   })
   if (endangered.length === 0) return null
-  const because = `${disk.because}, and no other member of the ISR on record is live: it would be elected empty and the followers would truncate`
+  const because = `${why}, and no other member of the ISR on record is live: it would be elected empty and the followers would truncate`
   return refusal('G2', because, endangered.map(partitionName))
 }
 
-/** G2: never start a broker on a disk without its data while it may be elected from the ISR on record (the hole of KIP-966). Cannot be forced. */
-export const blankDisk = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G2', check: checkBlank })
+/** G2: never start a replica that could be elected stale, nor a broker on a disk without its data while it may be elected from the ISR on record (the hole of KIP-966). Cannot be forced. */
+export const blankDisk = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G2', check: checkStart })
 
 /** A voter this far behind its leader's fetches is not counted on: KRaft's own fetch timeout is 2 s (controller.quorum.fetch.timeout.ms). */
 export const VOTER_SILENCE: Millis = seconds(10)
@@ -138,17 +166,18 @@ const liveVoters = (now: Survey, view: QuorumView): readonly number[] => {
 }
 
 const checkQuorum = (now: Survey, target: BrokerTarget): Refusal | null => {
-  if (!now.coordination.known) return refusal('G5', `the quorum was not seen: ${now.coordination.why}`, self(target))
+  if (!now.coordination.known) return blind('G5', `the quorum was not seen: ${now.coordination.why}`, self(target))
   const view = now.coordination.value
   if (!quorumHeld(now)) {
     const why = view.quorum.known ? 'the quorum is lost' : `whether the quorum is held was not seen: ${view.quorum.why}`
-    return refusal('G5', `${why}; a broker restarted now could not come back`, self(target))
+    const words = `${why}; a broker restarted now could not come back`
+    return view.quorum.known ? refusal('G5', words, self(target)) : blind('G5', words, self(target))
   }
   const member = memberOfBroker(now, target.broker)
-  if (member === undefined) return refusal('G5', `the member that runs broker ${target.broker} was not seen: it may be a voter`, self(target))
+  if (member === undefined) return blind('G5', `the member that runs broker ${target.broker} was not seen: it may be a voter`, self(target))
   if (member.roles.includes('zookeeper')) return refusal('G5', `${member.name} is also a ZooKeeper server`, [member.name])
   if (view.kind !== 'kraft') return null
-  if (!view.voters.known) return refusal('G5', `the voters were not seen: ${view.voters.why}`, [member.name])
+  if (!view.voters.known) return blind('G5', `the voters were not seen: ${view.voters.why}`, [member.name])
   const votes = view.voters.value.some((voter) => voter.id === target.broker) || member.roles.includes('controller')
   if (!votes) return null
   const left = liveVoters(now, view).filter((id) => id !== target.broker)

@@ -31,7 +31,7 @@ export const singleBroker: Scenario<Options> = {
       phase(
         'verify',
         'Verify',
-        canaryRoundTrip(from),
+        canaryRoundTrip({ ...from, ...options }),
         verifyRecovery({ ...from, ...options }),
         checkStability({ ...from, ...options, interval: options.stability }),
       ),

@@ -2,7 +2,9 @@
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
 import { GRACEFUL_STOP, startGuards, stopGuards } from '../judgement/guards.ts'
+import { brokerStatus } from '../judgement/status.ts'
 import { known } from '../model/known.ts'
+import type { Member } from '../model/member.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
@@ -15,7 +17,22 @@ interface MemberNow {
   readonly broker: number
   readonly member: string
   readonly uid: string | null
-  readonly healthy: boolean
+  /** How it looks now: an approval given for a hung broker is none for one that has woken up. */
+  readonly status: string
+}
+
+interface ToStart {
+  readonly broker: number
+  readonly member: string
+  readonly uid: string | null
+  readonly disk: 'intact' | 'blank' | 'unknown'
+}
+
+/** `blank`: starting it means copying everything; nothing known is not intact. */
+const diskOf = (member: Member): ToStart['disk'] => {
+  const states = member.volumes.map(({ state }) => (state.known ? state.value : 'unknown'))
+  if (states.some((state) => state === 'blank' || state === 'gone')) return 'blank'
+  return states.length > 0 && states.every((state) => state === 'intact') ? 'intact' : 'unknown'
 }
 
 export const stopRemains = ({ from }: From): Step =>
@@ -35,15 +52,18 @@ export const stopRemains = ({ from }: From): Step =>
       const member = memberOf(now, name)
       if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} still runs was not seen` }
       if (member.state.value === 'stopped') return { nothing: `${name} does not run` }
-      const { restart, because } = classifyFailure(now, broker)
-      if (restart === 'wait') return { nothing: `left alone: ${because}` }
-      return { target: { broker, member: name, uid: member.uid.value, healthy } }
+      const { status, because } = brokerStatus(now, broker)
+      if (status === 'up' && !healthy) return { nothing: `left alone, it serves again: ${because}` }
+      const failure = classifyFailure(now, broker)
+      if (failure.restart === 'wait') return { nothing: `left alone: ${failure.because}` }
+      if (failure.restart === 'no') return { blocked: `${failure.kind}: ${failure.because}`, ...(failure.instead === null ? {} : { hint: failure.instead }) }
+      return { target: { broker, member: name, uid: member.uid.value, status } }
     },
-    preview: ({ broker, member, healthy }, commands) => ({
+    preview: ({ broker, member, status }, commands) => ({
       sentence: `stop ${member}, broker ${broker}`,
       changes: [
         `${member} will not run until it is started again`,
-        ...(healthy ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : []),
+        ...(status === 'up' ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : []),
       ],
       commands: [commands.stop(member, GRACEFUL_STOP)],
     }),
@@ -74,10 +94,8 @@ export const awaitExpiry = ({ from }: From): Step =>
     resolve: async (world) => {
       const now = await world.survey()
       if (runsAnew(now, from.value())) return { nothing: 'it runs anew already' }
-      const { broker } = from.value()
       const member = memberOf(now, from.value().member)
-      if (member?.state.known === true && member.state.value === 'running' && classifyFailure(now, broker).restart === 'wait')
-        return { nothing: 'it is coming up by itself' }
+      if (member?.state.known === true && member.state.value === 'running') return { nothing: 'it runs: its registration is its own' }
       return { target: from.value() }
     },
     preview: ({ broker }, commands) => ({
@@ -100,7 +118,7 @@ const registrationGone = (now: Survey, broker: number): Progress => {
 }
 
 export const startBroker = ({ from }: From): Step =>
-  act<MemberNow>({
+  act<ToStart>({
     id: 'start-broker',
     title: 'Start the failed broker and wait until it has rejoined',
     why: 'Its replicas are on its disk: the shortest way back is the same broker on the same disk.',
@@ -110,16 +128,23 @@ export const startBroker = ({ from }: From): Step =>
     guards: startGuards(),
     resolve: async (world) => {
       const now = await world.survey()
-      const { broker, member: name, healthy } = from.value()
+      const { broker, member: name } = from.value()
       const member = memberOf(now, name)
       if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} runs was not seen` }
-      if (member.state.value === 'stopped') return { target: { broker, member: name, uid: null, healthy } }
+      if (member.state.value === 'stopped') return { target: { broker, member: name, uid: null, disk: diskOf(member) } }
+      if (brokerStatus(now, broker).status === 'up') return { nothing: `${name} runs and serves` }
       if (runsAnew(now, from.value()) || classifyFailure(now, broker).restart === 'wait') return { nothing: `${name} runs` }
       return { blocked: `${name} is ${member.state.value}: it has to be stopped before it can be started` }
     },
-    preview: ({ broker, member }, commands) => ({
-      sentence: `start ${member}, broker ${broker}, on its own disk`,
-      changes: [`broker ${broker} registers again and catches up`],
+    lasting: true,
+    raise: ({ disk }) => (disk === 'intact' ? 'restart' : 'change'),
+    preview: ({ broker, member, disk }, commands) => ({
+      sentence: `start ${member}, broker ${broker}, on ${disk === 'intact' ? 'its own disk' : disk === 'blank' ? 'a BLANK disk' : 'a disk that was not seen'}`,
+      changes: [
+        disk === 'blank'
+          ? `the disk is formatted if it has to be, and everything broker ${broker} hosted is copied again from its leaders`
+          : `broker ${broker} registers again and catches up`,
+      ],
       commands: [commands.start(member)],
     }),
     act: async (world, { member, uid }, signal) => {

@@ -2,7 +2,7 @@
 import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { type Check, checkHealth, type Thresholds } from '../judgement/health.ts'
 import { lossBound } from '../judgement/objectives.ts'
-import { unknown } from '../model/known.ts'
+import { isKnownFalse, type Known, known, unknown } from '../model/known.ts'
 import { brokerOf, type Survey } from '../model/survey.ts'
 import { formatDuration, type Instant, type Millis, minutes, seconds } from '../units.ts'
 import { canaryThrough } from './canary.ts'
@@ -34,9 +34,9 @@ export const verifyRecovery = ({ from, thresholds }: { readonly from: Found; rea
     }),
     expect: (now) => now,
     done: (now, { broker }) => verified(now, broker, thresholds),
-    loss: (now) => {
+    loss: (now, { inDoubt }) => {
       const before = from.before()
-      return before === null ? unknown('the run was resumed: the cluster before it was not kept', 'run') : lossBound(before, now)
+      return before === null ? lossSince(now, inDoubt) : lossBound(before, now)
     },
   })
 
@@ -49,6 +49,16 @@ const verified = (now: Survey, broker: number, thresholds: Thresholds): Progress
   return wrong.length === 0
     ? { state: 'done', detail: `${measure.total} checks passed${besides.length > 0 ? `; besides: ${besides.join('; ')}` : ''}`, measure }
     : { state: 'under-way', detail: wrong.join('; '), measure }
+}
+
+/** A resumed run no longer has the picture it began with, but it knows where a stale replica could have been elected. */
+const lossSince = (now: Survey, inDoubt: readonly string[]): Known<number> => {
+  const by = 'journal and survey'
+  if (inDoubt.length > 0) return unknown(`it could not be ruled out for ${inDoubt.slice(0, 3).join(', ')}`, by)
+  if (!now.partitions.known) return unknown(now.partitions.why, now.partitions.by)
+  const { topics } = now.partitions.value
+  const unclean = topics.find(({ uncleanElection }) => !isKnownFalse(uncleanElection))
+  return unclean === undefined ? known(0, by) : unknown(`unclean election is not known to be off for ${unclean.name}`, by)
 }
 
 interface Sample {

@@ -1,6 +1,7 @@
 // Evidence before anything is changed: logs of the dead incarnation and the one before it, and what was
 // surveyed, into the run's folder. What a restart overwrites is gone for the postmortem.
 import { type Decision, decide, look, type Step } from '../engine/step.ts'
+import { within } from '../engine/within.ts'
 import { wordsOf } from '../errors.ts'
 import { classifyFailure } from '../judgement/classify.ts'
 import { partitionName } from '../model/partitions.ts'
@@ -42,7 +43,7 @@ const capture = async (world: ReadWorld, member: string): Promise<Kept> => {
   for (const previous of [false, true]) {
     const name = `${member}${previous ? '.previous' : ''}.log`
     try {
-      const lines = await world.platform.logs(member, { tail: LOG_LINES, previous }, world.clock.deadline(seconds(20)))
+      const lines = await readLog(world, member, previous)
       if (lines.length === 0) missing.push(`${name} (empty)`)
       else files.push(world.evidence(name, `${lines.join('\n')}\n`))
     } catch (thrown) {
@@ -56,6 +57,12 @@ const capture = async (world: ReadWorld, member: string): Promise<Kept> => {
     ),
   )
   return { files, missing }
+}
+
+/** A dead disk may be why the broker died: reading from it must not take the run with it. */
+const readLog = (world: ReadWorld, member: string, previous: boolean): Promise<readonly string[]> => {
+  const limit = world.clock.deadline(seconds(15))
+  return within(world.platform.logs(member, { tail: LOG_LINES, previous }, limit), limit)
 }
 
 /** A survey as JSON can hold it: the partition table as counts and rows. */

@@ -7,6 +7,7 @@ import { diagnose } from '../judgement/diagnose.ts'
 import { quorumKept } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
+import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import { memberOfBroker, type Survey } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
 
@@ -21,6 +22,8 @@ export interface FailedBroker {
   /** Set when it looks healthier than a recovery assumes: the gate says so. */
   readonly healthy: boolean
   readonly verdict: string
+  /** Partitions, by name and at most some, whose loss could not be ruled out from the start: a resumed run has only this to go by. */
+  readonly inDoubt: readonly string[]
 }
 
 export interface SingleBrokerOptions {
@@ -40,6 +43,8 @@ const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<Fai
   if (wanted !== null && !ids.includes(wanted)) return { blocked: `there is no broker ${wanted}: the brokers are ${ids.join(', ')}` }
   const out = ids.map((id) => ({ id, ...brokerStatus(now, id) })).filter(({ status }) => status !== 'up')
   const diagnosis = diagnose(now)
+  if (diagnosis.verdict === 'zookeeper' || diagnosis.verdict === 'complete-loss')
+    return { blocked: `${diagnosis.verdict}: ${diagnosis.because}`, hint: 'kdr diagnose' }
   if (wanted === null) {
     const unseen = out.find(({ status }) => status === 'unknown')
     if (unseen !== undefined)
@@ -73,7 +78,21 @@ const targetOf = (now: Survey, broker: number, verdict: string): Resolution<Fail
     return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
   if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
   const { status, because } = brokerStatus(now, broker)
-  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict } }
+  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
+}
+
+/** Names enough to say which; one is enough to doubt. */
+const DOUBTS = 20
+
+const inDoubt = (now: Survey): readonly string[] => {
+  if (!now.partitions.known) return ['every partition: the table was not seen']
+  const table = now.partitions.value
+  const unclean = new Set(table.topics.filter(({ uncleanElection }) => !isKnownFalse(uncleanElection)).map(({ name }) => name))
+  const doubtful: string[] = []
+  for (const row of table.rows()) {
+    if (doubtful.length < DOUBTS && (unclean.has(row.topic) || isrOnRecord(row) === null)) doubtful.push(partitionName(row))
+  }
+  return doubtful
 }
 
 /** The decision, and the cluster as this life of the run found it: what was lost is judged against it. */

@@ -8,7 +8,7 @@ import { Journal, readJournal } from '../../src/engine/journal.ts'
 const written = (count: number) => {
   const { store, clock } = createSimulation({ seed: 1, mode: 'kraft' })
   const folder = store.create('run-1')
-  const journal = new Journal(folder, { clock, redact: (text) => text, events: () => {} })
+  const journal = new Journal(folder, { clock, redact: (text) => text, events: () => {}, check: () => {} })
   for (let index = 0; index < count; index += 1) journal.record({ type: 'note', text: `note ${index}` })
   return folder
 }

@@ -224,6 +224,98 @@ describe('a run', () => {
   })
 })
 
+describe('a run whose ports misbehave', () => {
+  it('goes on after an act that failed in words but worked', async () => {
+    const here = room('hall')
+    here.acts.instead = (lamp) => {
+      here.lamps.set(lamp, 'on')
+      throw new Error('the switch did not answer')
+    }
+    const at = stage(here, scenarioOf(switchOn(here, 'hall'), verifyLight('hall')))
+    expect(await startRun(at.deps)).toMatchObject({ outcome: 'recovered', exit: 'ok' })
+    expect(here.thrown).toEqual(['hall'])
+  })
+
+  it('does not wait for ever for an act or a look that never answers', async () => {
+    const here = room('hall')
+    const never = new Promise<undefined>(() => {})
+    const step = switchOn(here, 'hall')
+    const tick = (at: ReturnType<typeof stage>) => void at.simulation.clock.sleep(60_000)
+    const hungAct = stage(here, scenarioOf({ ...step, act: () => never } as typeof step))
+    tick(hungAct)
+    expect(await startRun(hungAct.deps)).toMatchObject({ outcome: 'unknown', exit: 'unknown' })
+    const hungLook = stage(here, scenarioOf({ ...step, resolve: () => never } as unknown as typeof step))
+    tick(hungLook)
+    expect(await startRun(hungLook.deps)).toMatchObject({ outcome: 'failed', exit: 'failed' })
+  })
+
+  it('tells how it ended where the journal can no longer be written', async () => {
+    const here = room('hall')
+    const at = stage(here, scenarioOf(switchOn(here, 'hall'), verifyLight('hall')))
+    const { create } = at.deps.store
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    const failing = (id: string) => {
+      const folder = create(id)
+      const open = () => {
+        const file = folder.open()
+        const append = (line: string) => {
+          if (here.thrown.length > 0) throw full
+          file.append(line)
+        }
+        return { ...file, append }
+      }
+      return { ...folder, open }
+    }
+    expect(await startRun({ ...at.deps, store: { ...at.deps.store, create: failing } })).toMatchObject({ outcome: 'unknown', exit: 'unknown' })
+    expect(at.events.at(-1)).toMatchObject({ type: 'run.finished', exitCode: 7 })
+  })
+
+  it('writes nothing more once its lock was taken over', async () => {
+    const here = room('hall')
+    const at = stage(here, scenarioOf(switchOn(here, 'hall')))
+    const answer = async () => {
+      const other = at.simulation.beside()
+      const run = at.simulation.store.list()[0] ?? ''
+      other.lock.acquire(at.simulation.identity, 'another', run)
+      return true
+    }
+    const slow = { ...at.deps, approver: { ask: async () => ({ approved: await answer(), by: 'operator' as const, answer: 'y' }) } }
+    const result = await startRun(slow)
+    expect(result).toMatchObject({ outcome: 'failed' })
+    expect(typesOf(journalOf(at, result.run)).at(-1)).toBe('gate.asked')
+    expect(here.thrown).toEqual([])
+  })
+
+  it('is unverified where it could not be seen whether records were lost', async () => {
+    const here = room('hall')
+    const proof = { ...verifyLight('hall'), loss: () => ({ known: false as const, why: 'it was dark', by: 'toy' }) } as ReturnType<typeof verifyLight>
+    expect(await startRun(stage(here, scenarioOf(switchOn(here, 'hall'), proof)).deps)).toMatchObject({
+      outcome: 'unverified',
+      exit: 'failed',
+      rpoRecords: null,
+    })
+  })
+
+  it('can be resumed though a secret is part of a name', async () => {
+    const here = room('hunter2-hall')
+    const scenario = scenarioOf(switchOn(here, 'hunter2-hall'), verifyLight('hunter2-hall'))
+    const at = stage(here, scenario)
+    at.simulation.crashAfterLine(4)
+    await expect(startRun(at.deps)).rejects.toThrow('killed')
+    const again = stage(here, scenario, { simulation: at.simulation.reboot() })
+    expect(await resumeRun(again.deps, again.simulation.store.list()[0] ?? '')).toMatchObject({ outcome: 'recovered' })
+  })
+
+  it('gives a guard that could not see time to see', async () => {
+    const here = room('hall')
+    let looks = 0
+    const blind: Guard<Lamp> = { name: 'G9', check: () => (++looks > 3 ? null : { guard: 'G9', because: 'fog', protects: [], force: null, blind: true }) }
+    expect(await startRun(stage(here, scenarioOf(switchOn(here, 'hall', { guards: [blind] }), verifyLight('hall'))).deps)).toMatchObject({
+      outcome: 'recovered',
+    })
+  })
+})
+
 describe('a resumed run', () => {
   const crashed = async (state: string, after = 'step.intent') => {
     const here = room('hall')

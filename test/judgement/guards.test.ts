@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Refusal } from '../../src/engine/step.ts'
 import { blankDisk, quorumKept, restartSafe, startGuards, stopGuards } from '../../src/judgement/guards.ts'
 import { outOfService } from '../../src/judgement/status.ts'
+import { PartitionTable } from '../../src/model/partitions.ts'
 import type { Survey } from '../../src/model/survey.ts'
 import {
   blind,
@@ -116,16 +117,30 @@ describe('G2, blank disk', () => {
     changeVolume(killed(survey, id), `kafka${id}`, { state })
   const only = (survey: Survey, isr: readonly number[]): Survey =>
     withRow(survey, 2, row('orders', 0, [1, 2, 3], { isr, leader: isr[0] === 2 ? -1 : (isr[0] ?? -1) }))
+  /** Broker 2 is dead on an intact disk; orders-0 has no leader although broker 3, alone on record, is up. */
+  const stale = (unclean: boolean): Survey => {
+    const survey = withRow(killed(healthy(), 2), 2, row('orders', 0, [1, 2, 3], { isr: [3], leader: -1 }))
+    if (!survey.partitions.known) throw new Error('the fixture has partitions')
+    const { topics } = survey.partitions.value
+    const changed = topics.map((topic) => (topic.name === 'orders' ? { ...topic, uncleanElection: seen(unclean) } : topic))
+    return { ...survey, partitions: seen(PartitionTable.of(changed, [...survey.partitions.value.rows()])) }
+  }
   const passes: readonly (readonly [string, Survey])[] = [
     ['an intact volume, sole ISR member', only(killed(healthy(), 2), [2])],
     ['a blank volume, another ISR member live', only(blank(healthy(), 2), [1, 2])],
     ['a blank volume, out of the ISR', only(blank(healthy(), 2), [1])],
-    ['an unknown volume, another ISR member live', only(blank(healthy(), 2, blind), [2, 3])],
+    ['an unknown volume, another ISR member live', only(blank(healthy(), 2, blind), [3, 2])],
+    ['a partition without a leader, out of the ISR, clean election only', stale(false)],
   ]
   it.each(passes)('passes %s', (_, survey) => {
     expect(G2.check(survey, { broker: 2 })).toBeNull()
   })
   const refusals: readonly (readonly [string, Survey])[] = [
+    ['an intact volume that would be elected stale, unclean election on', stale(true)],
+    [
+      'a blank volume, a leaderless partition whose other ISR member only looks alive',
+      withRow(blank(healthy(), 2), 2, row('orders', 0, [1, 2, 3], { isr: [2, 3], leader: -1 })),
+    ],
     ['a blank volume, sole ISR member', only(blank(healthy(), 2), [2])],
     ['a volume that is gone, sole ISR member', only(blank(healthy(), 2, seen('gone')), [2])],
     ['an unknown volume, sole ISR member', only(blank(healthy(), 2, blind), [2])],

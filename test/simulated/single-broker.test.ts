@@ -84,6 +84,13 @@ describe.each(MODES)('single-broker in a %s cluster', (mode) => {
     expect(simulation.world.effects.filter(({ by, what }) => by === 'kdr' && what === 'start')).toEqual([])
   })
 
+  it('says at the gate that a disk is blank', async () => {
+    const simulation = open({ mode })
+    await simulation.faults.inject('wipe-broker', { broker: 2 }, never)
+    const { gates } = await rehearse(compose(simulation).deps)
+    expect(gates[0]).toMatchObject({ effect: 'change', text: expect.arrayContaining([expect.stringContaining('BLANK disk')]) })
+  })
+
   it('repeats itself to the byte', async () => {
     const journal = async () => {
       const simulation = open({ mode, seed: 42 })

@@ -49,10 +49,10 @@ const untilGone = async (node: ProcessNode, uid: string, limit: Millis, signal: 
   }
 }
 
-/** SIGKILL, and wait until it is gone. Throws `not-stopped`. */
-export const killNode = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
+/** SIGKILL, and wait until it is gone; with `uid` only that very incarnation. Throws `not-stopped`. */
+export const killNode = async (node: ProcessNode, signal: AbortSignal, uid: string | null = null): Promise<void> => {
   const running = await lookUp(node)
-  if (running === null) return
+  if (running === null || (uid !== null && running.uid !== uid)) return
   send(running.pid, 'SIGKILL')
   if (await untilGone(node, running.uid, KILL_DEADLINE, signal)) return
   throw new KdrError(`${node.name} (process ${running.pid}) is still there ${formatDuration(KILL_DEADLINE)} after SIGKILL`, {
@@ -72,7 +72,7 @@ export const stopNode = async (node: ProcessNode, ref: MemberRef, grace: Millis,
   if (running === null) return
   const graceful = !running.paused && !running.shell && send(running.pid, 'SIGTERM')
   if (graceful && (await untilGone(node, running.uid, grace, signal, (seen) => seen.paused))) return
-  await killNode(node, signal)
+  await killNode(node, signal, running.uid)
 }
 
 const launch = (node: ProcessNode): Promise<void> => {

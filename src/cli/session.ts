@@ -58,7 +58,8 @@ const writeJunit = (file: string, text: string): void => {
   } catch (thrown) {
     throw new KdrError(`the JUnit report cannot be written to ${file}: ${wordsOf(thrown)}`, {
       code: 'junit-unwritable',
-      hint: 'the run itself is in its journal: kdr runs show',
+      exit: 'usage',
+      hint: 'name a file in a folder that exists and may be written',
       cause: thrown,
     })
   }
@@ -90,14 +91,16 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
   const renderer = rendererFor(invocation, style, keeping, dryRun)
   const beside = dryRun ? silent : personToo(invocation, style)
   const machine = terminal.format === 'ndjson' ? ndjsonRenderer(terminal) : silent
-  const junit = optionText(invocation, 'junit') === undefined ? null : junitReport()
+  const file = optionText(invocation, 'junit')
+  // Written before anything is done: a path that cannot be written is a usage error, not the end of a recovery.
+  if (file !== undefined) writeJunit(file, junitReport().text())
+  const junit = file === undefined ? null : junitReport()
   const remember: EventSink = (event) => {
     if (event.type === 'run.started') started = event
     if (event.type === 'run.finished') finished = event
   }
   const finish = (result: RunResult): Exit => {
     renderer.close()
-    const file = optionText(invocation, 'junit')
     if (junit !== null && file !== undefined) writeJunit(file, terminal.redact(junit.text()))
     if (terminal.format === 'json') terminal.json(resultJson(result, started))
     else if (terminal.format === 'text')

@@ -56,12 +56,28 @@ describe('the interactive flow at a terminal', () => {
     ['Enter', '\r'],
     ['n', 'n\r'],
     ['Ctrl-D', '\u0004'],
-    ['a word that is not yes', 'maybe\r'],
   ])('%s declines: exit 3, nothing changed', async (_, typed) => {
     const before = await truth.uids()
+    const { code, screen } = await atTerminal(recover, [[QUESTION, typed]])
+    expect(code, screen).toBe(3)
+    expect(await truth.uids()).toEqual(before)
+  })
+
+  it('takes no other word for yes', async () => {
+    const before = await truth.uids()
     const { code, screen } = await atTerminal(recover, [
-      [QUESTION, typed],
-      [QUESTION, '\r'],
+      [QUESTION, 'maybe\r'],
+      ['must answer', '\u0004'],
+    ])
+    expect(code, screen).toBe(3)
+    expect(await truth.uids()).toEqual(before)
+  })
+
+  it('drops what was typed before the question was on the screen', async () => {
+    const before = await truth.uids()
+    const { code, screen } = await atTerminal(recover, [
+      ['Look before', 'y\r'],
+      [QUESTION, 'n\r'],
     ])
     expect(code, screen).toBe(3)
     expect(await truth.uids()).toEqual(before)

@@ -167,7 +167,7 @@ export const fileLock = (root: string): Lock => {
     return new FileLock(folder, target)
   }
   return {
-    covers: `this host (${actor().host}): a kdr on another host is not kept out`,
+    covers: `${actor().user} on this host (${actor().host}): a kdr of another user or on another host is not kept out`,
     acquire: (target, run, takeOver) => at(target).acquire(run, takeOver),
     inspect: (target) => {
       const holder = fs.existsSync(folder) ? new FileLock(folder, target).holder() : null

@@ -1,13 +1,13 @@
 // Every state in which G1, G2 or G5 must refuse, on real brokers: exit 5, the partitions named, nothing touched.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTopics, eventsOf, stand, type Truth, truthOf, until } from './harness.ts'
+import { bringUp, createTopics, eventsOf, type Ready, type Stand, type Truth, takeDown, until } from './harness.ts'
 
 const grants = (name: string) => ['--non-interactive', '--allow', 'restart,change,stop', '--confirm', name]
 
 interface Case {
   readonly state: string
   readonly topics: Parameters<typeof createTopics>[1]
-  readonly before?: (here: ReturnType<typeof stand>, truth: Truth, name: string) => Promise<unknown>
+  readonly before?: (here: Stand, truth: Truth, name: string) => Promise<unknown>
   readonly broker: number
   readonly guard: 'G1' | 'G2' | 'G5'
   readonly names: readonly string[]
@@ -23,11 +23,11 @@ const revive = async (truth: Truth, role: string) => {
       await truth.platform.start({ name: member.name, uid: null }, soon())
   }
 }
-const breakIt = (fault: string, broker?: number) => (here: ReturnType<typeof stand>, _: Truth, name: string) =>
+const breakIt = (fault: string, broker?: number) => (here: Stand, _: Truth, name: string) =>
   here.kdr(['lab', 'break', fault, '--name', name, ...(broker === undefined ? [] : ['--broker', String(broker)])])
 
 /** A reassignment held up by throttles of a few bytes a second. */
-const reassign = async (_: ReturnType<typeof stand>, truth: Truth) => {
+const reassign = async (_: Stand, truth: Truth) => {
   const at = { topic: '__kdr_moving', partition: 0 }
   for (let page = 0; page < 8; page += 1) await truth.kafka.produce(at, [{ key: null, value: Buffer.alloc(500_000, page) }], soon())
   await truth.kafka.alterConfigs(
@@ -133,31 +133,37 @@ describe.each([
   ['3.5', 'ZooKeepers'],
   ['4', 'controllers'],
 ])('guards on Kafka %s', (kafka, quorum) => {
-  const here = stand()
-  const name = `guards${kafka.replace('.', '')}`
-  let truth: Truth
-
+  let lab: Ready
   beforeAll(async () => {
-    const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', kafka])
-    expect(up.code, up.err).toBe(0)
-    truth = truthOf(here, name)
-    await createTopics(truth, {
-      __kdr_orders: {
-        assignments: [
-          [1, 2, 3],
-          [2, 3, 1],
-          [3, 1, 2],
-        ],
-        minIsr: 2,
-      },
-    })
+    lab = await bringUp(`guards${kafka.replace('.', '')}`, kafka)
   })
-  afterAll(async () => {
-    await truth?.close()
-    await here.clear()
+  afterAll(() => takeDown(lab))
+
+  it('forces G1 only for single replicas, and only as loss accepted partition by partition', async () => {
+    const { here, truth, name } = lab
+    await createTopics(truth, { __kdr_alone: { assignments: [[1], [1]], minIsr: 1 } })
+    const uids = await truth.uids()
+    const ran = await here.kdr([
+      'recover',
+      'single-broker',
+      '--cluster',
+      name,
+      '--broker',
+      '1',
+      ...grants(name),
+      '--force',
+      'G1',
+      '--accept-loss',
+      '__kdr_alone:0',
+    ])
+    expect(ran.code, ran.err).toBe(4)
+    expect(ran.out + ran.err).toContain('--accept-loss __kdr_alone:1')
+    expect(await truth.uids()).toEqual(uids)
+    await truth.kafka.deleteTopic('__kdr_alone', soon())
   })
 
   it.each(CASES(quorum))('$guard refuses when $state', async ({ topics, before, broker, guard, names, after }) => {
+    const { here, truth, name } = lab
     await until('all three brokers are registered', async () => (await truth.kafka.metadata(soon())).brokers.length === 3)
     await createTopics(truth, topics)
     await before?.(here, truth, name)
@@ -172,8 +178,8 @@ describe.each([
     await after?.(truth)
   })
 
-  it('G2 and G5 cannot be forced, G1 only as loss accepted partition by partition', async () => {
-    const ran = await here.kdr(['recover', 'single-broker', '--cluster', name, '--broker', '1', ...grants(name), '--force', 'G5', '--force', 'G2'])
+  it('cannot be forced past G5', async () => {
+    const ran = await lab.here.kdr(['recover', 'single-broker', '--cluster', lab.name, '--broker', '1', ...grants(lab.name), '--force', 'G5', '--force', 'G2'])
     expect(ran.code, ran.err).toBe(5)
   })
 })

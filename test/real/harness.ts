@@ -169,3 +169,25 @@ export const until = async (what: string, holds: () => Promise<boolean>, patienc
     await new Promise((resolve) => setTimeout(resolve, 300))
   }
 }
+
+export interface Ready {
+  readonly here: Stand
+  readonly name: string
+  readonly truth: Truth
+}
+
+/** A lab of its own with a topic to be about, `__kdr_orders`: three partitions, one led by each broker, min ISR 2. */
+export const bringUp = async (name: string, kafka: string): Promise<Ready> => {
+  const here = stand()
+  const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', kafka])
+  if (up.code !== 0) throw new Error(`lab ${name} did not come up: ${up.err}`)
+  const truth = truthOf(here, name)
+  const around = [0, 1, 2].map((first) => [0, 1, 2].map((next) => ((first + next) % 3) + 1))
+  await createTopics(truth, { __kdr_orders: { assignments: around, minIsr: 2 } })
+  return { here, name, truth }
+}
+
+export const takeDown = async (lab: Ready | undefined): Promise<void> => {
+  await lab?.truth.close()
+  await lab?.here.clear()
+}

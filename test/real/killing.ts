@@ -1,13 +1,13 @@
 // One killed recovery and its resumption, checked against what the processes themselves show.
 import path from 'node:path'
 import { expect } from 'vitest'
-import { allInSync, type Stand, type Truth, until } from './harness.ts'
+import { allInSync, type Ready, until } from './harness.ts'
 
 const PRELOAD = path.join(import.meta.dirname, 'kill-at.mjs')
 const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop', '--confirm']
 
 /** Breaks broker 2, kills kdr where `env` says, resumes. Returns false when there was no such line, or nothing left to resume after it. */
-export const killAndResume = async (here: Stand, truth: Truth, name: string, env: Readonly<Record<string, string>>): Promise<boolean> => {
+export const killAndResume = async ({ here, truth, name }: Ready, env: Readonly<Record<string, string>>): Promise<boolean> => {
   const label = JSON.stringify(env)
   await here.kdr(['lab', 'break', 'kill-broker', '--broker', '2', '--name', name])
   const killed = await here.kdr(['recover', 'single-broker', '--cluster', name, '--broker', '2', ...GRANTS, name], { env, preload: PRELOAD })

@@ -3,38 +3,27 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ledger, openLedger } from '../../src/drill/ledger.ts'
-import { allInSync, createTopics, eventsOf, stand, type Truth, truthOf, until } from './harness.ts'
+import { allInSync, bringUp, eventsOf, type Stand, type Truth, takeDown, until } from './harness.ts'
 
 const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop', '--confirm']
 
 describe.each(['3.5', '3.9', '4'])('single-broker on Kafka %s', (kafka) => {
-  const here = stand()
   const name = `real${kafka.replace('.', '')}`
   const cluster = ['--cluster', name]
+  let here: Stand
   let truth: Truth
   let ledger: Ledger
 
   beforeAll(async () => {
-    const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', kafka, '--output', 'json'])
-    expect(JSON.parse(up.out), up.err).toMatchObject({ schema: 'kdr/lab/1', name, platform: 'process' })
-    truth = truthOf(here, name)
-    await createTopics(truth, {
-      __kdr_orders: {
-        assignments: [
-          [1, 2, 3],
-          [2, 3, 1],
-          [3, 1, 2],
-        ],
-        minIsr: 2,
-      },
-    })
+    const lab = await bringUp(name, kafka)
+    ;({ here, truth } = lab)
+    expect(await here.json(['lab', 'status', '--name', name])).toMatchObject({ schema: 'kdr/lab/1', name, platform: 'process' })
     ledger = await openLedger({ clock: truth.ports.clock, kafka: truth.kafka, probe: truth.kafka }, [1, 2, 3], AbortSignal.timeout(60_000))
   })
 
   afterAll(async () => {
     await ledger?.stop()
-    await truth?.close()
-    await here.clear()
+    await takeDown({ here, name, truth })
   })
 
   const diagnosis = () => here.json(['diagnose', ...cluster])

@@ -2,27 +2,22 @@
 import { spawn } from 'node:child_process'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { stand, type Truth, truthOf } from './harness.ts'
+import { bringUp, type Stand, type Truth, takeDown } from './harness.ts'
 
 const BIN = path.join(import.meta.dirname, '..', '..', 'bin', 'kdr.js')
 
 describe('the interactive flow at a terminal', () => {
-  const here = stand()
   const name = 'tty'
+  let here: Stand
   let truth: Truth
 
   beforeAll(async () => {
-    const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', '3.9'])
-    expect(up.code, up.err).toBe(0)
-    truth = truthOf(here, name)
+    ;({ here, truth } = await bringUp(name, '3.9'))
     await here.kdr(['lab', 'break', 'kill-broker', '--broker', '2', '--name', name])
   })
-  afterAll(async () => {
-    await truth?.close()
-    await here.clear()
-  })
+  afterAll(() => takeDown({ here, name, truth }))
 
-  const environment = { ...process.env, HOME: here.home, XDG_STATE_HOME: here.home, TERM: 'xterm', COLUMNS: '80', LANG: 'C.UTF-8', NO_COLOR: '1' }
+  const environment = () => ({ ...process.env, HOME: here.home, XDG_STATE_HOME: here.home, TERM: 'xterm', COLUMNS: '80', LANG: 'C.UTF-8', NO_COLOR: '1' })
 
   /** Runs a shell line in a pseudo-terminal; `keys` are typed one after another, each when its words are on the screen. */
   const atTerminal = (
@@ -31,7 +26,7 @@ describe('the interactive flow at a terminal', () => {
     env: Readonly<Record<string, string>> = {},
   ): Promise<{ code: number | null; screen: string }> =>
     new Promise((resolve) => {
-      const full: NodeJS.ProcessEnv = { ...environment, ...env }
+      const full: NodeJS.ProcessEnv = { ...environment(), ...env }
       if (env['CI'] === undefined) delete full['CI']
       const child = spawn('script', ['-qefc', line, '/dev/null'], { env: full })
       const left = [...keys]

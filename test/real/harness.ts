@@ -109,7 +109,7 @@ export interface Truth {
 }
 
 /** The lab seen past the binary, through adapters of the test's own. */
-export const truthOf = ({ home }: Stand, name: string): Truth => {
+const truthOf = ({ home }: Stand, name: string): Truth => {
   const lab = findLab(name, path.join(home, 'kdr', 'labs'))
   if (lab === null) throw new Error(`there is no lab ${name}`)
   const platform = openProcess(lab.stateFile)
@@ -188,6 +188,6 @@ export const bringUp = async (name: string, kafka: string): Promise<Ready> => {
 }
 
 export const takeDown = async (lab: Ready | undefined): Promise<void> => {
-  await lab?.truth.close()
-  await lab?.here.clear()
+  await lab?.truth?.close()
+  await lab?.here?.clear()
 }

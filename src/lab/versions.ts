@@ -37,6 +37,7 @@ export const toolClasses = (release: Release): Readonly<Record<string, string>> 
     'kafka-consumer-groups': old ? `${moved}.ConsumerGroupCommand` : `${moved}.consumer.group.ConsumerGroupCommand`,
     'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
     'kafka-configs': 'kafka.admin.ConfigCommand',
+    'kafka-broker-api-versions': release.version.startsWith('4') ? `${moved}.BrokerApiVersionsCommand` : 'kafka.admin.BrokerApiVersionsCommand',
     'kafka-storage': 'kafka.tools.StorageTool',
     ...(release.mode === 'zookeeper' ? { 'zookeeper-shell': 'org.apache.zookeeper.ZooKeeperMain' } : {}),
   }

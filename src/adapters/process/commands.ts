@@ -15,7 +15,15 @@ const pattern = (node: ProcessNode): string => {
 
 /** Options that say where the cluster is; tools that need one get it when it was left out. */
 const BOOTSTRAP = ['--bootstrap-server', '--bootstrap-controller']
-const NEEDS_BOOTSTRAP = ['kafka-topics', 'kafka-leader-election', 'kafka-metadata-quorum', 'kafka-configs', 'kafka-log-dirs', 'kafka-consumer-groups']
+const NEEDS_BOOTSTRAP = [
+  'kafka-topics',
+  'kafka-leader-election',
+  'kafka-metadata-quorum',
+  'kafka-configs',
+  'kafka-log-dirs',
+  'kafka-consumer-groups',
+  'kafka-broker-api-versions',
+]
 
 const addressesOf = (state: ProcessState, role: ProcessNode['roles'][number]): string =>
   state.nodes.flatMap((node) => (node.roles.includes(role) ? node.listeners.slice(0, 1) : [])).join(',')

@@ -5,7 +5,8 @@ import type { Preview } from '../../engine/step.ts'
 import { type Exit, KdrError, wordsOf } from '../../errors.ts'
 import { known } from '../../model/known.ts'
 import { ALL_ASPECTS, memberOfBroker, type Survey } from '../../model/survey.ts'
-import { openKeeping, openWorld, SURVEY_DEADLINE, type World } from '../compose.ts'
+import type { PlatformCommands } from '../../ports/platform.ts'
+import { openKeeping, openSimulation, openWorld, SURVEY_DEADLINE, type World } from '../compose.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
 import { page } from '../render/page.ts'
 import { loadScenario, scenarioOptions } from '../scenarios.ts'
@@ -70,11 +71,44 @@ const fillIn = async (invocation: Invocation, world: World): Promise<string> => 
   return page({ scenario, options, cluster, ...filled, checklist: false, notes: world.settings.notes })
 }
 
+/** On paper there is no cluster to fill in: what to type, with blanks, wherever Kafka runs. */
+const ON_PAPER: PlatformCommands = {
+  list: () => 'systemctl status kafka   # docker ps; kubectl get pods -n kafka -o wide',
+  logs: () => 'journalctl -u kafka -n 500   # docker logs ______; kubectl logs --previous ______ -n kafka',
+  stop: (_, grace) => `systemctl stop kafka   # give it ${grace / 1000} s: docker stop -t ${grace / 1000} ______`,
+  start: () => 'systemctl start kafka   # docker start ______; Kubernetes does it by itself',
+  restart: () => 'systemctl restart kafka   # docker restart -t 120 ______; kubectl delete pod ______ -n kafka --grace-period=120',
+  kafka: (tool, args) => `${tool} --bootstrap-server ______:9092 ${args.join(' ')}`.trimEnd(),
+}
+
+/** The checklist to print: the list rehearsed on a simulated failure, with blanks for what only a cluster can tell. */
+const offline = async (invocation: Invocation): Promise<string> => {
+  const scenario = await loadScenario(invocation.args[0])
+  const options = await scenarioOptions(null, undefined)
+  const { world, faults } = await openSimulation({ seed: 1, mode: 'zookeeper', cluster: 'paper' })
+  const { interruption, terminal } = invocation
+  await faults.inject('hang-broker', { broker: 2 }, interruption.signal)
+  const filled: Filled = { previews: new Map(), gates: new Map() }
+  const { rehearse } = await import('../../engine/rehearsal.ts')
+  const ports = { ...world.ports, platform: { ...world.ports.platform, commands: ON_PAPER } }
+  const actor = { user: 'paper', host: 'paper', pid: 0 }
+  await rehearse({
+    scenario,
+    options,
+    ports,
+    observe: world.observe,
+    events: collect(filled),
+    interrupt: interruption,
+    redact: terminal.redact,
+    actor,
+    force: [],
+  })
+  return page({ scenario, options, cluster: null, previews: filled.previews, gates: new Map(), checklist: true, notes: null })
+}
+
 export const run = async (invocation: Invocation): Promise<Exit> => {
   if (optionFlag(invocation, 'offline')) {
-    const scenario = await loadScenario(invocation.args[0])
-    const options = await scenarioOptions(null, invocation.options['broker'])
-    invocation.terminal.out(page({ scenario, options, cluster: null, previews: new Map(), gates: new Map(), checklist: true, notes: null }))
+    invocation.terminal.out(await offline(invocation))
     return 'ok'
   }
   await loadScenario(invocation.args[0])

@@ -40,7 +40,7 @@ const stepLines = <O>(view: PageView<O>, step: Step, number: number): readonly s
     '',
     `${number}. ${box}**${step.title}** (${step.effect}: ${ASKED[step.effect]}${granted}; ${budget})`,
     `   ${step.why}`,
-    ...(preview === undefined ? [] : [`   Here: ${preview.sentence}.`, ...preview.changes.map((change) => `   - ${change}`)]),
+    ...(preview === undefined || view.checklist ? [] : [`   Here: ${preview.sentence}.`, ...preview.changes.map((change) => `   - ${change}`)]),
     ...commandBlock(preview?.commands ?? []),
     ...(view.checklist ? ['', '   Begun: ________  Seen to work: ________  By: ________'] : []),
   ]

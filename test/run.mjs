@@ -1,7 +1,7 @@
 // `npm test`: runs every tier this machine can run, says which it could not and why, and ends with one line
 // of totals. KDR_TIERS=all (CI) makes a tier that cannot run, or ran nothing, a failure; KDR_NODES="22 24"
 // repeats the contract suites on those Node versions: all simulated ones, and the real ones on 3.5, which has
-// every port.
+// every port. Tests of real clusters mostly wait for sessions to expire, so two labs run side by side.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,9 @@ const kafkaReason = () => {
   return process.env.KAFKA_HOME || runs('mvn', '-version') ? null : 'neither Maven nor KAFKA_HOME is there'
 }
 
+const SIDE_BY_SIDE = ['--maxWorkers=2']
+const REPEATED = ['simulated', 'real-system', 'real-kafka-3.5'].map((name) => `test/contract/${name}.test.ts`)
+
 const TIERS = [
   { name: 'unit', reason: () => null },
   { name: 'simulated', reason: () => null },
@@ -37,14 +40,13 @@ const read = (file) => {
   }
 }
 
-const runTier = (label, node, args, env = {}) => {
+const runTier = (label, node, args) => {
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
   console.log(`\n== ${label} (Node ${version})`)
   const out = path.join(folder, `${label.replaceAll(' ', '-')}.json`)
   const { status } = spawnSync(node, [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], {
     stdio: 'inherit',
     cwd: root,
-    env: { ...process.env, ...env },
   })
   const counts = read(out)
   for (const key of Object.keys(total)) total[key] += counts[key]
@@ -68,14 +70,14 @@ const otherNode = (major) => {
 const asked = process.argv.slice(2)
 for (const { name, reason } of TIERS.filter((tier) => (asked.length > 0 ? asked.includes(tier.name) : !tier.onDemand))) {
   const why = reason()
-  if (why === null) runTier(name, process.execPath, ['--project', name])
+  if (why === null) runTier(name, process.execPath, ['--project', name, ...SIDE_BY_SIDE])
   else unavailable(name, why)
 }
 for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) {
   const label = `contract on Node ${major}`
   const node = otherNode(major)
   const why = node === null ? `the npm package node@${major} could not be installed` : kafkaReason()
-  if (why === null) runTier(label, node, ['--project', 'simulated', '--project', 'contract', 'test/contract'], { KDR_LAB_KAFKAS: '3.5' })
+  if (why === null) runTier(label, node, ['--project', 'simulated', '--project', 'contract', ...SIDE_BY_SIDE, ...REPEATED])
   else unavailable(label, why)
 }
 rmSync(folder, { recursive: true, force: true })

@@ -11,7 +11,7 @@ import { labDown } from '../../src/lab/down.ts'
 import { openFaults } from '../../src/lab/faults.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import { labUp } from '../../src/lab/up.ts'
-import { LAB_VERSIONS, type LabVersion, RELEASES } from '../../src/lab/versions.ts'
+import { type LabVersion, RELEASES } from '../../src/lab/versions.ts'
 import { coordinationContract } from './coordination.contract.ts'
 import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
@@ -50,10 +50,8 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
   return { subject, close }
 }
 
-/** All versions, or those that KDR_LAB_KAFKAS names. */
-const wanted = (process.env['KDR_LAB_KAFKAS'] ?? LAB_VERSIONS.join(' ')).split(/\s+/)
-
-for (const kafka of LAB_VERSIONS.filter((version) => wanted.includes(version))) {
+/** All suites of what runs on a lab of this version; a file a version, so that two labs may run side by side. */
+export const processContract = (kafka: LabVersion): void => {
   describe(`Kafka ${kafka} as processes`, () => {
     const lab = `contract-${kafka}`
     let home = ''

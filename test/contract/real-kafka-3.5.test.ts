@@ -1,0 +1,4 @@
+// Every contract on a real Kafka 3.5, as processes of this machine.
+import { processContract } from './process.contract.ts'
+
+processContract('3.5')

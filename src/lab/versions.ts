@@ -1,7 +1,7 @@
 // The Kafka versions a lab can run, and where their tools' classes are: those move between versions.
 import { KdrError } from '../errors.ts'
 
-export const LAB_VERSIONS = ['3.5', '3.9', '4'] as const
+const LAB_VERSIONS = ['3.5', '3.9', '4'] as const
 export type LabVersion = (typeof LAB_VERSIONS)[number]
 
 export interface Release {

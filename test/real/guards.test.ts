@@ -164,7 +164,7 @@ describe.each([
 
   it.each(CASES(quorum))('$guard refuses when $state', async ({ topics, before, broker, guard, names, after }) => {
     const { here, truth, name } = lab
-    await until('all three brokers are registered', async () => (await truth.kafka.metadata(soon())).brokers.length === 3)
+    await until('the cluster is healthy', async () => (await here.kdr(['diagnose', '--cluster', name, '--output', 'json'])).out.includes('"verdict": "healthy"'))
     await createTopics(truth, topics)
     await before?.(here, truth, name)
     await new Promise((resolve) => setTimeout(resolve, 1000))

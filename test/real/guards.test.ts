@@ -12,17 +12,12 @@ interface Case {
   readonly guard: 'G1' | 'G2' | 'G5'
   readonly names: readonly string[]
   /** Makes the lab whole again for the next case. */
-  readonly after?: (truth: Truth) => Promise<unknown>
+  readonly after?: (truth: Truth, lab: Ready) => Promise<unknown>
+  /** The case before leaves a broker down. */
+  readonly sick?: true
 }
 
 const soon = () => AbortSignal.timeout(120_000)
-const revive = async (truth: Truth, role: string) => {
-  const members = await truth.platform.members(soon())
-  for (const member of members) {
-    if (member.roles.some((each) => each === role) && member.state.known && member.state.value === 'stopped')
-      await truth.platform.start({ name: member.name, uid: null }, soon())
-  }
-}
 const breakIt = (fault: string, broker?: number) => (here: Stand, _: Truth, name: string) =>
   here.kdr(['lab', 'break', fault, '--name', name, ...(broker === undefined ? [] : ['--broker', String(broker)])])
 
@@ -109,7 +104,7 @@ const CASES = (quorum: string): readonly Case[] => [
     broker: 1,
     guard: 'G1',
     names: ['__kdr_orders-0', '__kdr_orders-1', '__kdr_orders-2'],
-    after: (truth) => revive(truth, 'broker'),
+    after: (_, lab) => lab.here.kdr(['recover', 'single-broker', '--cluster', lab.name, ...grants(lab.name)]),
   },
   {
     state: 'the last ISR member has a blank disk',
@@ -126,6 +121,7 @@ const CASES = (quorum: string): readonly Case[] => [
     broker: 1,
     guard: 'G5',
     names: [],
+    sick: true,
   },
 ]
 
@@ -162,9 +158,12 @@ describe.each([
     await truth.kafka.deleteTopic('__kdr_alone', soon())
   })
 
-  it.each(CASES(quorum))('$guard refuses when $state', async ({ topics, before, broker, guard, names, after }) => {
+  it.each(CASES(quorum))('$guard refuses when $state', async ({ topics, before, broker, guard, names, after, sick }) => {
     const { here, truth, name } = lab
-    await until('the cluster is healthy', async () => (await here.kdr(['diagnose', '--cluster', name, '--output', 'json'])).out.includes('"verdict": "healthy"'))
+    const verdict = sick ? 'single-broker' : 'healthy'
+    await until(`the cluster is ${verdict}`, async () =>
+      (await here.kdr(['diagnose', '--cluster', name, '--output', 'json'])).out.includes(`"verdict": "${verdict}"`),
+    )
     await createTopics(truth, topics)
     await before?.(here, truth, name)
     await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -175,7 +174,7 @@ describe.each([
     expect(why).toContain(guard)
     for (const partition of names) expect(why).toContain(partition)
     expect(await truth.uids()).toEqual(uids)
-    await after?.(truth)
+    await after?.(truth, lab)
   })
 
   it('cannot be forced past G5', async () => {

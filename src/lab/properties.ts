@@ -57,6 +57,8 @@ const DEFAULTS: Properties = {
   'default.replication.factor': 3,
   'min.insync.replicas': 2,
   'auto.create.topics.enable': false,
+  // A lab repeats itself: leaders move back when they are told to, not when five minutes are over.
+  'auto.leader.rebalance.enable': false,
   'offsets.topic.replication.factor': 3,
   'offsets.topic.num.partitions': 5,
   'transaction.state.log.replication.factor': 3,

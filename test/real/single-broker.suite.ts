@@ -8,7 +8,7 @@ import { allInSync, bringUp, eventsOf, type Stand, type Truth, takeDown, until }
 const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop', '--confirm']
 
 /** The whole job on one version; a file a version, so that two labs may run side by side. */
-export const singleBrokerOn = (kafka: string): void =>
+export const singleBrokerOn = (kafka: string) =>
   describe(`single-broker on Kafka ${kafka}`, () => {
     const name = `real${kafka.replace('.', '')}`
     const cluster = ['--cluster', name]

@@ -1,9 +1,9 @@
 // The edge: argv in, exit code out. Builds the tree, runs one command, prints one error.
 import { type Command, CommanderError } from 'commander'
 import { EXIT_CODES, KdrError } from '../errors.ts'
-import { exitOf, listenForSignals } from './interruption.ts'
+import { exitOf, type Interruption, listenForSignals } from './interruption.ts'
 import type { Invocation } from './invocation.ts'
-import { drained, type Format, type Globals, openTerminal, reportError, type Terminal } from './terminal.ts'
+import type { Format, Globals, Terminal } from './terminal.ts'
 import { buildTree, type Dispatch, pathOf } from './tree.ts'
 import { VERSION } from './version.ts'
 
@@ -52,11 +52,15 @@ const usageError = (error: CommanderError): KdrError =>
     hint: 'kdr --help, or --help after the command',
   })
 
+/** The terminal and its redactor are loaded with the first command or error: `--help` needs neither. */
 class Outcome {
   exitCode = 0
-  terminal: Terminal
-  constructor(terminal: Terminal) {
-    this.terminal = terminal
+  terminal: Terminal | null = null
+
+  async open(globals: Globals, format: Format, host: NodeJS.Process): Promise<Terminal> {
+    const { openTerminal } = await import('./terminal.ts')
+    this.terminal = openTerminal(globals, format, host)
+    return this.terminal
   }
 }
 
@@ -67,18 +71,18 @@ const eachCommand = (command: Command, change: (command: Command) => void): void
 
 /** Runs the command line and exits with its code; never returns while a handle is open. */
 export const start = async (argv: readonly string[], host: NodeJS.Process = process): Promise<void> => {
-  const outcome = new Outcome(openTerminal({ color: true, quiet: false, verbose: false }, guessFormat(argv, host.env), host))
-  const interruption = listenForSignals(host, (text) => outcome.terminal.err(text))
+  const outcome = new Outcome()
+  const interruption = listenForSignals(host, (text) => (outcome.terminal === null ? void host.stderr.write(`${text}\n`) : outcome.terminal.err(text)))
   const dispatch: Dispatch = async (plan, command, args) => {
     const options = command.optsWithGlobals()
     const globals = globalsOf(options)
-    outcome.terminal = openTerminal(globals, formatFor(globals, plan.formats, pathOf(command), host.env), host)
+    const terminal = await outcome.open(globals, formatFor(globals, plan.formats, pathOf(command), host.env), host)
     const { run } = await plan.load()
     const invocation: Invocation = {
       args: args.map(textOrWords),
       options,
       globals,
-      terminal: outcome.terminal,
+      terminal,
       env: host.env,
       interruption,
       program: command.parent === null ? command : rootOf(command),
@@ -90,27 +94,38 @@ export const start = async (argv: readonly string[], host: NodeJS.Process = proc
     command.exitOverride()
     command.configureOutput({
       outputError: () => {},
-      writeErr: (text) => outcome.terminal.err(text.trimEnd()),
+      writeErr: (text) => void host.stderr.write(text),
       writeOut: (text) => void host.stdout.write(text),
     })
   })
   try {
     await program.parseAsync(argv)
   } catch (thrown) {
-    outcome.exitCode = settle(thrown, outcome.terminal, interruption.cause(), interruption.acted())
+    if (!isHelp(thrown)) await report(thrown, outcome, interruption, guessFormat(argv, host.env), host)
   }
+  // Only help was printed: nothing is open, and Node ends by itself once it is written.
+  if (outcome.terminal === null) return
+  const { drained } = await import('./terminal.ts')
   await drained(host)
   host.exit(outcome.exitCode)
 }
 
-const settle = (thrown: unknown, terminal: Terminal, cause: 'SIGINT' | 'SIGTERM' | null, acted: boolean): number => {
+const isHelp = (thrown: unknown): boolean =>
+  thrown instanceof CommanderError && (thrown.code === 'commander.helpDisplayed' || thrown.code === 'commander.version')
+
+/** Prints the one error there is, or that it was a signal, and sets the exit code. */
+const report = async (thrown: unknown, outcome: Outcome, interruption: Interruption, format: Format, host: NodeJS.Process): Promise<void> => {
+  const terminal = outcome.terminal ?? (await outcome.open({ color: true, quiet: false, verbose: false }, format, host))
+  const { reportError } = await import('./terminal.ts')
+  const cause = interruption.cause()
   if (thrown instanceof CommanderError) {
-    if (thrown.code === 'commander.helpDisplayed' || thrown.code === 'commander.version') return 0
-    return thrown.code === 'commander.help' ? EXIT_CODES.usage.code : reportError(terminal, usageError(thrown))
+    outcome.exitCode = thrown.code === 'commander.help' ? EXIT_CODES.usage.code : reportError(terminal, usageError(thrown))
+  } else if (cause === null) {
+    outcome.exitCode = reportError(terminal, thrown)
+  } else {
+    terminal.err(cause === 'SIGINT' ? 'kdr: interrupted' : 'kdr: terminated')
+    outcome.exitCode = exitOf(cause, interruption.acted())
   }
-  if (cause === null) return reportError(terminal, thrown)
-  terminal.err(cause === 'SIGINT' ? 'kdr: interrupted' : 'kdr: terminated')
-  return exitOf(cause, acted)
 }
 
 const rootOf = (command: Command): Command => (command.parent === null ? command : rootOf(command.parent))

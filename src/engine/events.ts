@@ -50,7 +50,6 @@ export type JournalEntry =
       readonly planDigest: string
     }
   | { readonly type: 'run.resumed'; readonly mode: Mode; readonly actor: Actor; readonly fence: number; readonly reason: string | null }
-  | { readonly type: 'verdict'; readonly verdict: string; readonly brokers: readonly number[]; readonly because: string }
   | { readonly type: 'phase.started'; readonly phase: string; readonly title: string }
   | { readonly type: 'phase.finished'; readonly phase: string; readonly seconds: number }
   | { readonly type: 'choice.made'; readonly choose: string; readonly branch: string; readonly because: string }

@@ -17,8 +17,6 @@ const words = (line: JournalLine): string | null => {
       return `${line.title} begun on ${line.cluster} by ${line.actor.user}@${line.actor.host} (${line.mode})`
     case 'run.resumed':
       return `resumed by ${line.actor.user}@${line.actor.host} (${line.mode})${line.reason === null ? '' : `: ${line.reason}`}`
-    case 'verdict':
-      return `diagnosis: ${line.verdict}: ${line.because}`
     case 'phase.started':
       return `-- ${line.title}`
     case 'phase.finished':

@@ -82,15 +82,6 @@ export const linesOf = (list: Checklist, event: RunEvent): readonly string[] => 
       return headLines(list, event)
     case 'run.resumed':
       return [style.bold('Resumed'), ...(event.reason === null ? [] : [`Reason: ${event.reason}`])]
-    case 'verdict':
-      return [
-        wrap(
-          `Diagnosis: ${event.verdict}${event.brokers.length === 0 ? '' : `, broker ${event.brokers.join(', ')}`}: ${event.because}`,
-          list.columns(),
-          '',
-          '  ',
-        ),
-      ]
     case 'phase.started':
       return ['', style.bold(event.title)]
     case 'choice.made':

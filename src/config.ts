@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseConfig } from './config/parse.ts'
 import type { ClusterFile, FileSettings, SecretReference } from './config/schema.ts'
 import { KdrError, wordsOf } from './errors.ts'
+import type { Role } from './model/member.ts'
 import { type Millis, seconds } from './units.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -63,10 +64,31 @@ export const loadConfig = ({ file, env, cwd, learn }: ConfigRequest): Config => 
   })
 }
 
+/** What runs the members, and how it is reached. Paths are absolute. */
+export type PlatformSettings =
+  | { readonly kind: 'process'; readonly state: string }
+  | {
+      readonly kind: 'docker'
+      readonly project: string
+      /** What DOCKER_HOST would hold; null: the environment, the context, the default socket. */
+      readonly host: string | null
+      readonly context: string | null
+      /** Empty: those that the containers' labels name. */
+      readonly files: readonly string[]
+    }
+  | {
+      readonly kind: 'kubernetes'
+      /** null: KUBECONFIG, ~/.kube/config, or the pod's own service account. */
+      readonly kubeconfig: string | null
+      readonly context: string | null
+      readonly namespace: string
+      /** Label selectors by role; what is left out has the defaults. */
+      readonly selectors: Readonly<Partial<Record<Role, string>>>
+    }
+
 export interface ClusterSettings {
   readonly name: string
-  /** State file of the process platform. */
-  readonly state: string
+  readonly platform: PlatformSettings
   /** Empty: what the platform's brokers advertise. */
   readonly bootstrap: readonly string[]
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
@@ -105,6 +127,25 @@ const resolveSecret = (path: string, reference: SecretReference, base: string, r
   return value
 }
 
+const resolvePlatform = ({ process, docker, kubernetes }: ClusterFile['platform'], base: string): PlatformSettings => {
+  if (docker !== undefined) {
+    const { project, host = null, context = null, files = [] } = docker
+    return { kind: 'docker', project, host, context, files: files.map((file) => resolve(base, file)) }
+  }
+  if (kubernetes !== undefined) {
+    const { kubeconfig, context = null, namespace, selectors = {} } = kubernetes
+    const given = Object.entries(selectors).filter(([, selector]) => selector !== undefined)
+    return {
+      kind: 'kubernetes',
+      kubeconfig: kubeconfig === undefined ? null : resolve(base, kubeconfig),
+      context,
+      namespace,
+      selectors: Object.fromEntries(given),
+    }
+  }
+  return { kind: 'process', state: resolve(base, process?.state ?? '') }
+}
+
 /** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
 export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
   const cluster = config.settings.clusters?.[name]
@@ -122,7 +163,7 @@ export const resolveCluster = (config: Config, name: string, request: ConfigRequ
   }
   return {
     name,
-    state: resolve(base, cluster.platform.process.state),
+    platform: resolvePlatform(cluster.platform, base),
     bootstrap: cluster.kafka?.bootstrap ?? [],
     tls: tls === undefined ? null : { ca: pem('ca'), cert: pem('cert'), key: pem('key') },
     sasl:

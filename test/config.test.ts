@@ -41,8 +41,17 @@ describe('what is wrong is named with its line, its path and what was expected',
     [cluster('    thresholds: { diskUsed: 80 }'), 'clusters.prod.thresholds.diskUsed expected a number from 0 to 1'],
     [cluster('    kafka: { sasl: { mechanism: scram, username: u, password: { env: X } } }'), 'expected one of plain, scram-sha-256, scram-sha-512'],
     ['clusters:\n  prod:\n    kafka: {}', 'clusters.prod.platform is missing'],
-    ['clusters:\n  prod:\n    platform: { docker: { project: x } }', 'clusters.prod.platform.docker is not supported yet'],
-    ['clusters:\n  prod:\n    platform: { kubernetes: {} }', 'clusters.prod.platform.kubernetes is not supported yet'],
+    [
+      'clusters:\n  prod:\n    platform: { docker: { project: x }, process: { state: s } }',
+      'clusters.prod.platform expected one of process, docker, kubernetes',
+    ],
+    ['clusters:\n  prod:\n    platform: {}', 'clusters.prod.platform expected one of process, docker, kubernetes'],
+    ['clusters:\n  prod:\n    platform: { dokcer: {} }', 'clusters.prod.platform.dokcer is not a known key (did you mean docker?)'],
+    ['clusters:\n  prod:\n    platform: { kubernetes: {} }', 'clusters.prod.platform.kubernetes.namespace is missing'],
+    [
+      'clusters:\n  prod:\n    platform: { kubernetes: { namespace: kafka, selectors: { brokr: a=b } } }',
+      'selectors.brokr is not a known key (did you mean broker?)',
+    ],
     [`defualt: prod\n${cluster('')}`, 'kdr.yaml:1 defualt is not a known key (did you mean default?)'],
     [`default: prd\n${cluster('')}`, 'kdr.yaml:1 default names no cluster of this file (did you mean prod?)'],
     ['clusters: [', 'kdr.yaml:1 is not valid YAML'],
@@ -51,6 +60,27 @@ describe('what is wrong is named with its line, its path and what was expected',
     const error = thrown(() => parse(text))
     expect(error.message).toContain(says)
     expect(error.exit).toBe('usage')
+  })
+
+  it('says where the members run, its paths made absolute', () => {
+    const docker = 'clusters:\n  prod:\n    platform: { docker: { project: kafka, host: "ssh://ops@host", files: [compose.yml] } }'
+    writeFileSync(join(folder, 'kdr.yaml'), docker)
+    expect(resolveCluster(loadConfig(request({})), 'prod', request({})).platform).toEqual({
+      kind: 'docker',
+      project: 'kafka',
+      host: 'ssh://ops@host',
+      context: null,
+      files: [join(folder, 'compose.yml')],
+    })
+    const kubernetes = 'clusters:\n  prod:\n    platform: { kubernetes: { namespace: kafka, kubeconfig: kc, context: c, selectors: { broker: a=b } } }'
+    writeFileSync(join(folder, 'kdr.yaml'), kubernetes)
+    expect(resolveCluster(loadConfig(request({})), 'prod', request({})).platform).toEqual({
+      kind: 'kubernetes',
+      namespace: 'kafka',
+      kubeconfig: join(folder, 'kc'),
+      context: 'c',
+      selectors: { broker: 'a=b' },
+    })
   })
 
   it('tells every mistake at once', () => {
@@ -98,7 +128,7 @@ describe('references', () => {
   })
 
   it('make paths relative to the file they stand in', () => {
-    expect(load('{ env: PW }', { PW: 'hunter22' }).state).toBe(join(folder, 's.json'))
+    expect(load('{ env: PW }', { PW: 'hunter22' }).platform).toEqual({ kind: 'process', state: join(folder, 's.json') })
   })
 })
 

@@ -2,7 +2,7 @@
 // there is only one lab. Never a guess among several.
 
 import { didYouMean } from '../config/suggest.ts'
-import { type ClusterSettings, type Config, type ConfigRequest, loadConfig, resolveCluster, stateRoot } from '../config.ts'
+import { type ClusterSettings, type Config, type ConfigRequest, loadConfig, type PlatformSettings, resolveCluster, stateRoot } from '../config.ts'
 import { KdrError } from '../errors.ts'
 import { seconds } from '../units.ts'
 import type { Invocation } from './invocation.ts'
@@ -16,7 +16,7 @@ export interface ChosenCluster {
 /** What the labs can tell; given by compose.ts, which alone may import them. */
 export interface LabDirectory {
   list(): readonly string[]
-  find(name: string): { readonly stateFile: string; readonly bootstrap: readonly string[]; readonly zookeeper: readonly string[] } | null
+  find(name: string): { readonly settings: PlatformSettings; readonly bootstrap: readonly string[]; readonly zookeeper: readonly string[] } | null
 }
 
 const LAB_STABILITY = seconds(5)
@@ -51,7 +51,7 @@ const labSettings = (name: string, labs: LabDirectory): ClusterSettings | null =
   if (lab === null) return null
   return {
     name,
-    state: lab.stateFile,
+    platform: lab.settings,
     bootstrap: lab.bootstrap,
     tls: null,
     sasl: null,

@@ -1,7 +1,7 @@
 // Flags, configuration and mode become a world here. The only place that knows adapters and labs, and it
 // imports them when they are needed, so that light commands stay light.
 
-import { stateRoot } from '../config.ts'
+import { type ClusterSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -25,26 +25,33 @@ export interface World extends ChosenCluster {
   readonly write: WritePorts | null
   /** `host:port` of brokers, as advertised inside the platform. */
   readonly endpoints: readonly string[]
+  /** One run at a time on this target. */
+  readonly lock: Lock
   close(): Promise<void>
 }
 
 export interface Keeping {
   readonly store: RunStore
-  readonly lock: Lock
   readonly clock: Clock
   readonly actor: { readonly user: string; readonly host: string; readonly pid: number }
 }
 
-/** The machine's own: clock, run folders, lock. */
+/** The machine's own: clock, run folders, who asks. */
 export const openKeeping = async (env: Invocation['env']): Promise<Keeping> => {
-  const [{ systemClock }, { fileRunStore }, { fileLock }, { actor }] = await Promise.all([
+  const [{ systemClock }, { fileRunStore }, { actor }] = await Promise.all([
     import('../adapters/system/clock.ts'),
     import('../adapters/system/run-store.ts'),
-    import('../adapters/system/lock.ts'),
     import('../adapters/system/actor.ts'),
   ])
-  const root = stateRoot(env)
-  return { store: fileRunStore(root), lock: fileLock(root), clock: systemClock(), actor: actor() }
+  return { store: fileRunStore(stateRoot(env)), clock: systemClock(), actor: actor() }
+}
+
+/** A Lease where the target can keep one for everybody; else a file, which covers this host. */
+const lockOf = async (settings: ClusterSettings, env: Invocation['env']): Promise<Lock> => {
+  if (settings.platform.kind !== 'kubernetes') return (await import('../adapters/system/lock.ts')).fileLock(stateRoot(env))
+  const [{ kubernetesLock }, { actor, processStartOf }] = await Promise.all([import('../adapters/kubernetes/lease.ts'), import('../adapters/system/actor.ts')])
+  const me = actor()
+  return kubernetesLock({ ...settings.platform, cluster: settings.name, env }, { ...me, processStartOf })
 }
 
 export const labDirectory = async (env: Invocation['env']): Promise<LabDirectory> => {
@@ -80,6 +87,7 @@ const readerOf = (platform: PlatformReader, cluster: string): PlatformReader => 
   logs: (member, options, signal) => platform.logs(member, options, signal),
   events: (since, signal) => platform.events(since, signal),
   dial: (host, port) => platform.dial(host, port),
+  permissions: (need, signal) => platform.permissions(need, signal),
   close: () => platform.close(),
 })
 
@@ -96,7 +104,7 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   close: () => kafka.close(),
 })
 
-const platformWriter = ({ stop, start }: PlatformWriter): PlatformWriter => ({ stop, start })
+const platformWriter = ({ stop, start, reconnect, exec, workloads }: PlatformWriter): PlatformWriter => ({ stop, start, reconnect, exec, workloads })
 const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs })
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
@@ -116,21 +124,31 @@ const endpointsOf = async (chosen: ChosenCluster, platform: PlatformReader, sign
 /** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. */
 export const openWorld = async (invocation: Invocation, half: 'read' | 'write'): Promise<World> => {
   const chosen = chooseCluster(invocation, await labDirectory(invocation.env))
-  return composeWorld(chosen, half, invocation.interruption.signal)
+  return composeWorld(chosen, half, invocation)
+}
+
+const openPlatform = async ({ name: cluster, platform }: ClusterSettings, env: Invocation['env']): Promise<PlatformReader & PlatformWriter> => {
+  if (platform.kind === 'docker') return (await import('../adapters/docker/open-docker.ts')).openDocker({ ...platform, cluster, env })
+  if (platform.kind === 'kubernetes') return (await import('../adapters/kubernetes/open-kubernetes.ts')).openKubernetes({ ...platform, cluster, env })
+  return (await import('../adapters/process/open-process.ts')).openProcess(platform.state)
 }
 
 /** Connects to nothing yet; the first survey does. */
-export const composeWorld = async (chosen: ChosenCluster, half: 'read' | 'write', signal: AbortSignal): Promise<World> => {
-  const [{ openProcess }, { openKafka }, { systemClock }, { observer }] = await Promise.all([
-    import('../adapters/process/open-process.ts'),
+export const composeWorld = async (
+  chosen: ChosenCluster,
+  half: 'read' | 'write',
+  { env, interruption }: Pick<Invocation, 'env' | 'interruption'>,
+): Promise<World> => {
+  const [opened, lock, { openKafka }, { systemClock }, { observer }] = await Promise.all([
+    openPlatform(chosen.settings, env),
+    lockOf(chosen.settings, env),
     import('../adapters/kafka/open.ts'),
     import('../adapters/system/clock.ts'),
     import('../survey/observe.ts'),
   ])
   const { settings } = chosen
-  const process = openProcess(settings.state)
-  const platform = readerOf(process, chosen.name)
-  const endpoints = await endpointsOf(chosen, platform, signal)
+  const platform = readerOf(opened, chosen.name)
+  const endpoints = await endpointsOf(chosen, platform, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: REQUEST_TIMEOUT })
@@ -143,8 +161,8 @@ export const composeWorld = async (chosen: ChosenCluster, half: 'read' | 'write'
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
   }
   const observe = observer(ports, { endpoints, zookeeper: settings.zookeeper, deadline: SURVEY_DEADLINE })
-  const write = half === 'read' ? null : { platform: platformWriter(process), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
-  return { ...chosen, ports, observe, write, endpoints, close }
+  const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
+  return { ...chosen, ports, observe, write, endpoints, lock, close }
 }
 
 /** Why no lab of processes can run here, or null when one can. */
@@ -164,7 +182,7 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
   const { ports, write, faults, store, lock, endpoints, zookeeperServers: zookeeper } = simulation
   const settings = {
     name: options.cluster,
-    state: '',
+    platform: { kind: 'process' as const, state: '' },
     bootstrap: endpoints,
     tls: null,
     sasl: null,
@@ -174,6 +192,6 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
     notes: null,
   }
   const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
-  const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, close: async () => {} }
-  return { world, faults, write, store, lock }
+  const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, lock, close: async () => {} }
+  return { world, faults, write, store }
 }

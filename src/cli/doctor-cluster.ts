@@ -3,7 +3,7 @@
 import type { Known } from '../model/known.ts'
 import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import { formatInstant } from '../units.ts'
-import { openKeeping, SURVEY_DEADLINE, type World } from './compose.ts'
+import { SURVEY_DEADLINE, type World } from './compose.ts'
 import { type Finding, finding, type Result } from './doctor-machine.ts'
 import type { Invocation } from './invocation.ts'
 
@@ -59,11 +59,10 @@ const identity = (clusterId: Known<string>): Finding =>
     ? finding('cluster-id', 'Cluster id', true, 'PASS', clusterId.value)
     : finding('cluster-id', 'Cluster id', true, 'UNKNOWN', clusterId.why, 'kdr diagnose')
 
-const lock = async (invocation: Invocation, survey: Survey): Promise<Finding> => {
-  const keeping = await openKeeping(invocation.env)
-  const held = keeping.lock.inspect(survey.target)
+const lock = async (world: World, survey: Survey): Promise<Finding> => {
+  const held = await world.lock.inspect(survey.target)
   const title = 'Lock'
-  if (held === null) return finding('lock', title, true, 'PASS', `free; it covers ${keeping.lock.covers}`)
+  if (held === null) return finding('lock', title, true, 'PASS', `free; it covers ${world.lock.covers}`)
   const { holder, alive } = held
   const state = alive === 'unknown' ? 'it cannot be seen from here whether it runs' : alive ? 'it runs' : 'its process is gone'
   const result: Result = alive === 'unknown' ? 'UNKNOWN' : 'FAIL'
@@ -80,5 +79,5 @@ const lock = async (invocation: Invocation, survey: Survey): Promise<Finding> =>
 
 export const clusterFindings = async (invocation: Invocation, world: World): Promise<readonly Finding[]> => {
   const survey = await world.observe(ALL_ASPECTS, null, world.ports.clock.deadline(SURVEY_DEADLINE, invocation.interruption.signal))
-  return [platform(survey), brokers(survey), quorum(survey), identity(survey.clusterId), permission(survey), await lock(invocation, survey)]
+  return [platform(survey), brokers(survey), quorum(survey), identity(survey.clusterId), permission(survey), await lock(world, survey)]
 }

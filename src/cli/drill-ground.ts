@@ -2,7 +2,7 @@
 import type { DrillReport } from '../drill/drill.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Faults } from '../ports/faults.ts'
-import type { Lock, RunStore } from '../ports/run-store.ts'
+import type { RunStore } from '../ports/run-store.ts'
 import type { WritePorts } from '../ports/world.ts'
 import { chooseCluster, labsHome } from './clusters.ts'
 import { cacheHome } from './commands/lab-up.ts'
@@ -16,7 +16,6 @@ export interface DrillGround {
   readonly kafka: string
   /** Where a simulated cluster keeps its runs; null: the machine's own. */
   readonly store: RunStore | null
-  readonly lock: Lock | null
   readonly phases: DrillReport['phases']
   close(): Promise<void>
 }
@@ -52,12 +51,12 @@ const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
   const text = optionText(invocation, 'seed') ?? '1'
   const seed = Number(text)
   if (!Number.isSafeInteger(seed) || seed < 0) throw usage(`--seed ${text} is not a whole number`, 'give a seed such as 7')
-  const { world, faults, write, store, lock } = await openSimulation({
+  const { world, faults, write, store } = await openSimulation({
     seed,
     mode: kafka === '3.5' ? 'zookeeper' : 'kraft',
     cluster: `drill-simulated-${kafka}`,
   })
-  return { world, faults, write, store, lock, kafka, phases: [], close: () => world.close() }
+  return { world, faults, write, store, kafka, phases: [], close: () => world.close() }
 }
 
 /** Its own lab, named after platform and version: used again if it is up and whole, made anew if it is not. */
@@ -96,14 +95,14 @@ const openLab = async (invocation: Invocation): Promise<DrillGround> => {
   }
   try {
     const chosen = chooseCluster({ ...invocation, globals: { ...invocation.globals, cluster: name } }, await labDirectory(env))
-    const world = await composeWorld(chosen, 'write', interruption.signal)
+    const world = await composeWorld(chosen, 'write', invocation)
     const stateFile = findLab(name, home)?.stateFile
     if (world.write === null || stateFile === undefined) throw new KdrError(`lab ${name} is gone`, { code: 'lab-not-found', hint: 'run the drill again' })
     const close = async (): Promise<void> => {
       await world.close()
       await leave()
     }
-    return { world, write: world.write, faults: openFaults(stateFile), kafka, store: null, lock: null, phases, close }
+    return { world, write: world.write, faults: openFaults(stateFile), kafka, store: null, phases, close }
   } catch (thrown) {
     await leave().catch((second: unknown) => progress(wordsOf(second)))
     throw thrown

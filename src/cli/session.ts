@@ -179,7 +179,7 @@ export const runDeps = async (
     ...rehearsalDeps(invocation, world, session, scenario, options),
     write: world.write,
     store: keeping.store,
-    lock: keeping.lock,
+    lock: world.lock,
     approver: asks ? asked.approver : grantApprover(grantsOf(invocation), world.name),
     desk: asks ? asked.desk : stopDesk,
     mode: asks ? 'interactive' : 'scripted',

@@ -10,11 +10,30 @@ export const EXAMPLE = `# kdr: which clusters there are and how to reach them.
 
 clusters:
   # prod:
-  #   # What runs the members. This version of kdr works on local processes, described by a state file
-  #   # ("schema": "kdr/process/1"; a lab's lab.json is one).
+  #   # What runs the members: one of kubernetes, docker, process.
   #   platform:
-  #     process:
-  #       state: /srv/kafka/cluster.json
+  #     kubernetes:
+  #       namespace: kafka
+  #       # Left out: KUBECONFIG, ~/.kube/config, or inside a pod its own service account.
+  #       kubeconfig: /home/me/.kube/config
+  #       # Left out: the current context. A run is pinned to the one it began with.
+  #       context: production
+  #       # Which pods are what, where labels differ from app=kafka, app=zookeeper, app=controller,
+  #       # app=schema-registry, app=kafka-connect and those of Strimzi, Bitnami and Confluent.
+  #       selectors:
+  #         broker: app=kafka
+  #         zookeeper: app=zookeeper
+  #     # docker:
+  #     #   # Containers are found by the labels that compose puts on them.
+  #     #   project: kafka
+  #     #   # Left out: DOCKER_HOST, the current Docker context, the local socket.
+  #     #   host: ssh://ops@kafka-host
+  #     #   context: production
+  #     #   # To create a container that is gone; left out: the files that the labels name.
+  #     #   files: [docker-compose.yml]
+  #     # process:
+  #     #   # A state file ("schema": "kdr/process/1"; a lab's lab.json is one).
+  #     #   state: /srv/kafka/cluster.json
   #   kafka:
   #     # As the brokers advertise themselves; left out, the platform is asked.
   #     bootstrap: [broker-1:9092, broker-2:9092, broker-3:9092]

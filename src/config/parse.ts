@@ -55,15 +55,10 @@ const lineAt = (document: Document, counter: LineCounter, path: readonly unknown
   return null
 }
 
-const LATER = new Set(['docker', 'kubernetes'])
-
 const saysOf = (issue: v.BaseIssue<unknown>, path: readonly string[]): string => {
   const key = path.at(-1) ?? ''
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    if (path.at(-2) === 'platform' && LATER.has(key))
-      return `is not supported yet: this version of kdr recovers local processes (platform: { process: { state: file } })`
-    return `is not a known key${didYouMean(key, known(path.slice(0, -1)))}`
-  }
+  if (issue.type === 'strict_object' && issue.expected === 'never') return `is not a known key${didYouMean(key, known(path.slice(0, -1)))}`
+  if (issue.type === 'strict_object' && issue.received === 'undefined') return 'is missing'
   if (issue.received === 'undefined') return `is missing: ${issue.message.startsWith('Invalid') ? `expected ${issue.expected}` : issue.message}`
   if (issue.type === 'strict_object' || issue.type === 'record') return 'expected keys and values'
   return issue.message.startsWith('Invalid') ? `expected ${issue.expected}` : issue.message

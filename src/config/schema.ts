@@ -43,7 +43,32 @@ const tls = v.strictObject({
   key: v.optional(named('the path of a PEM file')),
 })
 
-const platform = v.strictObject({ process: v.strictObject({ state: named('the path of a state file') }) })
+const docker = v.strictObject({
+  project: named('a compose project'),
+  host: v.optional(named('what DOCKER_HOST would hold')),
+  context: v.optional(named('a Docker context')),
+  files: v.optional(v.array(named('the path of a compose file'), 'expected a list of compose files')),
+})
+
+const selector = v.optional(named('a label selector'))
+
+const kubernetes = v.strictObject({
+  kubeconfig: v.optional(named('the path of a kubeconfig')),
+  context: v.optional(named('a context of the kubeconfig')),
+  namespace: named('a namespace'),
+  selectors: v.optional(
+    v.strictObject({ broker: selector, controller: selector, zookeeper: selector, 'schema-registry': selector, connect: selector, service: selector }),
+  ),
+})
+
+const process = v.strictObject({ state: named('the path of a state file') })
+
+const PLATFORMS = 'expected one of process, docker, kubernetes'
+
+const platform = v.pipe(
+  v.strictObject({ process: v.optional(process), docker: v.optional(docker), kubernetes: v.optional(kubernetes) }, PLATFORMS),
+  v.check((all) => Object.values(all).filter((one) => one !== undefined).length === 1, PLATFORMS),
+)
 
 const thresholds = v.strictObject({
   diskUsed: v.optional(share),
@@ -74,8 +99,11 @@ export type SecretReference = v.InferOutput<typeof reference>
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(fileSchema.entries),
   'clusters.*': Object.keys(cluster.entries),
-  'clusters.*.platform': ['process'],
-  'clusters.*.platform.process': ['state'],
+  'clusters.*.platform': ['process', 'docker', 'kubernetes'],
+  'clusters.*.platform.process': Object.keys(process.entries),
+  'clusters.*.platform.docker': Object.keys(docker.entries),
+  'clusters.*.platform.kubernetes': Object.keys(kubernetes.entries),
+  'clusters.*.platform.kubernetes.selectors': Object.keys(kubernetes.entries.selectors.wrapped.entries),
   'clusters.*.kafka': ['bootstrap', 'tls', 'sasl'],
   'clusters.*.kafka.tls': Object.keys(tls.entries),
   'clusters.*.kafka.sasl': Object.keys(sasl.entries),

@@ -1,5 +1,7 @@
 // From a target to permission: guards, preview, gate, then everything again on fresh facts. An approval does
 // not outlive what it was given for.
+
+import type { Survey } from '../model/survey.ts'
 import { type Millis, seconds } from '../units.ts'
 import { sameTarget } from './codec.ts'
 import type { Context } from './context.ts'
@@ -57,10 +59,21 @@ const guard = async (context: Context, step: Act<unknown>, key: string, target: 
   const { clock } = context.deps.ports
   const end = clock.monotonic() + SIGHT
   for (;;) {
-    const guarding = runGuards(step, await context.world.survey(), target, context.deps.force)
+    const now = await context.world.survey()
+    pinned(context, now)
+    const guarding = runGuards(step, now, target, context.deps.force)
     if (guarding.refused?.blind !== true || clock.monotonic() >= end) return told(context, step, key, guarding)
     await clock.sleep(context.deps.pace.poll, context.deps.interrupt.signal)
   }
+}
+
+/** Whatever was planned was planned for one target: a switched context or a namespace made anew is another one. */
+const pinned = ({ past }: Context, { target }: Survey): void => {
+  if (target.identity === past.identity) return
+  const now = target.identity === '' ? 'not seen' : `now ${target.identity}`
+  const words = `this run belongs to ${past.identity}, which is ${now}`
+  if (target.identity === '') throw new Trouble('unknown', words)
+  throw new Trouble('refused', words, 'switch back to it, or start a new run on the new target')
 }
 
 const told = (context: Context, step: Act<unknown>, key: string, { refused, forced }: Guarding): readonly Refusal[] => {

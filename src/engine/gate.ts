@@ -11,7 +11,7 @@ const riskier = (a: Effect, b: Effect): Effect => (EFFECTS.indexOf(a) >= EFFECTS
 /** The step's effect for this target: raised by the step or by a forced guard, never lowered. */
 export const effectOf = (step: Act<unknown>, target: unknown, forced: readonly Refusal[]): Effect => {
   const raised = step.raise === undefined ? step.effect : riskier(step.effect, step.raise(target))
-  return forced.length > 0 ? riskier(raised, 'lose-data') : raised
+  return forced.reduce((effect, { force }) => (force === null ? effect : riskier(effect, force.as)), raised)
 }
 
 const UNASKED: readonly Effect[] = ['read', 'notify', 'probe']

@@ -24,5 +24,9 @@ export const runGuards = (step: Act<unknown>, now: Survey, target: unknown, forc
 export const refusalWords = (refusal: Refusal): string =>
   `${refusal.guard} refuses: ${refusal.because}${refusal.protects.length > 0 ? ` [${refusal.protects.join(', ')}]` : ''}`
 
-export const refusalHint = (refusal: Refusal): string | null =>
-  refusal.force === null ? null : `--force=${refusal.guard} would go on and may lose: ${refusal.force.partitions.join(', ')}`
+/** What to do instead, and what forcing it would mean. */
+export const refusalHint = ({ guard, force, instead }: Refusal): string | null => {
+  const may = force === null ? null : force.partitions.length === 0 ? 'would go on all the same' : `would go on and may lose: ${force.partitions.join(', ')}`
+  const words = [...(instead === undefined ? [] : [instead]), ...(may === null ? [] : [`--force=${guard} ${may}`])]
+  return words.length === 0 ? null : words.join('; ')
+}

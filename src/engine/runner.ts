@@ -41,7 +41,7 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
   const deps = given as unknown as RunDeps<never>
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   const run = runId(deps)
-  const lock = deps.lock.acquire(target, run, deps.takeOver)
+  const lock = await deps.lock.acquire(target, run, deps.takeOver)
   try {
     const folder = deps.store.create(run)
     const journal = new Journal(folder, { ...deps, clock: deps.ports.clock, check: () => lock.check() })
@@ -68,7 +68,7 @@ export const startRun = async <Options>(given: RunDeps<Options>): Promise<RunRes
     if (deps.reason) journal.record({ type: 'note', text: `reason: ${deps.reason}` })
     return await drive(deps, folder, journal, parts, true)
   } finally {
-    lock.release()
+    await lock.release()
   }
 }
 
@@ -95,13 +95,13 @@ export const resumeRun = async <Options>(given: Omit<RunDeps<Options>, 'options'
       hint: `resume with the kdr that began it, or start anew with --take-over ${run}`,
     })
   }
-  const lock = deps.lock.acquire(target, run, deps.takeOver)
+  const lock = await deps.lock.acquire(target, run, deps.takeOver)
   try {
     const journal = new Journal(folder, { ...deps, clock: deps.ports.clock, check: () => lock.check() })
     journal.record({ type: 'run.resumed', mode: deps.mode, actor: deps.actor, fence: lock.holder.fence, reason: deps.reason ?? null })
     return await drive(deps, folder, journal, parts, false)
   } finally {
-    lock.release()
+    await lock.release()
   }
 }
 

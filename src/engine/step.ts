@@ -26,8 +26,10 @@ export interface Refusal {
   readonly protects: readonly string[]
   /** It refuses because something was not seen: it may be seen a moment later, when a controller has been elected, say. */
   readonly blind?: true
-  /** What `--force=<guard>` would make of it, where it may be forced at all. */
-  readonly force: { readonly as: 'lose-data'; readonly partitions: readonly string[] } | null
+  /** What `--force=<guard>` would make of it, where it may be forced at all; `partitions` are those that may lose records. */
+  readonly force: { readonly as: Effect; readonly partitions: readonly string[] } | null
+  /** What to do instead. */
+  readonly instead?: string
 }
 
 /** Pure. A strict function property, so that a guard for one kind of target does not fit a step with another. */

@@ -9,6 +9,7 @@ import { memberOfBroker } from '../model/survey.ts'
 import type { Millis } from '../units.ts'
 import { seconds } from '../units.ts'
 import { few } from './evidence.ts'
+import { notManaged, withinBudget } from './platform-guards.ts'
 import { brokerStatus, outOfService, quorumHeld } from './status.ts'
 
 /** What every guard here needs of a step's target. */
@@ -190,8 +191,14 @@ const checkQuorum = (now: Survey, target: BrokerTarget): Refusal | null => {
 /** G5: nothing that leaves fewer voters than a majority, and nothing done to a broker while the quorum is not known to be held. Cannot be forced. */
 export const quorumKept = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G5', check: checkQuorum })
 
+/** Where the platform starts again whatever was stopped, a stop is a start too. */
+const blankIfRevived = <T extends BrokerTarget>(): Guard<T> => ({
+  name: 'G2',
+  check: (now, target) => (memberOfBroker(now, target.broker)?.revives === 'always' ? checkStart(now, target) : null),
+})
+
 /** Before a broker, or what is left of it, is stopped. */
-export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [restartSafe(), quorumKept()]
+export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), withinBudget(), restartSafe(), blankIfRevived(), quorumKept()]
 
 /** Before a broker that does not run is started. */
-export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [restartSafe(), blankDisk(), quorumKept()]
+export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), restartSafe(), blankDisk(), quorumKept()]

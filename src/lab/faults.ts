@@ -8,7 +8,7 @@ import { type ProcessNode, type ProcessState, readState } from '../adapters/proc
 import { KdrError } from '../errors.ts'
 import { valueOr } from '../model/known.ts'
 import type { Member, MemberState, Role } from '../model/member.ts'
-import type { Fault, Faults } from '../ports/faults.ts'
+import { COMMON_FAULTS, type Faults } from '../ports/faults.ts'
 import { minutes } from '../units.ts'
 
 interface Broker {
@@ -93,7 +93,7 @@ const allOf = async (state: ProcessState, role: Role): Promise<readonly ProcessN
  */
 export const openFaults = (stateFile: string): Faults => {
   const state = readState(stateFile)
-  const acts: Readonly<Record<Fault, (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>>> = {
+  const acts: Readonly<Record<(typeof COMMON_FAULTS)[number], (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>>> = {
     'kill-broker': (broker, signal) => toAll(choose(state, { broker, from: ALIVE }), (node) => killNode(node, signal)),
     'hang-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => hang(node, signal)),
     'wipe-broker': (broker, signal) => toAll(choose(state, { broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
@@ -103,9 +103,12 @@ export const openFaults = (stateFile: string): Faults => {
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
   }
   return {
+    known: COMMON_FAULTS,
     inject: async (fault, { broker }, signal) => {
       signal.throwIfAborted()
-      return (await acts[fault](broker, signal)).map((node) => node.name)
+      const common = COMMON_FAULTS.find((each) => each === fault)
+      if (common === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
+      return (await acts[common](broker, signal)).map((node) => node.name)
     },
   }
 }

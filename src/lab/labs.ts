@@ -15,6 +15,8 @@ export interface Lab {
   readonly kafka: string
   /** For `openProcess` and `openFaults`. */
   readonly stateFile: string
+  /** How its platform is opened, as a cluster's settings say it. */
+  readonly settings: { readonly kind: 'process'; readonly state: string }
   /** `host:port` of every broker. */
   readonly bootstrap: readonly string[]
   /** `host:port` of every ZooKeeper; empty in KRaft mode. */
@@ -68,7 +70,16 @@ export const findLab = (name: string, home: string): Lab | null => {
   if (!existsSync(stateFile)) return null
   const state = readState(stateFile)
   const [bootstrap, zookeeper] = [addresses(state, 'broker'), addresses(state, 'zookeeper')]
-  return { name, platform: 'process', kafka: state.kafka, stateFile, bootstrap, zookeeper, complete: state.settingUp === null }
+  return {
+    name,
+    platform: 'process',
+    kafka: state.kafka,
+    stateFile,
+    settings: { kind: 'process', state: stateFile },
+    bootstrap,
+    zookeeper,
+    complete: state.settingUp === null,
+  }
 }
 
 /** Names of all labs under `home`, damaged ones included, in order. */

@@ -34,6 +34,46 @@ export interface Volume {
   readonly totalBytes: Known<number>
   /** cluster.id of `meta.properties`; null for a blank volume. */
   readonly clusterId: Known<string | null>
+  /** What the platform keeps it on, where it says; null: nothing that outlives the member is known of. */
+  readonly backing: Backing | null
+}
+
+/** Kubernetes: claim, volume and reclaim policy. Docker: the named volume. */
+export interface Backing {
+  readonly claim: string
+  /** Bound, Pending, Lost; Docker's volumes are always Bound. */
+  readonly phase: string
+  /** null while the claim has none. */
+  readonly volume: string | null
+  /** `Delete`: the data goes with the claim. */
+  readonly reclaim: string | null
+  /** Node it cannot leave; null when it can, or nothing says. */
+  readonly node: string | null
+}
+
+/** What recreates the member: Kubernetes' StatefulSet and its like. */
+export interface Workload {
+  readonly kind: string
+  readonly name: string
+  /** resourceVersion: a write names it, and is refused when it is another by then. */
+  readonly version: string
+  readonly replicas: number
+  /** podManagementPolicy OrderedReady: a member that is not ready holds up every later one. */
+  readonly ordered: boolean
+  /** persistentVolumeClaimRetentionPolicy: whether scaling down, or deleting it, deletes the data. */
+  readonly deletesClaims: { readonly whenScaled: boolean; readonly whenDeleted: boolean }
+}
+
+/** Whoever else manages the member and would undo, or be broken by, what kdr does. */
+export interface Owner {
+  /** Strimzi, Confluent for Kubernetes, Argo CD, Flux, Helm chart bitnami/kafka. */
+  readonly name: string
+  /** `restart`: it restarts members itself, in its own way. `spec`: it puts back what it declared (replicas, templates). */
+  readonly minds: 'restart' | 'spec'
+  /** The same thing done its way: an annotation to set. */
+  readonly instead: string
+  /** How it is told to keep off meanwhile; null where it cannot be. */
+  readonly pause: string | null
 }
 
 /** A line of a log that means something, recognised by `survey/log-signals.ts`. */
@@ -56,7 +96,7 @@ export interface LogSignal {
   readonly line: string
 }
 
-/** Why the platform does not run it, where the platform says: ImagePullBackOff, Unschedulable, … */
+/** Why the platform does not run it, or runs it in vain, where it says: ImagePullBackOff, CrashLoopBackOff, Unschedulable, PersistentVolumeClaim, ScaledDown, NodeLost, NoNetwork, … */
 interface Waiting {
   readonly reason: string
   readonly message: string
@@ -75,13 +115,19 @@ export interface Member {
   readonly restarts: Known<number>
   readonly lastExit: Known<ExitStatus | null>
   readonly waiting: Known<Waiting | null>
-  /** Revives by itself: Kubernetes always, Docker by restart policy, processes never. */
-  readonly selfHealing: boolean
+  /** Who starts it again: `never` nobody; `crashes` its platform, unless it was stopped on purpose (Docker's restart policy); `always` its platform, whatever ended it (Kubernetes). */
+  readonly revives: 'never' | 'crashes' | 'always'
+  /** Where it runs, or last ran. */
   readonly node: Known<string | null>
+  /** NotReady, cordoned, gone …, in words; null when nothing is wrong with the node. */
+  readonly nodeTrouble: Known<string | null>
+  /** Why a PodDisruptionBudget forbids taking it down now; null when nothing does. */
+  readonly disruption: Known<string | null>
+  readonly workload: Known<Workload | null>
   /** Client listeners as `host:port`, as clients inside the platform would dial them. */
   readonly addresses: readonly string[]
   readonly volumes: readonly Volume[]
-  /** Who else manages it: Strimzi, Argo CD, …; null when nobody. */
-  readonly owner: Known<string | null>
+  /** Who else manages it; null when nobody. */
+  readonly owner: Known<Owner | null>
   readonly signals: Known<readonly LogSignal[]>
 }

@@ -1,9 +1,15 @@
 // Breaks a disposable cluster on purpose. Labs only.
 
-export const FAULTS = ['kill-broker', 'hang-broker', 'wipe-broker', 'stop-broker', 'kill-two', 'stop-zookeeper', 'stop-controllers'] as const
+/** What every kind of cluster can suffer. */
+export const COMMON_FAULTS = ['kill-broker', 'hang-broker', 'wipe-broker', 'stop-broker', 'kill-two', 'stop-zookeeper', 'stop-controllers'] as const
+/** What only containers can. */
+const CONTAINER_FAULTS = ['pause-broker', 'disconnect-broker', 'remove-broker', 'oom-broker'] as const
+export const FAULTS = [...COMMON_FAULTS, ...CONTAINER_FAULTS] as const
 export type Fault = (typeof FAULTS)[number]
 
 export interface Faults {
+  /** What can be done to this kind of cluster. Others throw `not-on-this-platform`. */
+  readonly known: readonly Fault[]
   /** Returns the members it was done to. `broker` is an id; without it the lab picks one. */
   inject(fault: Fault, options: { readonly broker?: number }, signal: AbortSignal): Promise<readonly string[]>
 }

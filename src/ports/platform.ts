@@ -1,6 +1,7 @@
 // What runs the members: local processes, Docker, Kubernetes or the simulation. Everything reaches
 // everything through `dial`.
 import type { Duplex } from 'node:stream'
+import type { Known } from '../model/known.ts'
 import type { Member, PlatformKind, TargetIdentity } from '../model/member.ts'
 import type { Instant, Millis } from '../units.ts'
 
@@ -24,9 +25,24 @@ export interface PlatformCommands {
   stop(member: string, grace: Millis): string
   start(member: string): string
   restart(member: string, grace: Millis): string
+  /** What puts it back on its network, where that can be lost by itself (Docker). */
+  reconnect(member: string): string
   /** A Kafka tool's command line, as it is run on this platform: `tool` is the script's name without .sh. */
   kafka(tool: string, args: readonly string[]): string
 }
+
+/** Something the platform may be asked for, and whether this principal may. */
+export interface Permission {
+  readonly verb: string
+  /** `pods/exec`, `statefulsets.apps/scale`, `leases.coordination.k8s.io`. */
+  readonly resource: string
+  /** null: cluster-wide. */
+  readonly namespace: string | null
+  readonly allowed: Known<boolean>
+}
+
+/** `look`: diagnosis, a page, a dry run. `recover`: everything a scenario may do. */
+export type Need = 'look' | 'recover'
 
 export interface PlatformReader {
   readonly kind: PlatformKind
@@ -40,12 +56,44 @@ export interface PlatformReader {
   events(since: Instant, signal: AbortSignal): Promise<readonly PlatformEvent[]>
   /** Connects behind the scenes; errors arrive as the stream's `error`. Host and port are as advertised inside the platform. */
   dial(host: string, port: number): Duplex
+  /** Every verb that is needed for it; empty where the platform asks for none. */
+  permissions(need: Need, signal: AbortSignal): Promise<readonly Permission[]>
   close(): Promise<void>
 }
 
+export interface ExecResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** What has replicas and a template, on platforms that have such things. Every call throws `workload-changed` when it is no longer at `version`. */
+export interface WorkloadWriter {
+  scale(of: { readonly kind: string; readonly name: string; readonly version: string }, replicas: number, signal: AbortSignal): Promise<void>
+  /** A rolling restart of a Deployment, as `kubectl rollout restart` does it. Resolves when it was taken note of. */
+  rollout(of: { readonly kind: string; readonly name: string; readonly version: string }, signal: AbortSignal): Promise<void>
+  /** Server-side apply under kdr's own field manager, never forced: throws `field-conflict` naming who owns the field. */
+  apply(manifest: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>
+  /** Deletes a StatefulSet without its pods (orphan) and creates it again with these immutable fields changed. Its manifest is returned by `keep` before anything is deleted. */
+  recreate(
+    of: { readonly name: string; readonly version: string },
+    change: { readonly podManagementPolicy: 'Parallel' | 'OrderedReady'; readonly replicas: number },
+    keep: (manifest: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Gives a Released volume back to the claim it belonged to: claimRef cleared, claim pinned to it. Throws `volume-not-released`. */
+  rebind(volume: string, claim: string, signal: AbortSignal): Promise<void>
+}
+
 export interface PlatformWriter {
-  /** Asks to stop, and after `grace` makes it stop. Resolves when it no longer runs. */
+  /** Asks to stop, and after `grace` makes it stop. Resolves when that incarnation no longer runs; where members revive `always`, the next one may run by then. */
   stop(member: MemberRef, options: { readonly grace: Millis }, signal: AbortSignal): Promise<void>
   /** Starts a member that does not run. Resolves when the platform has started it, which is before it serves. */
   start(member: MemberRef, signal: AbortSignal): Promise<void>
+  /** Puts a member back on the networks its peers are on. Throws `not-on-this-platform` where a member cannot lose them. */
+  reconnect(member: MemberRef, signal: AbortSignal): Promise<void>
+  /** Runs a command inside the member, without standard input. Throws `outcome-unknown` when its end was not seen, `not-on-this-platform` where members have no inside. */
+  exec(member: MemberRef, argv: readonly string[], signal: AbortSignal): Promise<ExecResult>
+  /** null where the platform has none. */
+  readonly workloads: WorkloadWriter | null
 }

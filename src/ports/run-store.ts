@@ -42,16 +42,16 @@ export interface LockHolder {
 
 export interface HeldLock {
   readonly holder: LockHolder
-  /** Throws `lock-lost` when somebody took it over. */
+  /** Throws `lock-lost` when somebody took it over, or when it could not be kept (a lease that was not renewed in time). */
   check(): void
-  release(): void
+  release(): Promise<void>
 }
 
 export interface Lock {
   /** What it covers, in words: a lock file covers one host. */
   readonly covers: string
   /** Throws `locked` (exit 8) naming the holder; `takeOver` is the run it may be taken from. A run always gets its own lock back once its process is gone. */
-  acquire(target: TargetIdentity, run: string, takeOver: string | null): HeldLock
+  acquire(target: TargetIdentity, run: string, takeOver: string | null): Promise<HeldLock>
   /** Who holds it now, and whether that process still lives (unknown on another host). */
-  inspect(target: TargetIdentity): { readonly holder: LockHolder; readonly alive: boolean | 'unknown' } | null
+  inspect(target: TargetIdentity): Promise<{ readonly holder: LockHolder; readonly alive: boolean | 'unknown' } | null>
 }

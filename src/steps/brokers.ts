@@ -166,7 +166,7 @@ const rejoined = (now: Survey, broker: number, name: string): Progress => {
     const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
     const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
     // Where the platform restarts by itself, one exit with NODEEXISTS is no reason to give up.
-    return member.selfHealing
+    return member.revives !== 'never'
       ? { state: 'under-way', detail }
       : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
   }

@@ -74,8 +74,6 @@ const coordinationProblem = (now: Survey, wanted: number | null): Resolution<Fai
 const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
   const member = memberOfBroker(now, broker)
   if (member === undefined) return { unknown: `what runs broker ${broker} was not seen`, hint: 'kdr doctor' }
-  if (member.owner.known && member.owner.value !== null)
-    return { blocked: `${member.name} is managed by ${member.owner.value}: it would undo what kdr does`, hint: `recover it through ${member.owner.value}` }
   if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
   const { status, because } = brokerStatus(now, broker)
   return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }

@@ -32,7 +32,7 @@ export const awaitIsr = ({ from }: From): Step =>
 const inSync = (now: Survey, broker: number, member: string): Progress => {
   const runs = memberOf(now, member)
   const registered = brokerOf(now, broker)?.registered
-  if (runs?.state.known === true && runs.state.value !== 'running' && !runs.selfHealing && registered !== undefined && isKnownFalse(registered)) {
+  if (runs?.state.known === true && runs.state.value !== 'running' && runs.revives === 'never' && registered !== undefined && isKnownFalse(registered)) {
     return { state: 'under-way', detail: `${member} is ${runs.state.value}`, hopeless: `broker ${broker} is down again: ${brokerStatus(now, broker).because}` }
   }
   if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }

@@ -99,44 +99,45 @@ export const lockContract = (name: string, setUp: () => LockSubject): void => {
     })
 
     it('has one holder at a time, and names it', async () => {
-      expect(subject.lock.inspect(TARGET)).toBeNull()
-      const held = subject.lock.acquire(TARGET, 'run-1', null)
-      expect(subject.lock.inspect(TARGET)).toMatchObject({ holder: held.holder, alive: true })
+      expect(await subject.lock.inspect(TARGET)).toBeNull()
+      const held = await subject.lock.acquire(TARGET, 'run-1', null)
+      expect(await subject.lock.inspect(TARGET)).toMatchObject({ holder: held.holder, alive: true })
       expect(await refused('run-2')).toMatchObject({ code: 'locked', exit: 'locked', message: expect.stringContaining('run-1') })
       held.check()
-      held.release()
-      expect(subject.lock.inspect(TARGET)).toBeNull()
+      await held.release()
+      expect(await subject.lock.inspect(TARGET)).toBeNull()
     })
 
-    it('keeps targets apart', () => {
-      const one = subject.lock.acquire(TARGET, 'run-1', null)
-      const other = subject.lock.acquire({ ...TARGET, identity: '/labs/lab#2' }, 'run-2', null)
+    it('keeps targets apart', async () => {
+      const one = await subject.lock.acquire(TARGET, 'run-1', null)
+      const other = await subject.lock.acquire({ ...TARGET, identity: '/labs/lab#2' }, 'run-2', null)
       one.check()
       other.check()
     })
 
-    it('raises the fence with every holder', () => {
-      const fences = ['run-1', 'run-2', 'run-3'].map((run) => {
-        const held = subject.lock.acquire(TARGET, run, null)
-        held.release()
-        return held.holder.fence
-      })
+    it('raises the fence with every holder', async () => {
+      const fences: number[] = []
+      for (const run of ['run-1', 'run-2', 'run-3']) {
+        const held = await subject.lock.acquire(TARGET, run, null)
+        await held.release()
+        fences.push(held.holder.fence)
+      }
       expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b))
     })
 
     it('is taken over only from the run that is named, which then knows', async () => {
-      const first = subject.lock.acquire(TARGET, 'run-1', null)
+      const first = await subject.lock.acquire(TARGET, 'run-1', null)
       expect(await refused('run-2', 'run-9')).toMatchObject({ code: 'locked' })
-      const second = subject.lock.acquire(TARGET, 'run-2', 'run-1')
+      const second = await subject.lock.acquire(TARGET, 'run-2', 'run-1')
       expect(second.holder.fence).toBeGreaterThan(first.holder.fence)
       expect(await codeOf(Promise.resolve().then(() => first.check()))).toBe('lock-lost')
-      first.release()
+      await first.release()
       second.check()
     })
 
     it('belongs to a living process, even for its own run', async () => {
       const other = await subject.elsewhere('run-1')
-      expect(subject.lock.inspect(TARGET)).toMatchObject({ holder: { run: 'run-1' }, alive: true })
+      expect(await subject.lock.inspect(TARGET)).toMatchObject({ holder: { run: 'run-1' }, alive: true })
       expect(await refused('run-1')).toMatchObject({ code: 'locked' })
       await other.die()
     })
@@ -144,10 +145,10 @@ export const lockContract = (name: string, setUp: () => LockSubject): void => {
     it('goes back to its own run once that process is gone, and to no other', async () => {
       const other = await subject.elsewhere('run-1')
       await other.die()
-      const left = subject.lock.inspect(TARGET)
+      const left = await subject.lock.inspect(TARGET)
       expect(left).toMatchObject({ holder: { run: 'run-1' }, alive: false })
       expect(await refused('run-2')).toMatchObject({ code: 'locked' })
-      const back = subject.lock.acquire(TARGET, 'run-1', null)
+      const back = await subject.lock.acquire(TARGET, 'run-1', null)
       expect(back.holder.fence).toBeGreaterThan(left?.holder.fence ?? Number.POSITIVE_INFINITY)
       back.check()
     })

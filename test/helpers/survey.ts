@@ -21,6 +21,7 @@ const volume = (name: string, change: Partial<Volume> = {}): Volume => ({
   usableBytes: seen(60e9),
   totalBytes: seen(100e9),
   clusterId: seen(CLUSTER_ID),
+  backing: null,
   ...change,
 })
 
@@ -34,11 +35,14 @@ export const member = (name: string, roles: readonly Role[], id: number, change:
   restarts: seen(0),
   lastExit: seen(null),
   waiting: seen(null),
-  selfHealing: false,
+  revives: 'never',
   node: seen('laptop'),
   addresses: [`127.0.0.1:${19_000 + id}`],
   volumes: [volume(name)],
   owner: seen(null),
+  nodeTrouble: seen(null),
+  disruption: seen(null),
+  workload: seen(null),
   signals: seen([]),
   ...change,
 })

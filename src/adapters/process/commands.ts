@@ -52,6 +52,7 @@ export const commandsOf = (state: ProcessState): PlatformCommands => {
     stop: (member, grace) => on(member, (node) => stop(node, grace)),
     start: (member) => on(member, start),
     restart: (member, grace) => on(member, (node) => `${stop(node, grace)}; ${start(node)}`),
+    reconnect: (member) => `# ${member} is a process of this machine: it has no network of its own`,
     kafka: (tool, args) => [`${state.tools}/${tool}`, ...toolArgs(state, tool, args)].map(quote).join(' '),
   }
 }

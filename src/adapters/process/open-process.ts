@@ -21,6 +21,8 @@ const complete = (state: ProcessState, file: string): ProcessState => {
   })
 }
 
+const notHere = (words: string): KdrError => new KdrError(words, { code: 'not-on-this-platform', exit: 'usage' })
+
 const dial = (host: string, port: number): Duplex => {
   try {
     const socket = connect({ host, port })
@@ -64,8 +66,16 @@ export const openProcess = (stateFile: string): PlatformReader & PlatformWriter 
     // Nobody keeps a record of what happened to a local process.
     events: async () => [],
     dial,
+    permissions: async () => [],
     close: async () => {},
     stop: async (ref, { grace }, signal) => stopNode(nodeOf(ref.name), ref, grace, signal),
     start: async (ref, signal) => startNode(nodeOf(ref.name), ref, signal),
+    reconnect: async ({ name }) => {
+      throw notHere(`${nodeOf(name).name} is a process of this machine: it has no network of its own`)
+    },
+    exec: async ({ name }) => {
+      throw notHere(`${nodeOf(name).name} is a process of this machine: it has no inside of its own`)
+    },
+    workloads: null,
   }
 }

@@ -68,7 +68,7 @@ export const volumesOf = (node: ProcessNode): Promise<readonly Volume[]> =>
     node.dataDirs.map(async (path, at) => {
       const [state, { usable, total }] = await Promise.all([contents(node, path), space(path)])
       const clusterId = await clusterIdOf(node, path, state)
-      return { name: at === 0 ? 'data' : `data${at + 1}`, path, state, usableBytes: usable, totalBytes: total, clusterId }
+      return { name: at === 0 ? 'data' : `data${at + 1}`, path, state, usableBytes: usable, totalBytes: total, clusterId, backing: null }
     }),
   )
 

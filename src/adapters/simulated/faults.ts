@@ -1,6 +1,6 @@
 // The Faults port over the simulated cluster: the same breakages as in a lab of real processes.
 import { KdrError } from '../../errors.ts'
-import type { Fault, Faults } from '../../ports/faults.ts'
+import { COMMON_FAULTS, type Fault, type Faults } from '../../ports/faults.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
@@ -16,7 +16,7 @@ interface Wish {
   readonly from: readonly SimMember['state'][]
 }
 
-const WISHES: Readonly<Record<'kill-broker' | 'hang-broker' | 'wipe-broker' | 'stop-broker' | 'kill-two', Omit<Wish, 'broker'>>> = {
+const WISHES: Readonly<Record<string, Omit<Wish, 'broker'>>> = {
   'kill-broker': { count: 1, from: ['running', 'paused'] },
   'hang-broker': { count: 1, from: ['running'] },
   'wipe-broker': { count: 1, from: ['running', 'paused', 'stopped'] },
@@ -73,7 +73,9 @@ const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined
     for (const member of members) kill(cluster, member)
     return members
   }
-  const members = choose(cluster, { ...WISHES[fault], broker: wanted })
+  const wish = Object.entries(WISHES).find(([name]) => name === fault)?.[1]
+  if (wish === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
+  const members = choose(cluster, { ...wish, broker: wanted })
   for (const member of members) {
     if (fault === 'kill-broker' || fault === 'kill-two') kill(cluster, member)
     if (fault === 'hang-broker') pause(cluster, member)
@@ -84,6 +86,7 @@ const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined
 }
 
 export const createFaults = (cluster: Cluster, call: Call): Faults => ({
+  known: COMMON_FAULTS,
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
       const members = await inject(cluster, fault, options.broker, signal)

@@ -31,7 +31,7 @@ const refusal = (holder: LockHolder, alive: boolean): KdrError =>
 
 export const createLock = (table: LockTable, life: Life, now: () => Instant): Lock => ({
   covers: 'this simulation',
-  acquire: (target: TargetIdentity, run, takeOver): HeldLock => {
+  acquire: async (target: TargetIdentity, run, takeOver): Promise<HeldLock> => {
     life.check()
     const current = table.held.get(target.identity)
     if (current !== undefined && takeOver !== current.holder.run && (current.life.alive || current.holder.run !== run)) {
@@ -58,13 +58,13 @@ export const createLock = (table: LockTable, life: Life, now: () => Instant): Lo
             exit: 'locked',
           })
       },
-      release: () => {
+      release: async () => {
         life.check()
         if (holds()) table.held.delete(target.identity)
       },
     }
   },
-  inspect: (target) => {
+  inspect: async (target) => {
     life.check()
     const current = table.held.get(target.identity)
     return current === undefined ? null : { holder: current.holder, alive: current.life.alive }

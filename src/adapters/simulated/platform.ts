@@ -27,6 +27,7 @@ const commands = (cluster: Cluster): PlatformCommands => ({
   stop: (member, grace) => `(simulated) stop ${member} within ${formatDuration(grace)}`,
   start: (member) => `(simulated) start ${member}`,
   restart: (member, grace) => `(simulated) restart ${member} within ${formatDuration(grace)}`,
+  reconnect: (member) => `(simulated) reconnect ${member}`,
   kafka: (tool, args) => [`${tool}.sh`, ...args].join(' '),
 })
 
@@ -40,8 +41,11 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
   restarts: known(0, BY),
   lastExit: known(member.lastExit, BY),
   waiting: known(null, BY),
-  selfHealing: false,
+  revives: 'never',
   node: known('simulated', BY),
+  nodeTrouble: known(null, BY),
+  disruption: known(null, BY),
+  workload: known(null, BY),
   addresses: [member.address],
   volumes: [
     {
@@ -51,6 +55,7 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
       usableBytes: known(48 * GIB, BY),
       totalBytes: known(64 * GIB, BY),
       clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
+      backing: null,
     },
   ],
   owner: known(null, BY),
@@ -95,8 +100,13 @@ export const createPlatformReader = (cluster: Cluster, call: Call): PlatformRead
     }),
   events: (_since, signal) => call('platform.events', signal, () => []),
   dial,
+  permissions: (_need, signal) => call('platform.permissions', signal, () => []),
   close: async () => undefined,
 })
+
+const notHere = (words: string): never => {
+  throw new KdrError(words, { code: 'not-on-this-platform', exit: 'usage' })
+}
 
 export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): PlatformWriter => ({
   stop: (ref, options, signal) =>
@@ -123,4 +133,7 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
       },
       cluster.random.between(30, 90),
     ),
+  reconnect: async ({ name }) => notHere(`${find(cluster, name).name} has no network of its own`),
+  exec: async ({ name }) => notHere(`${find(cluster, name).name} has no inside of its own`),
+  workloads: null,
 })

@@ -117,7 +117,7 @@ class FileLock {
     if (before !== null && !moveAside(this.#path, before)) throw this.#lost(before)
     if (!linkNew(this.#path, JSON.stringify(holder))) throw this.#lost(before ?? holder)
     this.#writeFence(holder.fence)
-    return { holder, check: () => this.#check(holder), release: () => this.#release(holder) }
+    return { holder, check: () => this.#check(holder), release: async () => this.#release(holder) }
   }
 
   #next(run: string, before: LockHolder | null): LockHolder {
@@ -168,8 +168,8 @@ export const fileLock = (root: string): Lock => {
   }
   return {
     covers: `${actor().user} on this host (${actor().host}): a kdr of another user or on another host is not kept out`,
-    acquire: (target, run, takeOver) => at(target).acquire(run, takeOver),
-    inspect: (target) => {
+    acquire: async (target, run, takeOver) => at(target).acquire(run, takeOver),
+    inspect: async (target) => {
       const holder = fs.existsSync(folder) ? new FileLock(folder, target).holder() : null
       return holder === null ? null : { holder, alive: aliveness(holder) }
     },

@@ -71,7 +71,7 @@ const depsOf = async (
     ...rehearsalDeps(invocation, world, session, scenario, await scenarioOptions(world.settings, undefined)),
     write,
     store,
-    lock: ground.lock ?? session.keeping.lock,
+    lock: world.lock,
     approver: drillApprover(),
     desk: stopDesk,
     mode: 'drill',

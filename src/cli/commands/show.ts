@@ -78,6 +78,7 @@ const ON_PAPER: PlatformCommands = {
   stop: (_, grace) => `systemctl stop kafka   # give it ${grace / 1000} s: docker stop -t ${grace / 1000} ______`,
   start: () => 'systemctl start kafka   # docker start ______; Kubernetes does it by itself',
   restart: () => 'systemctl restart kafka   # docker restart -t 120 ______; kubectl delete pod ______ -n kafka --grace-period=120',
+  reconnect: () => 'docker network connect ______ ______',
   kafka: (tool, args) => `${tool} --bootstrap-server ______:9092 ${args.join(' ')}`.trimEnd(),
 }
 

@@ -1,0 +1,57 @@
+// Guards that speak for the platform: whoever else manages a member, and the budget somebody set on disrupting
+// it. Both may be forced by name: what they protect is order, not records.
+import type { Guard, Refusal } from '../engine/step.ts'
+import type { Member, Owner } from '../model/member.ts'
+import { memberOfBroker, type Survey } from '../model/survey.ts'
+
+interface BrokerTarget {
+  readonly broker: number
+}
+
+const refusal = (guard: string, because: string, protects: readonly string[], instead?: string): Refusal => ({
+  guard,
+  because,
+  protects,
+  force: { as: 'stop', partitions: [] },
+  ...(instead === undefined ? {} : { instead }),
+})
+
+const owned = (owner: Owner, member: string): Refusal =>
+  refusal(
+    'OWNER',
+    `${member} is managed by ${owner.name}, which would undo what kdr does or be disturbed by it`,
+    [member],
+    `${owner.instead}${owner.pause === null ? '' : `; to keep it off meanwhile: ${owner.pause}`}`,
+  )
+
+/** Back from a scale-down it comes by a change of what is declared. */
+const scaledDown = ({ waiting }: Member): boolean => waiting.known && waiting.value?.reason === 'ScaledDown'
+
+const checkOwner = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const member = memberOfBroker(now, target.broker)
+  if (member === undefined) return null
+  const { owner } = member
+  if (!owner.known) return { ...refusal('OWNER', `who else manages ${member.name} was not seen: ${owner.why}`, [member.name]), blind: true }
+  if (owner.value === null || (owner.value.minds === 'spec' && !scaledDown(member))) return null
+  return owned(owner.value, member.name)
+}
+
+/**
+ * OWNER: what an operator does its own way (Strimzi, Confluent for Kubernetes) kdr does not do beside it. What is declared
+ * (replicas, templates) Argo CD, Flux and Helm put back too; a restart leaves that as it is.
+ */
+export const notManaged = <T extends BrokerTarget>(): Guard<T> => ({ name: 'OWNER', check: checkOwner })
+
+const checkBudget = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const member = memberOfBroker(now, target.broker)
+  if (member === undefined) return null
+  const { disruption, state } = member
+  // Nothing is disrupted where nothing runs.
+  if (state.known && state.value === 'stopped') return null
+  if (!disruption.known) return { ...refusal('PDB', `the disruption budgets of ${member.name} were not seen: ${disruption.why}`, [member.name]), blind: true }
+  if (disruption.value === null) return null
+  return refusal('PDB', disruption.value, [member.name], 'bring the other members of the budget back first, or change it')
+}
+
+/** PDB: a deletion asks no PodDisruptionBudget, an eviction does: kdr keeps to what an eviction would be told (policy/v1). */
+export const withinBudget = <T extends BrokerTarget>(): Guard<T> => ({ name: 'PDB', check: checkBudget })

@@ -31,9 +31,14 @@ const TIERS = [
   { name: 'long', reason: kafkaReason, onDemand: true },
 ]
 
-const read = (file) => {
+/** Said again at the end: a log's tail is what people get to see. */
+const failures = []
+
+const read = (file, label) => {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'))
+    for (const suite of report.testResults)
+      for (const { status, fullName } of suite.assertionResults) if (status === 'failed') failures.push(`${label}: ${path.relative(root, suite.name)}: ${fullName}`)
     return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests + report.numTodoTests }
   } catch {
     return { passed: 0, failed: 0, skipped: 0 }
@@ -48,7 +53,7 @@ const runTier = (label, node, args) => {
     stdio: 'inherit',
     cwd: root,
   })
-  const counts = read(out)
+  const counts = read(out, label)
   for (const key of Object.keys(total)) total[key] += counts[key]
   if (counts.passed + counts.failed === 0) problems.push(`${label} ran no test`)
   else if (status !== 0 && counts.failed === 0) problems.push(`${label} ended with ${status}`)
@@ -82,6 +87,7 @@ for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) 
 }
 rmSync(folder, { recursive: true, force: true })
 
+for (const failure of failures) console.log(`failed: ${failure}`)
 for (const problem of problems) console.error(`FAILED: ${problem}`)
 console.log(`tests: ${total.passed} passed, ${total.failed + problems.length} failed, ${total.skipped} skipped`)
 process.exit(total.failed + problems.length > 0 ? 1 : 0)

@@ -19,7 +19,7 @@ describe('the interactive flow at a terminal', () => {
 
   const environment = () => ({ ...process.env, HOME: here.home, XDG_STATE_HOME: here.home, TERM: 'xterm', COLUMNS: '80', LANG: 'C.UTF-8', NO_COLOR: '1' })
 
-  /** Runs a shell line in a pseudo-terminal; `keys` are typed one after another, each when its words are on the screen. */
+  /** Runs a command in a pseudo-terminal (exec: a shell in between would answer Ctrl-C with an exit code of its own); `keys` are typed one after another, each when its words are on the screen. */
   const atTerminal = (
     line: string,
     keys: readonly (readonly [when: string, typed: string])[],
@@ -28,7 +28,7 @@ describe('the interactive flow at a terminal', () => {
     new Promise((resolve) => {
       const full: NodeJS.ProcessEnv = { ...environment(), ...env }
       if (env['CI'] === undefined) delete full['CI']
-      const child = spawn('script', ['-qefc', line, '/dev/null'], { env: full })
+      const child = spawn('script', ['-qefc', `exec ${line}`, '/dev/null'], { env: full })
       const left = [...keys]
       let screen = ''
       let read = 0

@@ -1,0 +1,97 @@
+// Runs a command inside a pod. Only the status that the kubelet sends at the end says how it went: a
+// connection that ends without one leaves the outcome unknown.
+import { KdrError } from '../../errors.ts'
+import type { ExecResult } from '../../ports/platform.ts'
+import { type Channels, openChannels } from './channels.ts'
+import type { KubeClient } from './client.ts'
+
+const STDOUT = 1
+const STDERR = 2
+const STATUS = 3
+/** Far more than any tool of Kafka prints; a command that never stops printing must not fill the memory. */
+const MAX_OUTPUT = 64 << 20
+
+/**
+ * Kafka's scripts take these from the pod's environment: with JMX_PORT they collide with the broker's own port, and a
+ * broker's heap would be taken a second time within the same memory limit.
+ */
+const HYGIENE = ['env', '-u', 'JMX_PORT', '-u', 'KAFKA_JMX_OPTS', '-u', 'KAFKA_OPTS', 'KAFKA_HEAP_OPTS=-Xmx256M']
+
+/** metav1.Status, of what the kubelet sends. */
+interface Status {
+  readonly status?: string
+  readonly reason?: string
+  readonly message?: string
+  readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] }
+}
+
+/** Throws `exec-failed` when the command could not be run at all. */
+export const exitCodeOf = (pod: string, text: string): number => {
+  const status = JSON.parse(text) as Status
+  if (status.status === 'Success') return 0
+  const code = Number(status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message)
+  if (status.reason === 'NonZeroExitCode' && Number.isInteger(code)) return code
+  throw new KdrError(`cannot run a command in pod ${pod}: ${status.message ?? status.reason ?? text}`, { code: 'exec-failed' })
+}
+
+const unseen = (pod: string, why: string, cause?: unknown): KdrError =>
+  new KdrError(`how the command in pod ${pod} ended was not seen: ${why}`, {
+    code: 'outcome-unknown',
+    exit: 'unknown',
+    hint: 'it may have run, and may still run: look before trying again',
+    cause,
+  })
+
+const pathOf = (namespace: string, pod: string, container: string, argv: readonly string[]): string => {
+  const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' })
+  for (const word of [...HYGIENE, ...argv]) query.append('command', word)
+  return `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query}`
+}
+
+/** What came, until the end; `settle` is called once. */
+const collect = (pod: string, settle: (result: () => ExecResult) => void) => {
+  const parts: Record<number, Buffer[]> = { [STDOUT]: [], [STDERR]: [], [STATUS]: [] }
+  let length = 0
+  const text = (channel: number) => Buffer.concat(parts[channel] ?? []).toString('utf8')
+  const fail = (error: KdrError) =>
+    settle(() => {
+      throw error
+    })
+  return {
+    data: (channel: number, chunk: Buffer): void => {
+      parts[channel]?.push(chunk)
+      length += chunk.length
+      if (length > MAX_OUTPUT) fail(unseen(pod, `it printed more than ${MAX_OUTPUT >> 20} MiB, and was left`))
+    },
+    ended: ({ why }: { readonly why: string }): void => {
+      const status = text(STATUS)
+      if (status === '') fail(unseen(pod, why))
+      else settle(() => ({ code: exitCodeOf(pod, status), stdout: text(STDOUT), stderr: text(STDERR) }))
+    },
+  }
+}
+
+/**
+ * Without standard input, and with Kafka's environment made harmless. The deadline is the signal's; past it the command
+ * may still run. Throws the signal's reason, `outcome-unknown`, `exec-failed`, and what `openChannels` throws.
+ */
+export const execIn = (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal): Promise<ExecResult> =>
+  new Promise((resolve, reject) => {
+    let channels: Channels | null = null
+    const abort = () => settle(() => Promise.reject(signal.reason))
+    const settle = (result: () => ExecResult | Promise<never>) => {
+      signal.removeEventListener('abort', abort)
+      channels?.drop()
+      try {
+        resolve(result())
+      } catch (error) {
+        reject(error)
+      }
+    }
+    const path = pathOf(client.namespace, pod, container, argv)
+    openChannels(client, `run a command in pod ${pod}`, path, ['v5.channel.k8s.io', 'v4.channel.k8s.io'], collect(pod, settle), signal).then((opened) => {
+      channels = opened
+      if (signal.aborted) abort()
+      else signal.addEventListener('abort', abort, { once: true })
+    }, reject)
+  })

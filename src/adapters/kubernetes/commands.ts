@@ -1,0 +1,81 @@
+// What a person would type for it with kubectl: short, and really working.
+import type { PlatformCommands } from '../../ports/platform.ts'
+import { type Millis, seconds } from '../../units.ts'
+
+/** What a command has to know of a member; of one that was not seen yet, nothing. */
+export interface Typed {
+  readonly container: string | null
+  readonly image: string
+  readonly isBroker: boolean
+  readonly running: boolean
+  /** What it is reached by from inside itself. */
+  readonly address: string | null
+  /** Set when it is not there because its StatefulSet is scaled down: what brings it back. */
+  readonly scale: { readonly set: string; readonly replicas: number } | null
+}
+
+export interface Kubectl {
+  readonly namespace: string
+  readonly context: string | null
+  readonly kubeconfig: string | null
+  /** As last seen, by name. */
+  seen(): ReadonlyMap<string, Typed>
+}
+
+/** A controlled shutdown needs up to this (G4); Kubernetes' own default of 30 s may kill it half-way. */
+export const LEAST_GRACE = seconds(120)
+
+const PLAIN = /^[\w@%+=:,./-]+$/
+const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
+const NEEDS_BOOTSTRAP = [
+  'kafka-topics',
+  'kafka-leader-election',
+  'kafka-metadata-quorum',
+  'kafka-configs',
+  'kafka-log-dirs',
+  'kafka-consumer-groups',
+  'kafka-broker-api-versions',
+]
+
+/** Apache's own image, Bitnami's and Strimzi's have the scripts with their ending; the first not on its path. */
+const scriptOf = (tool: string, image: string): string => {
+  if (/(?:^|\/)apache\/kafka(?:-native)?[:@]/.test(image)) return `/opt/kafka/bin/${tool}.sh`
+  if (/strimzi/.test(image)) return `bin/${tool}.sh`
+  return /bitnami/.test(image) ? `${tool}.sh` : tool
+}
+
+export const commandsOf = (kubectl: Kubectl): PlatformCommands => {
+  const { namespace, context, kubeconfig } = kubectl
+  const global = [
+    `-n ${quote(namespace)}`,
+    ...(context === null ? [] : [`--context ${quote(context)}`]),
+    ...(kubeconfig === null ? [] : [`--kubeconfig ${quote(kubeconfig)}`]),
+  ]
+  const run = (command: string): string => `kubectl ${global.join(' ')} ${command}`
+  const inside = (member: Typed | undefined): string => (member?.container ? ` -c ${member.container}` : '')
+  const remove = (member: string, grace: Millis): string => run(`delete pod ${member} --grace-period=${Math.ceil(Math.max(grace, LEAST_GRACE) / 1000)}`)
+  const anyBroker = (): readonly [string, Typed | undefined] => {
+    const brokers = [...kubectl.seen()].filter(([, { isBroker }]) => isBroker)
+    return brokers.find(([, { running }]) => running) ?? brokers[0] ?? ['kafka-0', undefined]
+  }
+  return {
+    list: () => run('get pods -o wide'),
+    logs: (member) => run(`logs ${member}${inside(kubectl.seen().get(member))} --tail=200`),
+    stop: remove,
+    start: (member) => {
+      const scale = kubectl.seen().get(member)?.scale
+      return scale ? run(`scale statefulset ${scale.set} --replicas=${scale.replicas}`) : run(`delete pod ${member}  # its controller makes it anew`)
+    },
+    restart: remove,
+    reconnect: (member) => `# pod ${member} cannot lose its network by itself`,
+    kafka: (tool, args) => {
+      const [pod, broker] = anyBroker()
+      const has = (option: string) => args.some((arg) => arg.split('=', 1)[0] === option)
+      const bootstrap = NEEDS_BOOTSTRAP.includes(tool) && !has('--bootstrap-server') && !has('--bootstrap-controller')
+      const words = [scriptOf(tool, broker?.image ?? ''), ...(bootstrap ? ['--bootstrap-server', broker?.address ?? 'kafka-service:9092'] : []), ...args]
+      // The pod's environment would have the tool open the broker's own JMX port.
+      return run(`exec ${pod}${inside(broker)} -- env -u JMX_PORT -u KAFKA_JMX_OPTS -u KAFKA_OPTS KAFKA_HEAP_OPTS=-Xmx256M ${words.map(quote).join(' ')}`)
+    },
+  }
+}

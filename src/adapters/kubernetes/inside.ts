@@ -1,0 +1,134 @@
+// What is only to be seen from inside a pod, or in its log: its disks and its id. Both are kept for an
+// incarnation, since a survey is taken every few seconds and a command in a pod costs it CPU.
+import { performance } from 'node:perf_hooks'
+import type { V1Pod } from '@kubernetes/client-node'
+import { KdrError, wordsOf } from '../../errors.ts'
+import { type Known, known, unknown } from '../../model/known.ts'
+import { seconds } from '../../units.ts'
+import type { KubeClient } from './client.ts'
+import { uidOf } from './containers.ts'
+import { type Disk, diskCommand, parseDisks } from './disk.ts'
+import { execIn } from './exec.ts'
+import { idInEnvironment, idInLog } from './ids.ts'
+import { readLog } from './logs.ts'
+import { nameOf } from './pod-state.ts'
+import type { Entry } from './roster.ts'
+import { mountsOf } from './volumes.ts'
+
+/** One look into one pod: a survey has eight seconds for everything. */
+const LOOK = seconds(3)
+/** How long free space, and a log that named nobody, count. */
+const KEEP = seconds(30)
+const TAIL = 2000
+/** The configuration that a broker prints at start, which names its id, is well within. */
+const HEAD = 256 << 10
+
+interface Kept<T> {
+  readonly value: T
+  readonly until: number
+}
+
+/** Values for a while, by key. */
+const keeping = <T>() => {
+  const kept = new Map<string, Kept<T>>()
+  return {
+    get: (key: string): T | null => {
+      const found = kept.get(key)
+      return found !== undefined && found.until > performance.now() ? found.value : null
+    },
+    set: (key: string, value: T, length: number): T => {
+      kept.set(key, { value, until: performance.now() + length })
+      return value
+    },
+  }
+}
+
+export interface Inside {
+  disks(entry: Entry, running: boolean, signal: AbortSignal): Promise<Known<readonly Disk[]>>
+  id(entry: Entry, disks: Known<readonly Disk[]>, reporting: boolean, signal: AbortSignal): Promise<Known<number>>
+}
+
+const isIntact = (disks: readonly Disk[]): boolean => disks.length > 0 && disks.every(({ meta, zooKeeper }) => meta !== null || zooKeeper)
+
+/** Log directories of one broker that name different ids are a broker with somebody else's disk. */
+const idOnDisk = (entry: Entry, disks: Known<readonly Disk[]>): Known<number> | null => {
+  if (!disks.known) return null
+  const isZooKeeper = entry.roles.includes('zookeeper')
+  const said = disks.value.flatMap(({ meta, myid }) => (isZooKeeper ? (myid ?? []) : (meta?.get('node.id') ?? meta?.get('broker.id') ?? [])))
+  const ids = [...new Set(said.map(Number))].filter((id) => Number.isInteger(id) && id >= 0)
+  const [only, ...others] = ids
+  if (only === undefined) return null
+  const by = `${isZooKeeper ? 'myid' : 'meta.properties'} of ${entry.name}`
+  return others.length === 0 ? known(only, by) : unknown(`its disks name different ids: ${ids.join(', ')}`, by)
+}
+
+const diskReader = (client: KubeClient) => {
+  const kept = keeping<readonly Disk[]>()
+  // The principal's permission does not change from one look to the next; asked again by the next command.
+  let refused: Known<never> | null = null
+  return async (entry: Entry, running: boolean, signal: AbortSignal): Promise<Known<readonly Disk[]>> => {
+    const by = `disks of ${entry.name}, from inside it`
+    const uid = entry.pod === null ? null : uidOf(entry.pod)
+    const paths = mountsOf(entry).map(({ path }) => path)
+    if (!running || uid === null || entry.container === undefined) return unknown('it does not run, so nothing can look at its disk from inside', by)
+    if (paths.length === 0) return unknown('no volume is mounted where it could keep data', by)
+    const before = kept.get(uid)
+    if (before !== null) return known(before, by)
+    if (refused !== null) return refused
+    try {
+      const result = await execIn(client, entry.name, entry.container.name, diskCommand(paths), AbortSignal.any([signal, AbortSignal.timeout(LOOK)]))
+      const disks = parseDisks(result)
+      if (disks.length < paths.length) return unknown(`the command that looks ended with exit ${result.code}: ${result.stderr.trim()}`, by)
+      return known(isIntact(disks) ? kept.set(uid, disks, KEEP) : disks, by)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      if (thrown instanceof KdrError && thrown.code === 'forbidden') refused = unknown(`pods/exec is not permitted: ${thrown.message}`, by)
+      return unknown(thrown instanceof DOMException ? `no answer within ${LOOK / 1000} s` : wordsOf(thrown), by)
+    }
+  }
+}
+
+/** Its incarnations are told apart by pod and count of restarts: a dead container has no other name. */
+const lifeOf = (pod: V1Pod): string => `${pod.metadata?.uid}/${(pod.status?.containerStatuses ?? []).map(({ restartCount }) => restartCount).join('.')}`
+
+const logReader = (client: KubeClient) => {
+  const kept = keeping<number | null>()
+  const missed = keeping<true>()
+  const look = async (pod: V1Pod, roles: Entry['roles'], signal: AbortSignal): Promise<number | null> => {
+    for (const part of [{ tail: TAIL }, { head: HEAD }]) {
+      const id = idInLog(await readLog(client, pod, { previous: false, part }, signal), roles)
+      if (id !== null) return id
+    }
+    return null
+  }
+  return async (pod: V1Pod, roles: Entry['roles'], signal: AbortSignal): Promise<number | null> => {
+    const life = lifeOf(pod)
+    const before = kept.get(life)
+    if (before !== null || missed.get(life) === true) return before
+    try {
+      const id = await look(pod, roles, AbortSignal.any([signal, AbortSignal.timeout(LOOK)]))
+      if (id === null) missed.set(life, true, KEEP)
+      else kept.set(life, id, Number.POSITIVE_INFINITY)
+      return id
+    } catch {
+      signal.throwIfAborted()
+      return null
+    }
+  }
+}
+
+/** Remembers between looks; one for each opening of the platform. */
+export const openInside = (client: KubeClient): Inside => {
+  const readDisks = diskReader(client)
+  const readId = logReader(client)
+  return {
+    disks: readDisks,
+    id: async (entry, disks, reporting, signal) => {
+      const onDisk = idOnDisk(entry, disks)
+      if (onDisk !== null) return onDisk
+      const inLog = reporting && entry.pod !== null ? await readId(entry.pod, entry.roles, signal) : null
+      if (inLog !== null) return known(inLog, `log of ${nameOf(entry.pod ?? {})}`)
+      return idInEnvironment(entry.container, entry.roles)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+// What kdr asks of Kubernetes, and whether this principal may: a SelfSubjectAccessReview for each.
+import { wordsOf } from '../../errors.ts'
+import { known, unknown } from '../../model/known.ts'
+import type { Need, Permission } from '../../ports/platform.ts'
+import type { KubeClient } from './client.ts'
+
+type Wanted = readonly [resource: string, verbs: readonly string[], scope?: 'cluster']
+
+/** Exec and port-forward are a GET by websocket; from 1.35 on the API server wants `create` for them too (kubernetes#134577). */
+const LOOK: readonly Wanted[] = [
+  ['namespaces', ['get']],
+  ['pods', ['get', 'list']],
+  ['pods/log', ['get']],
+  ['pods/portforward', ['get', 'create']],
+  ['services', ['get']],
+  ['events', ['list']],
+  ['persistentvolumeclaims', ['list']],
+  ['statefulsets.apps', ['list']],
+  ['deployments.apps', ['list']],
+  ['poddisruptionbudgets.policy', ['list']],
+  ['nodes', ['list'], 'cluster'],
+  ['persistentvolumes', ['list'], 'cluster'],
+]
+
+/** deploy/rbac-recovery.yaml grants exactly these and those above. */
+const RECOVER: readonly Wanted[] = [
+  ['pods', ['delete']],
+  ['pods/exec', ['get', 'create']],
+  ['statefulsets.apps', ['get', 'patch']],
+  ['statefulsets.apps/scale', ['get', 'patch', 'update']],
+  ['deployments.apps', ['get', 'patch']],
+  ['leases.coordination.k8s.io', ['get', 'create', 'update']],
+]
+
+const WANTED: Readonly<Record<Need, readonly Wanted[]>> = { look: LOOK, recover: [...LOOK, ...RECOVER] }
+
+/** `statefulsets.apps/scale` → group, resource, subresource. */
+const partsOf = (text: string): { readonly group: string; readonly resource: string; readonly subresource?: string } => {
+  const [whole = '', subresource] = text.split('/')
+  const [resource = '', ...group] = whole.split('.')
+  return { group: group.join('.'), resource, ...(subresource === undefined ? {} : { subresource }) }
+}
+
+const review = async (client: KubeClient, verb: string, resource: string, namespace: string | null, signal: AbortSignal): Promise<Permission> => {
+  const by = 'SelfSubjectAccessReview'
+  // Reading the namespace itself is asked of that namespace by name, as RBAC sees it.
+  const name = resource === 'namespaces' && namespace !== null ? { name: namespace } : {}
+  const resourceAttributes = { verb, ...partsOf(resource), ...name, ...(namespace === null ? {} : { namespace }) }
+  const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
+  const ask = { verb: 'create', resource: 'selfsubjectaccessreviews.authorization.k8s.io', namespace: null }
+  try {
+    const { status } = await client.call(signal, ask, (options) => client.authorization.createSelfSubjectAccessReview({ body }, options))
+    const error = status?.evaluationError
+    const allowed =
+      status === undefined || (!status.allowed && error !== undefined) ? unknown<boolean>(error ?? 'no status came back', by) : known(status.allowed, by)
+    return { verb, resource, namespace, allowed }
+  } catch (thrown) {
+    signal.throwIfAborted()
+    return { verb, resource, namespace, allowed: unknown(wordsOf(thrown), by) }
+  }
+}
+
+/** All at once; what could not be asked is unknown. Rejects with the signal's reason only. */
+export const readPermissions = (client: KubeClient, need: Need, signal: AbortSignal): Promise<readonly Permission[]> =>
+  Promise.all(
+    WANTED[need].flatMap(([resource, verbs, scope]) =>
+      verbs.map((verb) => review(client, verb, resource, scope === 'cluster' ? null : client.namespace, signal)),
+    ),
+  )

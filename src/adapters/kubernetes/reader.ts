@@ -1,0 +1,87 @@
+// The read half of the platform port over one namespace: everything that changes nothing.
+import { KdrError } from '../../errors.ts'
+import type { Member, Role } from '../../model/member.ts'
+import type { PlatformReader } from '../../ports/platform.ts'
+import type { KubeClient } from './client.ts'
+import { commandsOf, type Typed } from './commands.ts'
+import { mainContainerOf } from './containers.ts'
+import { readEvents } from './events.ts'
+import { openInside } from './inside.ts'
+import { readLog } from './logs.ts'
+import { readMembers } from './members.ts'
+import { readPermissions } from './permissions.ts'
+import { roleSelectors, rolesOf } from './roles.ts'
+import type { Entry } from './roster.ts'
+
+export interface ReaderSettings {
+  readonly cluster: string
+  readonly kubeconfig: string | null
+  readonly context: string | null
+  readonly selectors: Readonly<Partial<Record<Role, string>>>
+}
+
+export type Reader = Omit<PlatformReader, 'dial' | 'close'>
+
+const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
+
+const typedOf = (member: Member, entry: Entry | undefined): Typed => {
+  const start = entry?.set?.spec?.ordinals?.start ?? 0
+  const scaledDown = entry?.absent?.reason === 'ScaledDown'
+  return {
+    container: entry?.container?.name ?? null,
+    image: entry?.container?.image ?? '',
+    isBroker: member.roles.includes('broker'),
+    running: member.state.known && member.state.value === 'running',
+    address: member.addresses[0] ?? null,
+    scale: scaledDown ? { set: entry?.set?.metadata?.name ?? '', replicas: ordinalOf(member.name) - start + 1 } : null,
+  }
+}
+
+const noSuchMember = (cluster: string, name: string, members: Iterable<string>): KdrError =>
+  new KdrError(`${cluster} has no member ${name}`, { code: 'no-such-member', exit: 'usage', hint: `it has ${[...members].join(', ') || 'none'}` })
+
+const isNotFound = (thrown: unknown): boolean => thrown instanceof KdrError && thrown.code === 'not-found'
+
+/** Throws `bad-selector`. Calls on a name that is no member throw `no-such-member`. */
+export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): Reader => {
+  const { core, namespace } = client
+  const selectors = roleSelectors(settings.selectors)
+  const inside = openInside(client)
+  let seen: ReadonlyMap<string, Typed> = new Map()
+  const look = async (signal: AbortSignal): Promise<readonly Member[]> => {
+    const { members, roster } = await readMembers(client, inside, selectors, signal)
+    const entries = new Map(roster.map((entry) => [entry.name, entry]))
+    seen = new Map(members.map((member) => [member.name, typedOf(member, entries.get(member.name))]))
+    return members
+  }
+  const names = async (signal: AbortSignal): Promise<readonly string[]> => (seen.size > 0 ? [...seen.keys()] : (await look(signal)).map(({ name }) => name))
+  return {
+    kind: 'kubernetes',
+    commands: commandsOf({ namespace, context: settings.context, kubeconfig: settings.kubeconfig, seen: () => seen }),
+    identity: async (signal) => {
+      const { context, server } = client.target()
+      const ask = { verb: 'get', resource: 'namespaces', name: namespace }
+      const { metadata } = await client.call(signal, ask, (options) => core.readNamespace({ name: namespace }, options))
+      return { platform: 'kubernetes', cluster: settings.cluster, identity: `${context}|${server}|${metadata?.uid}` }
+    },
+    members: look,
+    logs: async (member, { tail, previous }, signal) => {
+      const read = (options: Parameters<typeof core.readNamespacedPod>[1]) => core.readNamespacedPod({ name: member, namespace }, options)
+      try {
+        const pod = await client.call(signal, { verb: 'get', resource: 'pods', name: member }, read)
+        if (rolesOf(pod.metadata?.labels ?? {}, mainContainerOf(pod), selectors).length > 0)
+          return await readLog(client, pod, { previous, part: { tail } }, signal)
+      } catch (thrown) {
+        if (!isNotFound(thrown)) throw thrown
+      }
+      const members = await names(signal)
+      if (!members.includes(member)) throw noSuchMember(settings.cluster, member, members)
+      throw new KdrError(`pod ${member} does not exist, and its log is gone with it`, {
+        code: 'log-unreadable',
+        hint: 'look where the logs of the cluster are collected',
+      })
+    },
+    events: async (since, signal) => readEvents(client, since, await names(signal), signal),
+    permissions: (need, signal) => readPermissions(client, need, signal),
+  }
+}

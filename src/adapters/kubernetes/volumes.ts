@@ -1,0 +1,130 @@
+// A member's volumes: what its disks say while it runs, and the claim and volume that keep them while it
+// does not. A claim that is proven absent is the only thing that says `gone`.
+import type { V1PersistentVolume, V1PersistentVolumeClaim, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import { type Known, known, unknown } from '../../model/known.ts'
+import type { Backing, Volume } from '../../model/member.ts'
+import type { Disk } from './disk.ts'
+import { claimName, type Entry } from './roster.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface Mount {
+  readonly name: string
+  readonly path: string
+  /** null: it dies with the pod, or belongs to the node. */
+  readonly claim: string | null
+}
+
+const claimOf = (volume: V1Volume, pod: string): string | null =>
+  volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral === undefined ? null : `${pod}-${volume.name}`)
+
+/** Kinds that may hold a member's data; the rest is configuration. */
+const mayHoldData = (volume: V1Volume, pod: string): boolean => claimOf(volume, pod) !== null || volume.emptyDir !== undefined || volume.hostPath !== undefined
+
+const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? -1)
+
+/** Where its main container sees which claim; of a pod that is not there, as its StatefulSet would make it. */
+export const mountsOf = ({ name, pod, container, set }: Entry): readonly Mount[] => {
+  const volumes = pod?.spec?.volumes ?? set?.spec?.template?.spec?.volumes ?? []
+  const templates = (set?.spec?.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? '')
+  return (container?.volumeMounts ?? []).flatMap(({ name: volume, mountPath: path, readOnly }: V1VolumeMount): Mount[] => {
+    if (readOnly === true) return []
+    const found = volumes.find((candidate) => candidate.name === volume)
+    if (pod === null && templates.includes(volume)) return [{ name: volume, path, claim: claimName(volume, set?.metadata?.name ?? '', ordinalOf(name)) }]
+    return found !== undefined && mayHoldData(found, name) ? [{ name: volume, path, claim: claimOf(found, name) }] : []
+  })
+}
+
+/** Local and zonal disks say so in their node affinity: by host name, or by the node's own. */
+const nodeOf = (volume: V1PersistentVolume | undefined, { nodes }: Snapshot): string | null => {
+  const terms = volume?.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []
+  const [host, ...others] = terms.flatMap(({ matchExpressions = [], matchFields = [] }) =>
+    [...matchExpressions, ...matchFields].flatMap(({ key, operator, values = [] }) =>
+      operator === 'In' && (key === 'kubernetes.io/hostname' || key === 'metadata.name') ? values : [],
+    ),
+  )
+  if (host === undefined || others.length > 0) return null
+  const named = nodes.known ? nodes.value.find(({ metadata }) => metadata?.labels?.['kubernetes.io/hostname'] === host) : undefined
+  return named?.metadata?.name ?? host
+}
+
+const phaseOf = (claim: V1PersistentVolumeClaim): string =>
+  claim.metadata?.deletionTimestamp === undefined ? (claim.status?.phase ?? 'Pending') : 'Terminating'
+
+/** Of a claim that is gone, the volume it left behind (Released) is still named: its data may be given back. */
+const backingOf = (name: string, namespace: string, snapshot: Snapshot): Backing => {
+  const { claims, volumes } = snapshot
+  const claim = claims.known ? claims.value.find(({ metadata }) => metadata?.name === name) : undefined
+  const all = volumes.known ? volumes.value : []
+  const volume =
+    all.find(({ metadata }) => metadata?.name === claim?.spec?.volumeName) ??
+    all.find(({ spec }) => spec?.claimRef?.name === name && spec.claimRef.namespace === namespace)
+  return {
+    claim: name,
+    phase: claim === undefined ? (claims.known ? 'Missing' : 'Unknown') : phaseOf(claim),
+    volume: claim?.spec?.volumeName ?? volume?.metadata?.name ?? null,
+    reclaim: volume?.spec?.persistentVolumeReclaimPolicy ?? null,
+    node: nodeOf(volume, snapshot),
+  }
+}
+
+/** What a formatter leaves before it writes meta.properties, and what `mkfs` does: neither is data. */
+const NOT_DATA = /^(?:bootstrap\.checkpoint|meta\.properties\.tmp|lost\+found|myid)/
+
+const stateOnDisk = (disk: Disk, isZooKeeper: boolean, by: string): Volume['state'] => {
+  if (!disk.readable) return unknown('it cannot be listed', by)
+  if (isZooKeeper ? disk.zooKeeper : disk.meta !== null) return known('intact', by)
+  const data = disk.entries.filter((entry) => !NOT_DATA.test(entry))
+  if (data.length === 0) return known('blank', by)
+  return unknown(`it holds ${data[0]} but no ${isZooKeeper ? 'version-2' : 'meta.properties'}`, by)
+}
+
+const byBacking = (backing: Backing | null, why: string): Volume['state'] => {
+  if (backing?.phase === 'Missing') return known('gone', 'PersistentVolumeClaims: there is no such claim')
+  if (backing?.phase === 'Lost') return known('gone', 'PersistentVolumeClaims: it is Lost, its volume does not exist any more')
+  return unknown(why, 'reading of its disk')
+}
+
+const bytes = (value: number | null | undefined, why: string, by: string): Known<number> => (value == null ? unknown(why, by) : known(value, by))
+
+const volumeOf = (mount: Mount, disks: Known<readonly Disk[]>, backing: Backing | null, isZooKeeper: boolean): Volume => {
+  const disk = disks.known ? disks.value.find(({ path }) => path === mount.path) : undefined
+  const why = disks.known ? 'it was not looked at' : disks.why
+  const state = disk === undefined ? byBacking(backing, why) : stateOnDisk(disk, isZooKeeper, disks.by)
+  const clusterId = disk?.meta?.get('cluster.id')
+  const { name, path } = mount
+  const by = disks.by
+  const intact = state.known && state.value === 'intact'
+  return {
+    name,
+    path,
+    state,
+    usableBytes: bytes(disk?.usableBytes, why, by),
+    totalBytes: bytes(disk?.totalBytes, why, by),
+    clusterId: isZooKeeper
+      ? known(null, 'a ZooKeeper disk names no cluster')
+      : clusterId !== undefined
+        ? known(clusterId, by)
+        : !state.known || intact
+          ? unknown(intact ? 'its meta.properties names no cluster' : why, by)
+          : known(null, state.by),
+    backing,
+  }
+}
+
+const hasIdentity = ({ meta, zooKeeper }: Disk): boolean => meta !== null || zooKeeper
+
+const pathsOf = (disks: Known<readonly Disk[]>, which: (disk: Disk) => boolean): readonly string[] =>
+  disks.known ? disks.value.filter(which).map(({ path }) => path) : []
+
+/**
+ * Volumes of its data. Where one of several carries the identity, others that hold something else are not log directories
+ * (all of those carry it), and what outlives no pod counts only if it does.
+ */
+export const volumesOf = (entry: Entry, disks: Known<readonly Disk[]>, snapshot: Snapshot, namespace: string): readonly Volume[] => {
+  const isZooKeeper = entry.roles.includes('zookeeper')
+  const [identified, unreadable] = [pathsOf(disks, hasIdentity), pathsOf(disks, ({ readable }) => !readable)]
+  const relevant = mountsOf(entry).filter(
+    ({ claim, path }) => identified.includes(path) || (claim !== null && (identified.length === 0 || unreadable.includes(path))),
+  )
+  return relevant.map((mount) => volumeOf(mount, disks, mount.claim === null ? null : backingOf(mount.claim, namespace, snapshot), isZooKeeper))
+}

@@ -1,0 +1,72 @@
+// What recreates a member, and who else manages it.
+import type { V1ObjectMeta } from '@kubernetes/client-node'
+import { type Known, known, unknown } from '../../model/known.ts'
+import type { Member, Owner, Workload } from '../../model/member.ts'
+import { type Owned, ownerOf } from './owners.ts'
+import type { Entry } from './roster.ts'
+import type { Snapshot } from './snapshot.ts'
+
+const controllerOf = (metadata: V1ObjectMeta | undefined): Owned['controller'] => {
+  const owner = metadata?.ownerReferences?.find(({ controller }) => controller === true)
+  return owner === undefined ? null : { kind: owner.kind, name: owner.name, apiVersion: owner.apiVersion }
+}
+
+export const workloadOf = ({ pod, set, deployment }: Entry, { sets, deployments }: Snapshot): Known<Workload | null> => {
+  if (set !== null) {
+    const { whenScaled, whenDeleted } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {}
+    return known(
+      {
+        kind: 'StatefulSet',
+        name: set.metadata?.name ?? '',
+        version: set.metadata?.resourceVersion ?? '',
+        replicas: set.spec?.replicas ?? 1,
+        ordered: set.spec?.podManagementPolicy !== 'Parallel',
+        deletesClaims: { whenScaled: whenScaled === 'Delete', whenDeleted: whenDeleted === 'Delete' },
+      },
+      sets.by,
+    )
+  }
+  if (deployment !== null) {
+    const { metadata, spec } = deployment
+    const none = { whenScaled: false, whenDeleted: false }
+    const { name = '', resourceVersion: version = '' } = metadata ?? {}
+    return known({ kind: 'Deployment', name, version, replicas: spec?.replicas ?? 1, ordered: false, deletesClaims: none }, deployments.by)
+  }
+  const owner = controllerOf(pod?.metadata)
+  if (owner === null) return known(null, 'owner references of the pod')
+  const list = owner.kind === 'StatefulSet' ? sets : owner.kind === 'ReplicaSet' ? deployments : null
+  return unknown(
+    list === null || list.known ? `${owner.kind} ${owner.name} recreates it, which kdr does not read` : list.why,
+    list?.by ?? 'owner references of the pod',
+  )
+}
+
+const owned = (kind: string, metadata: V1ObjectMeta | undefined): Owned => ({
+  kind,
+  name: metadata?.name ?? '',
+  labels: metadata?.labels ?? {},
+  annotations: metadata?.annotations ?? {},
+  controller: controllerOf(metadata),
+})
+
+/** Nobody, only where the pod's own controller was looked at too: Argo CD and Flux label that one, not the pod. */
+export const managerOf = ({ name, pod, set, deployment }: Entry, { sets, deployments }: Snapshot, namespace: string): Known<Owner | null> => {
+  const template = pod === null ? set?.spec?.template?.metadata : pod.metadata
+  const chain = [
+    { ...owned('Pod', template), name },
+    ...(set === null ? [] : [owned('StatefulSet', set.metadata)]),
+    ...(deployment === null ? [] : [owned('Deployment', deployment.metadata)]),
+  ]
+  const found = ownerOf(chain, namespace)
+  const by = 'labels, annotations and owner references'
+  const above = controllerOf(pod?.metadata)?.kind
+  const unseen = set !== null || deployment !== null ? null : above === 'StatefulSet' ? sets : above === 'ReplicaSet' ? deployments : null
+  return found === null && unseen !== null && !unseen.known ? unknown(unseen.why, unseen.by) : known(found, by)
+}
+
+/** The kubelet restarts a container in place; only a controller makes a deleted pod anew. */
+export const revivesOf = ({ pod, absent }: Entry): Member['revives'] => {
+  if (absent !== null) return absent.reason === 'ScaledDown' ? 'never' : 'always'
+  if (controllerOf(pod?.metadata) !== null) return 'always'
+  return pod?.spec?.restartPolicy === 'Never' ? 'never' : 'crashes'
+}

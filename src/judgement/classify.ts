@@ -19,6 +19,9 @@ export type FailureKind =
   | 'hung'
   | 'image'
   | 'scheduling'
+  | 'scaled-down'
+  | 'node'
+  | 'network'
   | 'volume'
   | 'blank-disk'
   | 'running-unregistered'
@@ -65,14 +68,20 @@ const logOf = (the: Case): string => (the.member.signals.known ? the.member.sign
 
 const IMAGE = /ImagePull|ErrImage|InvalidImage|ImageInspect|no such image|manifest unknown/i
 const VOLUME = /FailedMount|FailedAttachVolume|VolumeBinding|PersistentVolumeClaim|unbound/i
+const CONFIG = /CreateContainerConfigError|RunContainerError|CreateContainerError/
 const UNSCHEDULABLE = /Unschedulable|FailedScheduling|affinity|Insufficient (?:cpu|memory)/i
 
 /** What the platform itself says it waits for. */
 const byPlatform: Rule = ({ member }) => {
   const waiting = member.waiting.known ? member.waiting.value : null
-  const node = member.node.known && member.node.value !== null ? ` (node ${member.node.value})` : ''
+  const trouble = member.nodeTrouble.known && member.nodeTrouble.value !== null ? `: ${member.nodeTrouble.value}` : ''
+  const node = member.node.known && member.node.value !== null ? ` (node ${member.node.value}${trouble})` : ''
   const words = waiting === null ? '' : `${waiting.reason}: ${waiting.message}`
   const by = member.waiting.by
+  if (waiting?.reason === 'NoNetwork') return failure('network', 'yes', waiting.message, null, by)
+  if (waiting?.reason === 'ScaledDown') return failure('scaled-down', 'yes', waiting.message, 'find out who scaled it down: it may happen again', by)
+  if (waiting !== null && CONFIG.test(waiting.reason))
+    return failure('fatal-start-up', 'no', words, 'repair what the message names: a restart asks for the same thing again', by)
   if (waiting !== null && IMAGE.test(words))
     return failure('image', 'no', words, 'repair the image name, tag or pull secret; a restart pulls the same image', by)
   if (waiting !== null && VOLUME.test(words))
@@ -108,8 +117,17 @@ const byDisk: Rule = (the) => {
   return full === undefined ? null : failure('disk-full', 'no', `${full.name} has ${formatBytes(full.usable ?? 0)} left`, instead, full.by)
 }
 
+const RECOPIED = 'its replicas are copied again from their leaders'
+const REBIND = 'the data is still there: give the volume back to its claim (clear claimRef, pin volumeName) before the broker starts on a new one'
+
 const byVolume: Rule = ({ member }) => {
   const gone = member.volumes.find((volume) => volume.state.known && volume.state.value === 'gone')
+  if (gone?.backing?.phase === 'Released')
+    return failure('volume', 'no', `its claim ${gone.backing.claim} is gone, its volume ${gone.backing.volume} is not`, REBIND, gone.state.by)
+  if (gone?.backing != null) {
+    const because = `${gone.backing.claim} is gone: the broker comes back on a new, blank volume`
+    return failure('blank-disk', 'yes', because, RECOPIED, gone.state.by)
+  }
   if (gone !== undefined)
     return failure(
       'volume',
@@ -123,7 +141,7 @@ const byVolume: Rule = ({ member }) => {
   const because = `volume ${blank.name} (${blank.path}) is blank: the broker comes back without its data`
   // A broker writes meta.properties itself (ZooKeeper), or its start formats a blank disk as every image's entry
   // point does (KRaft); where it does not, the start dies of `not-formatted`. G2 decides whether it may start.
-  return failure('blank-disk', 'yes', because, 'its replicas are copied again from their leaders', blank.state.by)
+  return failure('blank-disk', 'yes', because, RECOPIED, blank.state.by)
 }
 
 /** Refusals a broker repeats at every start: what to repair before the next. `deadly`: only where it also died of it, since clients can provoke such lines. */
@@ -232,13 +250,22 @@ const RULES: readonly Rule[] = [byPlatform, byPause, byDisk, byRefusal, byVolume
 
 const unseen = (because: string, source: string): Failure => failure('unknown', 'no', because, 'look again, or from a second vantage point', source)
 
+/** Its node does not report: what ran there may run on, and must not be started a second time. */
+const byNode = ({ name, node, nodeTrouble, state }: Member): Failure | null => {
+  if (!nodeTrouble.known || nodeTrouble.value === null) return null
+  const where = node.known && node.value !== null ? node.value : 'its node'
+  const instead = `bring ${where} back; only when its machine is proven to be off, delete the node: its pods are then placed anew`
+  return failure('node', 'no', `${name} is on ${where}: ${nodeTrouble.value}`, instead, state.by)
+}
+
 /** First rule wins; a healthy broker may be restarted, if the guards let it. Pure; only what the latest incarnation said counts. */
 export const classifyFailure = (survey: Survey, id: number): Failure => {
   const broker = brokerOf(survey, id)
   if (broker === undefined) return unseen(survey.brokers.known ? `broker ${id} is not among the brokers seen` : survey.brokers.why, survey.brokers.by)
   const member = memberOfBroker(survey, id)
   const status = brokerStatus(survey, id)
-  if (member === undefined || !member.state.known) return unseen(status.because, broker.member.by)
+  if (member === undefined) return unseen(status.because, broker.member.by)
+  if (!member.state.known) return byNode(member) ?? unseen(status.because, broker.member.by)
   if (status.status === 'up') return { ...failure('healthy', 'yes', status.because, null, member.state.by), evidence: status.evidence }
   const all = member.signals.known ? member.signals.value : []
   const started = all.findLastIndex((signal) => signal.kind === 'started')

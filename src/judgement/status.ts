@@ -82,6 +82,8 @@ const judgeRunning = (survey: Survey, broker: Broker, member: Member): Judged =>
   const length = age(survey, member)
   const young = length !== null && length < START_UP
   if (isKnownTrue(broker.registered) && isKnownTrue(broker.reachable)) return { status: 'up', because: `${name} runs, is registered and answers` }
+  if (member.waiting.known && member.waiting.value?.reason === 'NoNetwork')
+    return { status: 'down', because: `${name} runs, but ${member.waiting.value.message}` }
   if (givenUp(survey, broker)) {
     if (recovering(member)) return { status: 'starting', because: `${name} is recovering its logs` }
     if (young) return { status: 'starting', because: `${name} started ${formatDuration(length)} ago and is not registered yet` }

@@ -7,6 +7,7 @@ import { canaryRoundTrip } from '../steps/canary.ts'
 import { checkStability, verifyRecovery } from '../steps/checks.ts'
 import { captureEvidence, classifyStep } from '../steps/evidence.ts'
 import { checkStatus, type SingleBrokerOptions } from '../steps/failed-broker.ts'
+import { reconnectBroker } from '../steps/reconnect.ts'
 import { awaitIsr, electPreferred } from '../steps/replicas.ts'
 import { type Millis, minutes } from '../units.ts'
 
@@ -27,7 +28,16 @@ export const singleBroker: Scenario<Options> = {
     const from = { from: failed }
     return [
       phase('look', 'Look before touching anything', failed.step, captureEvidence(from).step, classifyStep(from)),
-      phase('restore', 'Bring the broker back', stopRemains(from), awaitExpiry(from), startBroker(from), awaitIsr(from), electPreferred(from)),
+      phase(
+        'restore',
+        'Bring the broker back',
+        reconnectBroker(from),
+        stopRemains(from),
+        awaitExpiry(from),
+        startBroker(from),
+        awaitIsr(from),
+        electPreferred(from),
+      ),
       phase(
         'verify',
         'Verify',

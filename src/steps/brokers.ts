@@ -8,7 +8,8 @@ import type { Member } from '../model/member.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
-import { type FailedBroker, incarnationGone, isRegistered, runsAnew } from './failed-broker.ts'
+import { type FailedBroker, incarnationGone, runsAnew } from './failed-broker.ts'
+import { rejoined } from './rejoined.ts'
 
 type From = { readonly from: Decision<FailedBroker> }
 
@@ -19,6 +20,8 @@ interface MemberNow {
   readonly uid: string | null
   /** How it looks now: an approval given for a hung broker is none for one that has woken up. */
   readonly status: string
+  /** Its platform starts it again whatever ended it. */
+  readonly revives: boolean
 }
 
 interface ToStart {
@@ -57,12 +60,12 @@ export const stopRemains = ({ from }: From): Step =>
       const failure = classifyFailure(now, broker)
       if (failure.restart === 'wait') return { nothing: `left alone: ${failure.because}` }
       if (failure.restart === 'no') return { blocked: `${failure.kind}: ${failure.because}`, ...(failure.instead === null ? {} : { hint: failure.instead }) }
-      return { target: { broker, member: name, uid: member.uid.value, status } }
+      return { target: { broker, member: name, uid: member.uid.value, status, revives: member.revives === 'always' } }
     },
-    preview: ({ broker, member, status }, commands) => ({
-      sentence: `stop ${member}, broker ${broker}`,
+    preview: ({ broker, member, status, revives }, commands) => ({
+      sentence: `stop ${member}, broker ${broker}${revives ? ', which its platform then starts anew' : ''}`,
       changes: [
-        `${member} will not run until it is started again`,
+        revives ? `${member} is started again as soon as it is gone, on the same disk` : `${member} will not run until it is started again`,
         ...(status === 'up' ? [`broker ${broker} answers and is registered: it looks healthier than a recovery assumes`] : []),
       ],
       commands: [commands.stop(member, GRACEFUL_STOP)],
@@ -134,6 +137,8 @@ export const startBroker = ({ from }: From): Step =>
       if (member.state.value === 'stopped') return { target: { broker, member: name, uid: null, disk: diskOf(member) } }
       if (brokerStatus(now, broker).status === 'up') return { nothing: `${name} runs and serves` }
       if (runsAnew(now, from.value()) || classifyFailure(now, broker).restart === 'wait') return { nothing: `${name} runs` }
+      // What its platform wants to run comes by itself; a second start of it could only disturb.
+      if (member.revives !== 'never' && member.state.value === 'pending') return { nothing: `${name} is being started by its platform` }
       return { blocked: `${name} is ${member.state.value}: it has to be stopped before it can be started` }
     },
     lasting: true,
@@ -158,20 +163,3 @@ export const startBroker = ({ from }: From): Step =>
       }),
     done: (now, { broker, member }) => rejoined(now, broker, member),
   })
-
-const rejoined = (now: Survey, broker: number, name: string): Progress => {
-  const member = memberOf(now, name)
-  if (member === undefined || !member.state.known) return { state: 'unknown', detail: `${name} was not seen` }
-  if (member.state.value !== 'running') {
-    const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
-    const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
-    // Where the platform restarts by itself, one exit with NODEEXISTS is no reason to give up.
-    return member.revives !== 'never'
-      ? { state: 'under-way', detail }
-      : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
-  }
-  if (!now.brokers.known) return { state: 'under-way', detail: `${name} runs; its registration was not seen: ${now.brokers.why}` }
-  if (isRegistered(now, broker)) return { state: 'done', detail: `broker ${broker} is registered again` }
-  const recovering = member.signals.known ? member.signals.value.findLast(({ kind }) => kind === 'log-recovery') : undefined
-  return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
-}

@@ -3,6 +3,7 @@
 
 import { refusalWords } from '../engine/guarding.ts'
 import { type Decision, decide, type Resolution } from '../engine/step.ts'
+import { classifyFailure } from '../judgement/classify.ts'
 import { diagnose } from '../judgement/diagnose.ts'
 import { quorumKept } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
@@ -74,7 +75,11 @@ const coordinationProblem = (now: Survey, wanted: number | null): Resolution<Fai
 const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
   const member = memberOfBroker(now, broker)
   if (member === undefined) return { unknown: `what runs broker ${broker} was not seen`, hint: 'kdr doctor' }
-  if (!member.uid.known) return { unknown: `which incarnation of ${member.name} runs was not seen: ${member.uid.why}` }
+  if (!member.uid.known) {
+    const { kind, because, instead } = classifyFailure(now, broker)
+    const words = kind === 'node' ? because : `which incarnation of ${member.name} runs was not seen: ${member.uid.why}`
+    return { unknown: words, ...(instead === null ? {} : { hint: instead }) }
+  }
   const { status, because } = brokerStatus(now, broker)
   return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
 }

@@ -1,5 +1,6 @@
 // Steps about the replicas a broker hosts: back in the ISR, and leading where they are preferred.
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { classifyFailure } from '../judgement/classify.ts'
 import { quorumKept } from '../judgement/guards.ts'
 import { skewedLeaders } from '../judgement/leaders.ts'
 import { brokerStatus } from '../judgement/status.ts'
@@ -31,6 +32,11 @@ export const awaitIsr = ({ from }: From): Step =>
 
 const inSync = (now: Survey, broker: number, member: string): Progress => {
   const runs = memberOf(now, member)
+  if (runs?.state.known === true && runs.state.value === 'pending') {
+    const { restart, because, instead } = classifyFailure(now, broker)
+    // Nobody starts it before somebody has mended that.
+    if (restart === 'no') return { state: 'under-way', detail: because, hopeless: `${because}${instead === null ? '' : `; ${instead}`}` }
+  }
   const registered = brokerOf(now, broker)?.registered
   if (runs?.state.known === true && runs.state.value !== 'running' && runs.revives === 'never' && registered !== undefined && isKnownFalse(registered)) {
     return { state: 'under-way', detail: `${member} is ${runs.state.value}`, hopeless: `broker ${broker} is down again: ${brokerStatus(now, broker).because}` }

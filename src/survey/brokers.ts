@@ -75,6 +75,29 @@ const matchOf = (id: number, endpoints: readonly string[], members: Known<readon
   )
 }
 
+/** Ids and member names count in step on most platforms (pod kafka-2 is broker 3): what the others show must hold for this one too. */
+const inStep = (id: number, name: string, matched: ReadonlyMap<number, string>): boolean => {
+  const ordinal = (of: string): number => Number(/-(\d+)$/.exec(of)?.[1] ?? Number.NaN)
+  const offsets = new Set([...matched].map(([each, member]) => each - ordinal(member)).filter((offset) => !Number.isNaN(offset)))
+  const own = id - ordinal(name)
+  return offsets.size === 0 || Number.isNaN(own) || (offsets.size === 1 && offsets.has(own))
+}
+
+/** The only broker and the only member that are left belong together: a pod that is gone can say no id any more. */
+const byElimination = (matches: ReadonlyMap<number, Known<string>>, members: Known<readonly Member[]>): ReadonlyMap<number, Known<string>> => {
+  const matched = new Map([...matches].flatMap(([id, match]): [number, string][] => (match.known ? [[id, match.value]] : [])))
+  const taken = new Set(matched.values())
+  const left = brokerMembers(members).filter((member) => !taken.has(member.name))
+  const [id, ...others] = [...matches.keys()].filter((each) => !matched.has(each))
+  const [member] = left
+  if (id === undefined || others.length > 0 || member === undefined || left.length > 1 || member.id.known) return matches
+  if (!inStep(id, member.name, matched)) return matches
+  return new Map([...matches, [id, known(member.name, `the only member that is left, as broker ${id} is the only broker`)]])
+}
+
+const matchesOf = (ids: readonly number[], seen: Sightings): ReadonlyMap<number, Known<string>> =>
+  byElimination(new Map(ids.map((id): [number, Known<string>] => [id, matchOf(id, advertised(id, seen), seen.members)])), seen.members)
+
 /** ZooKeeper answers for registrations only while it has a quorum; in KRaft Metadata lists unfenced brokers only (KIP-631). */
 const registeredOf = (id: number, seen: Sightings): Known<boolean> => {
   if (!isKnownTrue(seen.quorum)) return seen.quorum.known ? unknown('the quorum is lost', seen.quorum.by) : unknown(seen.quorum.why, seen.quorum.by)
@@ -110,9 +133,8 @@ const incarnationOf = (id: number, registered: Known<boolean>, member: Member | 
     : known(BigInt(Math.trunc(member.startedAt.value)), member.startedAt.by)
 }
 
-const brokerOf = (id: number, seen: Sightings): Broker => {
+const brokerOf = (id: number, match: Known<string>, seen: Sightings): Broker => {
   const endpoints = advertised(id, seen)
-  const match = matchOf(id, endpoints, seen.members)
   const member = match.known ? brokerMembers(seen.members).find((candidate) => candidate.name === match.value) : undefined
   const registered = registeredOf(id, seen)
   const view = seen.metadata.known ? seen.metadata.value.brokers.find((broker) => broker.id === id) : undefined
@@ -128,7 +150,8 @@ const brokerOf = (id: number, seen: Sightings): Broker => {
   }
 }
 
-export const brokersOf = (seen: Sightings): Known<readonly Broker[]> => mapKnown(idsOf(seen), (ids) => ids.map((id) => brokerOf(id, seen)))
+export const brokersOf = (seen: Sightings): Known<readonly Broker[]> =>
+  mapKnown(idsOf(seen), (ids) => [...matchesOf(ids, seen)].map(([id, match]) => brokerOf(id, match, seen)))
 
 /** Every endpoint worth a connection: what brokers advertise and where their members listen. */
 export const endpointsOf = (seen: Pick<Sightings, 'members' | 'metadata' | 'registrations'>): readonly string[] => [

@@ -15,6 +15,10 @@ const waits = (reason: string, message = ''): Survey =>
 const runs = (survey: Survey, age = 3_600_000): Survey => changeMember(survey, 'kafka2', { state: seen('running'), startedAt: seen(NOW - age) })
 const fatal = (line: string): Survey => changeMember(down, 'kafka2', { signals: known([{ kind: 'fatal', line }], 'log of kafka2') })
 
+const crashing = changeMember(down, 'kafka2', { waiting: seen({ reason: 'CrashLoopBackOff', message: 'back-off 40s' }) })
+const lost = (phase: string): Survey =>
+  changeVolume(said(down), 'kafka2', { state: seen('gone'), backing: { claim: 'data-kafka-2', phase, volume: 'pv-2', reclaim: 'Retain', node: null } })
+
 const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart'], RegExp?])[] = [
   ['killed, registration still there', killed(healthy(), 2), 'killed', 'yes'],
   ['exit 137', exit(said(down), 137), 'killed', 'yes'],
@@ -52,6 +56,29 @@ const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart']
   ['corrupt data that it died of', said(down, 'corrupt-data', 'fatal'), 'volume', 'no'],
   ['log recovery under way', runs(said(down, 'log-recovery')), 'log-recovery', 'wait'],
   ['killed during log recovery', exit(said(down, 'log-recovery'), null, 'SIGKILL'), 'killed', 'yes'],
+  [
+    'scaled down',
+    changeMember(down, 'kafka2', { waiting: seen({ reason: 'ScaledDown', message: 'StatefulSet kafka wants 2 replicas' }) }),
+    'scaled-down',
+    'yes',
+  ],
+  [
+    'cut off its network',
+    changeMember(down, 'kafka2', { state: seen('running'), waiting: seen({ reason: 'NoNetwork', message: 'is on no network' }) }),
+    'network',
+    'yes',
+  ],
+  [
+    'on a node that does not report',
+    changeMember(down, 'kafka2', { state: blind, uid: blind, node: seen('node-b'), nodeTrouble: seen('NotReady since noon') }),
+    'node',
+    'no',
+    /bring node-b back/,
+  ],
+  ['a claim that is gone while its volume is not', lost('Released'), 'volume', 'no', /claimRef/],
+  ['a claim that is gone with its data', lost('Lost'), 'blank-disk', 'yes'],
+  ['crash looping with its last words', said(crashing, 'fatal', 'bad-configuration'), 'fatal-start-up', 'no', /configuration/],
+  ['crash looping for want of memory', exit(said(crashing), 137, 'SIGKILL', true), 'oom', 'yes', /memory/],
   ['paused', paused(healthy(), 2), 'hung', 'yes'],
   ['runs, unregistered, silent', runs(said(changeBroker(down, 2, { reachable: blind }))), 'hung', 'yes'],
   ['runs, unregistered, refuses', runs(said(down)), 'running-unregistered', 'yes'],

@@ -76,10 +76,28 @@ describe('brokers', () => {
       'it advertises what is another member',
       { members: members((one) => ({ ...one, addresses: [`127.0.0.1:${one.name === 'kafka2' ? 19_003 : one.name === 'kafka3' ? 19_002 : 19_001}`] })) },
     ],
-    ['nothing matches', { members: only2({ id: blind, addresses: [] }) }],
+    ['two members match nothing', { members: members((one) => (one.name === 'kafka1' ? one : { ...one, id: blind, addresses: [] })) }],
+    ['the member that is left carries another id', { members: only2({ id: seen(7), addresses: [] }) }],
     ['the platform was not seen', { members: blind }],
   ] as const)('are not matched when %s', (_, change) => {
     expect(second(change).member.known).toBe(false)
+  })
+
+  // A pod that is gone can say neither its id nor what it advertises.
+  const pods = (left: string) =>
+    members((one) => {
+      const { id } = one
+      const name = `kafka-${(id.known ? id.value : 0) - 1}`
+      return name === 'kafka-1' ? { ...one, name: left, id: blind, addresses: [] } : { ...one, name }
+    })
+
+  it('are matched to the only member that is left', () => {
+    expect(second({ members: only2({ id: blind, addresses: [] }) }).member).toMatchObject({ known: true, value: 'kafka2' })
+    expect(second({ members: pods('kafka-1') }).member).toMatchObject({ known: true, value: 'kafka-1', by: expect.stringContaining('only member') })
+  })
+
+  it('are not matched to a member that is left when its ordinal is out of step with the others', () => {
+    expect(second({ members: pods('kafka-7') }).member.known).toBe(false)
   })
 
   it.each([

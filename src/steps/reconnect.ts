@@ -1,0 +1,56 @@
+// The step for a broker that runs and is cut off: Docker containers can lose their network.
+import { act, type Decision, type Step } from '../engine/step.ts'
+import { startGuards } from '../judgement/guards.ts'
+import { brokerStatus } from '../judgement/status.ts'
+import { known } from '../model/known.ts'
+import { memberOf } from '../model/survey.ts'
+import { withBroker, withMember } from '../survey/project.ts'
+import { minutes, seconds } from '../units.ts'
+import type { FailedBroker } from './failed-broker.ts'
+import { rejoined } from './rejoined.ts'
+
+interface CutOff {
+  readonly broker: number
+  readonly member: string
+  readonly uid: string | null
+  readonly status: string
+}
+
+export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker> }): Step =>
+  act<CutOff>({
+    id: 'reconnect-broker',
+    title: 'Put it back on its network',
+    why: 'A broker that was cut off is whole: on its network it registers again by itself, and a restart would only add to the outage.',
+    effect: 'change',
+    aspects: ['members', 'signals', 'brokers', 'coordination'],
+    budget: { expected: seconds(20), deadline: minutes(5) },
+    guards: startGuards(),
+    resolve: async (world) => {
+      const now = await world.survey()
+      const { broker, member: name } = from.value()
+      const member = memberOf(now, name)
+      if (member === undefined || !member.waiting.known || !member.uid.known) return { unknown: `whether ${name} is on its network was not seen` }
+      if (member.waiting.value?.reason !== 'NoNetwork') return { nothing: `${name} is not cut off` }
+      return { target: { broker, member: name, uid: member.uid.value, status: brokerStatus(now, broker).status } }
+    },
+    preview: ({ broker, member }, commands) => ({
+      sentence: `connect ${member}, broker ${broker}, to the network of its peers`,
+      changes: [`broker ${broker} registers again and catches up`],
+      commands: [commands.reconnect(member)],
+    }),
+    act: async (world, { member, uid }, signal) => {
+      await world.change.platform.reconnect({ name: member, uid }, signal)
+      return undefined
+    },
+    expect: (now, { broker, member }) =>
+      withBroker(withMember(now, member, { waiting: known(null, 'projected') }), broker, {
+        registered: known(true, 'projected'),
+        reachable: known(true, 'projected'),
+      }),
+    done: (now, { broker, member: name }) => {
+      const member = memberOf(now, name)
+      if (member === undefined || !member.waiting.known) return { state: 'unknown', detail: `${name} was not seen` }
+      if (member.waiting.value?.reason === 'NoNetwork') return { state: 'not-started', detail: member.waiting.value.message }
+      return rejoined(now, broker, name)
+    },
+  })

@@ -1,14 +1,13 @@
-// What a container's data folders say, read through the engine's archive call: it works on stopped containers
-// too, needs nothing inside them, and starts nothing.
-
+// What a container's data folders say: who wrote them, whether they are blank or gone, and how full they are.
+// Identity is read from what is on the disk; the configuration is only the fallback, and says so.
 import { wordsOf } from '../../errors.ts'
-import { type Known, known, mapKnown, unknown } from '../../model/known.ts'
+import { type Known, known, unknown } from '../../model/known.ts'
 import type { Backing, Volume } from '../../model/member.ts'
+import { seconds } from '../../units.ts'
 import { configuredId, dataPaths, isKafka } from './configured.ts'
 import type { Container } from './containers.ts'
-import { type Engine, statusOf } from './engine.ts'
-import { runInside } from './exec.ts'
-import { type Entry, entriesOf } from './tar.ts'
+import type { Engine } from './engine.ts'
+import { mountOf, type Shelf, type Space, shelfOf } from './shelf.ts'
 
 type State = 'intact' | 'blank' | 'gone'
 
@@ -22,98 +21,46 @@ interface Folder {
 
 /** What a formatter leaves before it writes meta.properties, what `mkfs` does, and what a ZooKeeper image writes at every start: no data. */
 const NOT_DATA = ['bootstrap.checkpoint', 'meta.properties.tmp', 'lost+found', 'myid']
+const isData = (name: string): boolean => !NOT_DATA.some((prefix) => name.startsWith(prefix))
 
-/** Entries of `path` inside the container until `enough`; null when there is no such path. */
-const entries = async (
-  engine: Engine,
-  { id, name }: Container,
-  path: string,
-  signal: AbortSignal,
-  enough: (entry: Entry) => boolean,
-): Promise<readonly Entry[] | null> => {
-  const ending = new AbortController()
-  const both = AbortSignal.any([signal, ending.signal])
-  try {
-    return await engine.call(`read ${path} of ${name}`, signal, async () => {
-      const stream = await engine.docker.getContainer(id).getArchive({ path, abortSignal: both })
-      // Torn down half-way on purpose: the engine's complaint about that is nobody's business.
-      stream.on('error', () => {})
-      const found: Entry[] = []
-      for await (const entry of entriesOf(stream as AsyncIterable<Uint8Array> & NodeJS.ReadableStream)) {
-        found.push(entry)
-        if (enough(entry)) break
-      }
-      return found
-    })
-  } catch (thrown) {
-    if (statusOf(thrown) === 404) return null
-    throw thrown
-  } finally {
-    ending.abort()
-  }
+/** Of a folder without its identity file. */
+const emptiness = async (shelf: Shelf, path: string, by: string): Promise<Known<State>> => {
+  const names = await shelf.names(path, isData)
+  if (names === null) return known('gone', by)
+  const data = names.find(isData)
+  return data === undefined ? known('blank', by) : unknown(`it holds ${data} but nothing that says whose it is`, by)
 }
 
-/** Text of a small file inside the container; null when there is none. */
-const fileOf = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<string | null> => {
-  const found = await entries(engine, container, path, signal, () => true)
-  return found?.[0] === undefined || found[0].folder ? null : found[0].content.toString('utf8')
-}
-
-/** Listing ends at the first thing that is data: of a full disk only its first entry travels. */
-const emptiness = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Known<State>> => {
-  const by = `${path} of ${container.name}`
-  const top = (entry: Entry) => entry.name.split('/').slice(1).join('/')
-  const isData = (entry: Entry) => top(entry) !== '' && !NOT_DATA.some((prefix) => top(entry).startsWith(prefix))
-  const found = await entries(engine, container, path, signal, isData)
-  if (found === null) return known('gone', by)
-  const data = found.find(isData)
-  return data === undefined ? known('blank', by) : unknown(`it holds ${top(data)} but nothing that says whose it is`, by)
-}
-
-const property = (text: string, key: string): string | null => new RegExp(`^\\s*${key.replace('.', '\\.')}\\s*[=:]\\s*(.*?)\\s*$`, 'm').exec(text)?.[1] ?? null
+const property = (text: string, key: string): string | null =>
+  new RegExp(`^\\s*${key.replace('.', '\\.')}\\s*[=:]\\s*(.*?)\\s*$`, 'm').exec(text)?.[1]?.replaceAll('\\', '') ?? null
 const number = (text: string | null): number | null => (text !== null && /^\s*\d+\s*$/.test(text) ? Number(text) : null)
 
-const kafkaFolder = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
-  const by = `${path}/meta.properties of ${container.name}`
-  const meta = await fileOf(engine, container, `${path}/meta.properties`, signal)
+const kafkaFolder = async (shelf: Shelf, path: string, owner: string): Promise<Folder> => {
+  const by = `${path}/meta.properties of ${owner}`
+  const meta = await shelf.text(`${path}/meta.properties`)
   if (meta === null) {
-    const state = await emptiness(engine, container, path, signal)
+    const state = await emptiness(shelf, path, `${path} of ${owner}`)
     return { path, state, clusterId: state.known ? known(null, state.by) : unknown(state.why, by), id: null }
   }
   const clusterId = property(meta, 'cluster.id')
   return {
     path,
     state: known('intact', by),
-    clusterId: clusterId === null ? unknown('it holds no cluster.id', by) : known(clusterId.replaceAll('\\', ''), by),
+    clusterId: clusterId === null ? unknown('it holds no cluster.id', by) : known(clusterId, by),
     id: number(property(meta, 'node.id') ?? property(meta, 'broker.id')),
   }
 }
 
-const zooKeeperFolder = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
-  const by = `${path} of ${container.name}`
-  const myid = await fileOf(engine, container, `${path}/myid`, signal)
-  const data = await entries(engine, container, `${path}/version-2`, signal, () => true)
-  const state = data === null ? await emptiness(engine, container, path, signal) : known<State>('intact', `${path}/version-2 of ${container.name}`)
-  return { path, state, clusterId: known(null, `a ZooKeeper disk names no cluster (${by})`), id: number(myid) }
+const zooKeeperFolder = async (shelf: Shelf, path: string, owner: string): Promise<Folder> => {
+  const by = `${path}/version-2 of ${owner}`
+  const [myid, data] = await Promise.all([shelf.text(`${path}/myid`), shelf.names(`${path}/version-2`, () => true)])
+  const state = data === null ? await emptiness(shelf, path, `${path} of ${owner}`) : known<State>('intact', by)
+  return { path, state, clusterId: known(null, 'a ZooKeeper disk names no cluster'), id: number(myid) }
 }
 
-const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
-
-type Mount = Container['inspected']['Mounts'][number]
-
-const mountOf = ({ inspected }: Container, path: string): Mount | undefined =>
-  inspected.Mounts.filter(({ Destination }) => inside(path, Destination)).sort((a, b) => b.Destination.length - a.Destination.length)[0]
-
-/** As configured; else where the known images keep data, if something is mounted there. */
-const pathsOf = (container: Container): readonly string[] => {
-  const { said, usual } = dataPaths(container.env, container.roles)
-  if (said.length > 0) return said
-  return usual.filter((path) => mountOf(container, path) !== undefined)
-}
-
-const readFolder = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
+const readFolder = async (shelf: Shelf, container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
   try {
-    return await (isKafka(container.roles) ? kafkaFolder : zooKeeperFolder)(engine, container, path, signal)
+    return await (isKafka(container.roles) ? kafkaFolder : zooKeeperFolder)(shelf, path, container.name)
   } catch (thrown) {
     signal.throwIfAborted()
     const why = wordsOf(thrown)
@@ -122,40 +69,21 @@ const readFolder = async (engine: Engine, container: Container, path: string, si
   }
 }
 
-const backingOf = (mount: Mount | undefined, node: string): Backing | null => {
+/** As configured; else where the known images keep data, if something is mounted there. */
+const pathsOf = (container: Container): readonly string[] => {
+  const { said, usual } = dataPaths(container.env, container.roles)
+  return said.length > 0 ? said : usual.filter((path) => mountOf(container, path) !== undefined)
+}
+
+const backingOf = (container: Container, path: string, node: string): Backing | null => {
+  const mount = mountOf(container, path)
   const claim = mount?.Name ?? mount?.Source
-  return mount === undefined || claim === undefined || mount.Type === 'tmpfs'
-    ? null
-    : { claim, phase: 'Bound', volume: claim, reclaim: null, node: mount.Driver === undefined || mount.Driver === 'local' ? node : null }
+  if (mount === undefined || claim === undefined || mount.Type === 'tmpfs') return null
+  return { claim, phase: 'Bound', volume: claim, reclaim: null, node: mount.Driver === undefined || mount.Driver === 'local' ? node : null }
 }
 
-/** A disk fills over minutes: looking again sooner would only cost the container a process each time. */
-const SPACE_LASTS = 30_000
-/** An exec that hangs must not cost the whole look. */
-const SPACE_DEADLINE = 3000
-
-interface Space {
-  readonly usable: Known<number>
-  readonly total: Known<number>
-}
-
-const unseen = (why: string, by: string): Space => ({ usable: unknown(why, by), total: unknown(why, by) })
-
-/** `df -Pk` is POSIX, so every image that has a shell has it; what it cannot say is unknown. */
-const measure = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Space> => {
-  const by = `df of ${path} in ${container.name}`
-  if (container.status !== 'running') return unseen('only a running container can be asked', by)
-  try {
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(SPACE_DEADLINE)])
-    const { code, stdout } = await runInside(engine, container, ['df', '-Pk', path], soon)
-    const [total, , usable] = /^\S.*?\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%/m.exec(stdout)?.slice(1).map(Number) ?? []
-    if (code !== 0 || total === undefined || usable === undefined) return unseen(`df ended with ${code}`, by)
-    return { usable: known(usable * 1024, by), total: known(total * 1024, by) }
-  } catch (thrown) {
-    signal.throwIfAborted()
-    return unseen(wordsOf(thrown), by)
-  }
-}
+/** A disk fills over minutes: looking again sooner might cost the container a process each time. */
+const SPACE_LASTS = seconds(30)
 
 export interface Disk {
   readonly id: Known<number>
@@ -167,51 +95,48 @@ export const diskReader = (engine: Engine) => {
   const folders = new Map<string, Folder>()
   const spaces = new Map<string, { readonly at: number; readonly space: Space }>()
 
-  const folderOf = async (container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
+  const folderOf = async (container: Container, path: string, shelf: () => Promise<Shelf>, signal: AbortSignal): Promise<Folder> => {
     const key = `${container.id}@${container.inspected.State.StartedAt}:${path}`
     const kept = container.status === 'running' ? folders.get(key) : undefined
     if (kept !== undefined) return kept
-    const folder = await readFolder(engine, container, path, signal)
-    // A broker holds its identity file from its start on; a blank or odd disk may change any time.
+    const folder = await readFolder(await shelf(), container, path, signal)
+    // A server holds its identity file from its start on; a blank or odd disk may change any time.
     if (container.status === 'running' && folder.state.known && folder.state.value === 'intact') folders.set(key, folder)
     return folder
   }
 
-  const spaceOf = async (container: Container, path: string, signal: AbortSignal): Promise<Space> => {
+  const spaceOf = async (container: Container, path: string, shelf: () => Promise<Shelf>): Promise<Space> => {
     const key = `${container.id}:${path}`
     const kept = container.status === 'running' ? spaces.get(key) : undefined
     if (kept !== undefined && performance.now() - kept.at < SPACE_LASTS) return kept.space
-    const space = await measure(engine, container, path, signal)
+    const space = await (await shelf()).space(path)
     if (space.usable.known) spaces.set(key, { at: performance.now(), space })
     return space
   }
 
-  const volumeOf = async (container: Container, folder: Folder, node: string, signal: AbortSignal): Promise<Volume> => {
-    const mount = mountOf(container, folder.path)
-    const { usable, total } = await spaceOf(container, folder.path, signal)
-    const { path, state, clusterId } = folder
-    return { name: mount?.Name ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing: backingOf(mount, node) }
+  const volumeOf = async (container: Container, path: string, node: string, signal: AbortSignal): Promise<Volume & { readonly id: number | null }> => {
+    const shelf = () => shelfOf(engine, container, path, signal)
+    const [{ state, clusterId, id }, { usable, total }] = await Promise.all([folderOf(container, path, shelf, signal), spaceOf(container, path, shelf)])
+    const backing = backingOf(container, path, node)
+    return { name: backing?.claim ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing, id }
   }
 
   /** Id by observation, else as configured and said so; `node` is the engine's name. */
   return async (container: Container, node: string, signal: AbortSignal): Promise<Disk> => {
-    const read = await Promise.all(pathsOf(container).map((path) => folderOf(container, path, signal)))
-    const volumes = await Promise.all(read.map((folder) => volumeOf(container, folder, node, signal)))
-    return { id: idOf(container, read), volumes }
+    const read = await Promise.all(pathsOf(container).map((path) => volumeOf(container, path, node, signal)))
+    const file = isKafka(container.roles) ? 'meta.properties' : 'myid'
+    const found = read.find(({ id }) => id !== null)
+    const id =
+      found === undefined || found.id === null
+        ? configuredIdOf(container.name, container.env, container.roles, `no ${file} was found`)
+        : known(found.id, `${found.path}/${file} of ${container.name}`)
+    return { id, volumes: read.map(({ id: _, ...volume }) => volume) }
   }
-}
-
-const idOf = (container: Container, folders: readonly Folder[]): Known<number> => {
-  const found = folders.find((folder) => folder.id !== null)
-  const file = isKafka(container.roles) ? 'meta.properties' : 'myid'
-  if (found !== undefined && found.id !== null) return known(found.id, `${found.path}/${file} of ${container.name}`)
-  return configuredIdOf(container.name, container.env, container.roles, `no ${file} was found`)
 }
 
 /** What the environment says it is; `because` says why the disk was not asked. */
 export const configuredIdOf = (name: string, env: Container['env'], roles: Container['roles'], because: string): Known<number> => {
   const configured = configuredId(env, roles)
-  return configured === null
-    ? unknown(`${because}, and its environment names no id`, `environment of ${name}`)
-    : mapKnown(known(configured, `${configured.by} of ${name}, as ${because}`), ({ id }) => id)
+  if (configured === null) return unknown(`${because}, and its environment names no id`, `environment of ${name}`)
+  return known(configured.id, `${configured.by} of ${name}, as ${because}`)
 }

@@ -25,7 +25,7 @@ export const openKubernetes = (settings: KubernetesSettings): PlatformReader & P
   const dialling = kubernetesDial(client)
   return {
     ...kubernetesReader(client, settings),
-    ...kubernetesWriter(client),
+    ...kubernetesWriter(client, settings),
     dial: dialling.dial,
     close: async () => {
       dialling.close()

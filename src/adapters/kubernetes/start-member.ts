@@ -1,0 +1,74 @@
+// Has a member run again: the StatefulSet must want its ordinal, nothing old may stand in its place, and
+// then its controller and the kubelet do the rest.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { V1StatefulSet } from '@kubernetes/client-node'
+import { KdrError } from '../../errors.ts'
+import type { MemberRef } from '../../ports/platform.ts'
+import { formatDuration, type Millis } from '../../units.ts'
+import type { KubeClient } from './client.ts'
+import { uidOf } from './containers.ts'
+import { memberChanged, progressOf, readPod, replaceStanding } from './pod-writes.ts'
+import type { Entry } from './roster.ts'
+import { scaleTo } from './workload-writes.ts'
+
+const POLL: Millis = 500
+/** Volumes are attached and images pulled meanwhile. */
+const START_DEADLINE: Millis = 120_000
+/** These do not pass by themselves; they are given a moment because they may be on their way out. */
+const STUCK =
+  /^(ImagePullBackOff|ErrImagePull|ErrImageNeverPull|InvalidImageName|CreateContainerConfigError|CreateContainerError|RunContainerError)\b|nodes are available/
+const PATIENCE: Millis = 20_000
+/** Others scale the same set at the same time: the members of a quorum are started together. */
+const TRIES = 10
+
+const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
+
+const notStarted = (name: string, waits: string, waited: Millis): KdrError =>
+  new KdrError(`pod ${name} did not start within ${formatDuration(waited)}: ${waits}`, {
+    code: 'start-failed',
+    hint: `kubectl describe pod ${name} says more`,
+  })
+
+/** Raises the replicas until the ordinal is wanted, never lowers them. False when somebody changed the set meanwhile. */
+const want = async (client: KubeClient, set: V1StatefulSet, name: string, signal: AbortSignal): Promise<boolean> => {
+  const { name: own = '', resourceVersion: version = '' } = set.metadata ?? {}
+  const replicas = ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1
+  try {
+    await scaleTo(client, { kind: 'StatefulSet', name: own, version }, Math.max(replicas, set.spec?.replicas ?? 1), signal)
+    return true
+  } catch (thrown) {
+    if (thrown instanceof KdrError && thrown.code === 'workload-changed') return false
+    throw thrown
+  }
+}
+
+const untilStarted = async (client: KubeClient, name: string, signal: AbortSignal): Promise<void> => {
+  const begin = performance.now()
+  let stuckSince: number | null = null
+  for (;;) {
+    const { started, waits } = progressOf(await readPod(client, name, signal))
+    if (started) return
+    const now = performance.now()
+    stuckSince = STUCK.test(waits) ? (stuckSince ?? now) : null
+    if (now - begin >= START_DEADLINE || (stuckSince !== null && now - stuckSince >= PATIENCE)) throw notStarted(name, waits, now - begin)
+    await sleep(POLL, undefined, { signal })
+  }
+}
+
+/**
+ * `find` looks the member up anew. Resolves when its container has been started, which is before it serves.
+ * Throws `member-changed`, `start-failed` with what it waits for, and what the API refuses.
+ */
+export const startMember = async (client: KubeClient, find: () => Promise<Entry>, ref: MemberRef, signal: AbortSignal): Promise<void> => {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const { pod, set, absent } = await find()
+    const now = pod === null ? null : uidOf(pod)
+    if (now !== null || ref.uid !== null) throw memberChanged(ref, now)
+    if (pod !== null) {
+      await replaceStanding(client, pod, signal)
+      return untilStarted(client, ref.name, signal)
+    }
+    if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal))) return untilStarted(client, ref.name, signal)
+  }
+  throw new KdrError(`the StatefulSet of ${ref.name} changes faster than it can be scaled`, { code: 'workload-changed', hint: 'look again: kdr diagnose' })
+}

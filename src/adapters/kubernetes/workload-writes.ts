@@ -1,0 +1,113 @@
+// Writes to what recreates members: replicas, a rolling restart, and server-side apply. Each names the
+// version it was looked at, and is refused when that is no longer the one.
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
+import { KdrError, wordsOf } from '../../errors.ts'
+import { type KubeClient, statusBody } from './client.ts'
+
+export interface WorkloadRef {
+  readonly kind: string
+  readonly name: string
+  readonly version: string
+}
+
+const FIELD_MANAGER = 'kdr'
+const RESOURCES: Readonly<Record<string, 'statefulsets.apps' | 'deployments.apps'>> = { StatefulSet: 'statefulsets.apps', Deployment: 'deployments.apps' }
+
+export const workloadChanged = ({ kind, name, version }: WorkloadRef, cause: unknown): KdrError =>
+  new KdrError(`${kind} ${name} has changed since it was looked at (resourceVersion ${version})`, {
+    code: 'workload-changed',
+    exit: 'refused',
+    hint: 'Look again: kdr diagnose',
+    cause,
+  })
+
+/** A conflict is a version that is no longer the one named. */
+const changedOr = (of: WorkloadRef, thrown: unknown): unknown =>
+  thrown instanceof KdrError && thrown.code === 'conflict' ? workloadChanged(of, thrown) : thrown
+
+const resourceOf = ({ kind, name }: WorkloadRef): 'statefulsets.apps' | 'deployments.apps' => {
+  const resource = RESOURCES[kind]
+  if (resource !== undefined) return resource
+  throw new KdrError(`${kind} ${name} cannot be scaled by kdr`, { code: 'not-on-this-platform', hint: 'kdr scales StatefulSets and Deployments' })
+}
+
+/** Throws `workload-changed`. */
+export const scaleTo = async (client: KubeClient, of: WorkloadRef, replicas: number, signal: AbortSignal): Promise<void> => {
+  const { apps, namespace } = client
+  const { name, version } = of
+  const resource = resourceOf(of)
+  const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name, namespace, resourceVersion: version }, spec: { replicas } }
+  const to = { name, namespace, body, fieldManager: FIELD_MANAGER }
+  try {
+    await client.call(signal, { verb: 'update', resource: `${resource}/scale`, name }, (options) =>
+      resource === 'statefulsets.apps' ? apps.replaceNamespacedStatefulSetScale(to, options) : apps.replaceNamespacedDeploymentScale(to, options),
+    )
+  } catch (thrown) {
+    throw changedOr(of, thrown)
+  }
+}
+
+/** As `kubectl rollout restart` does it: the annotation makes the template another one. Throws `workload-changed`, `rollout-paused`. */
+export const rolloutOf = async (client: KubeClient, of: WorkloadRef, signal: AbortSignal): Promise<void> => {
+  const { apps, namespace } = client
+  const { kind, name, version } = of
+  if (kind !== 'Deployment')
+    throw new KdrError(`${kind} ${name} is no Deployment: its members are restarted one by one, each behind its guards`, { code: 'not-on-this-platform' })
+  const ask = { verb: 'get', resource: 'deployments.apps', name }
+  const found = await client.call(signal, ask, (options) => apps.readNamespacedDeployment({ name, namespace }, options))
+  if (found.spec?.paused === true)
+    throw new KdrError(`Deployment ${name} is paused: a restart would wait for ever`, {
+      code: 'rollout-paused',
+      hint: `kubectl rollout resume deployment/${name}`,
+    })
+  const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date().toISOString() }
+  const body = { metadata: { resourceVersion: version }, spec: { template: { metadata: { annotations } } } }
+  try {
+    await client.call(signal, { verb: 'patch', resource: 'deployments.apps', name }, (options) =>
+      apps.patchNamespacedDeployment(
+        { name, namespace, body, fieldManager: FIELD_MANAGER },
+        setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch, options),
+      ),
+    )
+  } catch (thrown) {
+    throw changedOr(of, thrown)
+  }
+}
+
+interface Cause {
+  readonly reason?: string
+  readonly message?: string
+  readonly field?: string
+}
+
+/** `conflict with "argocd-controller" using apps/v1` on `.spec.replicas`. */
+const conflictsIn = (thrown: KdrError): readonly string[] => {
+  const details = statusBody(thrown)?.['details'] as { readonly causes?: readonly Cause[] } | undefined
+  return (details?.causes ?? [])
+    .filter(({ reason }) => reason === 'FieldManagerConflict')
+    .map(({ field, message }) => `${field ?? 'a field'} (${(message ?? '').replace(/^conflict with /, '')})`)
+}
+
+/**
+ * Server-side apply as field manager `kdr`, never forced: whoever owns a field keeps it. The manifest says its kind, name
+ * and namespace. Throws `field-conflict` naming fields and owners.
+ */
+export const applyManifest = async (client: KubeClient, manifest: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void> => {
+  const { apiVersion, kind, metadata } = manifest as { apiVersion?: string; kind?: string; metadata?: { name?: string; namespace?: string } }
+  if (!apiVersion || !kind || !metadata?.name) throw new KdrError('a manifest to apply must say its apiVersion, kind and name', { code: 'bad-manifest' })
+  const spec = { ...manifest, apiVersion, kind, metadata: { ...metadata, name: metadata.name, namespace: metadata.namespace ?? client.namespace } }
+  const ask = { verb: 'patch', resource: kind, name: metadata.name, namespace: spec.metadata.namespace }
+  try {
+    // Its own options parameter takes a whole configuration, not what `call` offers: the signal ends the wait only.
+    await client.call(signal, ask, () => client.objects.patch(spec, undefined, undefined, FIELD_MANAGER, false, PatchStrategy.ServerSideApply))
+  } catch (thrown) {
+    const conflicts = thrown instanceof KdrError && thrown.code === 'conflict' ? conflictsIn(thrown) : []
+    if (conflicts.length === 0) throw thrown
+    throw new KdrError(`${kind} ${metadata.name} was not applied: others own what it would change: ${conflicts.join('; ')}`, {
+      code: 'field-conflict',
+      exit: 'refused',
+      hint: `change it where they get it from; ${wordsOf(thrown)}`,
+      cause: thrown,
+    })
+  }
+}

@@ -106,7 +106,7 @@ const UP_DEADLINE = 600_000
 type Env = Readonly<Record<string, string | undefined>>
 
 /** `docker compose`, else `docker-compose`; KDR_DOCKER_COMPOSE names another. null: there is none. */
-const findCommand = async (env: Env): Promise<readonly string[] | null> => {
+export const findCommand = async (env: Env): Promise<readonly string[] | null> => {
   const said = env['KDR_DOCKER_COMPOSE']
   if (said) return [said]
   const path = env['PATH'] ?? ''

@@ -7,11 +7,11 @@ import { seconds } from '../../units.ts'
 import { configuredId, dataPaths, isKafka } from './configured.ts'
 import type { Container } from './containers.ts'
 import type { Engine } from './engine.ts'
-import { mountOf, type Shelf, type Space, shelfOf } from './shelf.ts'
+import { measure, mountOf, type Shelf, type Space, shelfOf } from './shelf.ts'
 
 type State = 'intact' | 'blank' | 'gone'
 
-interface Folder {
+export interface Folder {
   readonly path: string
   readonly state: Known<State>
   readonly clusterId: Known<string | null>
@@ -58,13 +58,16 @@ const zooKeeperFolder = async (shelf: Shelf, path: string, owner: string): Promi
   return { path, state, clusterId: known(null, 'a ZooKeeper disk names no cluster'), id: number(myid) }
 }
 
-const readFolder = async (shelf: Shelf, container: Container, path: string, signal: AbortSignal): Promise<Folder> => {
+type Named = Pick<Container, 'name' | 'roles'>
+
+/** What cannot be read is unknown, never blank. */
+export const readFolder = async (shelf: Promise<Shelf>, { name, roles }: Named, path: string, signal: AbortSignal): Promise<Folder> => {
   try {
-    return await (isKafka(container.roles) ? kafkaFolder : zooKeeperFolder)(shelf, path, container.name)
+    return await (isKafka(roles) ? kafkaFolder : zooKeeperFolder)(await shelf, path, name)
   } catch (thrown) {
     signal.throwIfAborted()
     const why = wordsOf(thrown)
-    const by = `${path} of ${container.name}`
+    const by = `${path} of ${name}`
     return { path, state: unknown(why, by), clusterId: unknown(why, by), id: null }
   }
 }
@@ -99,24 +102,24 @@ export const diskReader = (engine: Engine) => {
     const key = `${container.id}@${container.inspected.State.StartedAt}:${path}`
     const kept = container.status === 'running' ? folders.get(key) : undefined
     if (kept !== undefined) return kept
-    const folder = await readFolder(await shelf(), container, path, signal)
+    const folder = await readFolder(shelf(), container, path, signal)
     // A server holds its identity file from its start on; a blank or odd disk may change any time.
     if (container.status === 'running' && folder.state.known && folder.state.value === 'intact') folders.set(key, folder)
     return folder
   }
 
-  const spaceOf = async (container: Container, path: string, shelf: () => Promise<Shelf>): Promise<Space> => {
+  const spaceOf = async (container: Container, path: string, shelf: () => Promise<Shelf>, signal: AbortSignal): Promise<Space> => {
     const key = `${container.id}:${path}`
     const kept = container.status === 'running' ? spaces.get(key) : undefined
     if (kept !== undefined && performance.now() - kept.at < SPACE_LASTS) return kept.space
-    const space = await (await shelf()).space(path)
+    const space = await measure(await shelf(), path, container.name, signal)
     if (space.usable.known) spaces.set(key, { at: performance.now(), space })
     return space
   }
 
   const volumeOf = async (container: Container, path: string, node: string, signal: AbortSignal): Promise<Volume & { readonly id: number | null }> => {
     const shelf = () => shelfOf(engine, container, path, signal)
-    const [{ state, clusterId, id }, { usable, total }] = await Promise.all([folderOf(container, path, shelf, signal), spaceOf(container, path, shelf)])
+    const [{ state, clusterId, id }, { usable, total }] = await Promise.all([folderOf(container, path, shelf, signal), spaceOf(container, path, shelf, signal)])
     const backing = backingOf(container, path, node)
     return { name: backing?.claim ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing, id }
   }
@@ -124,18 +127,17 @@ export const diskReader = (engine: Engine) => {
   /** Id by observation, else as configured and said so; `node` is the engine's name. */
   return async (container: Container, node: string, signal: AbortSignal): Promise<Disk> => {
     const read = await Promise.all(pathsOf(container).map((path) => volumeOf(container, path, node, signal)))
-    const file = isKafka(container.roles) ? 'meta.properties' : 'myid'
-    const found = read.find(({ id }) => id !== null)
-    const id =
-      found === undefined || found.id === null
-        ? configuredIdOf(container.name, container.env, container.roles, `no ${file} was found`)
-        : known(found.id, `${found.path}/${file} of ${container.name}`)
-    return { id, volumes: read.map(({ id: _, ...volume }) => volume) }
+    return { id: idOf(container, read), volumes: read.map(({ id: _, ...volume }) => volume) }
   }
 }
 
-/** What the environment says it is; `because` says why the disk was not asked. */
-export const configuredIdOf = (name: string, env: Container['env'], roles: Container['roles'], because: string): Known<number> => {
+/** By what was found on its disks, else as its environment says; `because` says why the disks did not tell. */
+export const idOf = (
+  { name, env, roles }: Pick<Container, 'name' | 'env' | 'roles'>,
+  folders: readonly Pick<Folder, 'id' | 'path'>[],
+  because = `no ${isKafka(roles) ? 'meta.properties' : 'myid'} was found`,
+): Known<number> => {
+  for (const { id, path } of folders) if (id !== null) return known(id, `${path}/${isKafka(roles) ? 'meta.properties' : 'myid'} of ${name}`)
   const configured = configuredId(env, roles)
   if (configured === null) return unknown(`${because}, and its environment names no id`, `environment of ${name}`)
   return known(configured.id, `${configured.by} of ${name}, as ${because}`)

@@ -152,7 +152,8 @@ export const openEngine = (endpoint: Endpoint): Engine => {
   const call = async <T>(what: string, signal: AbortSignal, ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> => {
     signal.throwIfAborted()
     try {
-      return await ask(signal)
+      // One of its own for every request: http adds a listener each time, and Node warns of more than ten.
+      return await ask(AbortSignal.any([signal]))
     } catch (thrown) {
       signal.throwIfAborted()
       throw translate(what, thrown, endpoint)

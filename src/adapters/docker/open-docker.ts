@@ -1,6 +1,8 @@
 // The platform port over one compose project of a Docker engine.
 import { KdrError } from '../../errors.ts'
+import type { ExitStatus } from '../../model/member.ts'
 import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
+import { absentServices } from './absent.ts'
 import { commandsOf, type LastLook, TOOL_ENVIRONMENT } from './commands.ts'
 import { openCompose } from './compose.ts'
 import { type Container, containersOf } from './containers.ts'
@@ -12,7 +14,7 @@ import { openEngine } from './engine.ts'
 import { eventsOf } from './events.ts'
 import { runInside } from './exec.ts'
 import { logOf } from './logs.ts'
-import { absentServices, membersOf } from './members.ts'
+import { membersOf } from './members.ts'
 
 export interface DockerSettings {
   /** The name the operator knows it by. */
@@ -40,8 +42,10 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
   const engine = openEngine(resolveEndpoint({ host, context }, env))
   const compose = openCompose({ project, files, host: engine.endpoint.host, certs: engine.endpoint.certs, env })
   const disk = diskReader(engine)
-  const route = dialer(engine, project)
+  const exits = new Map<string, ExitStatus>()
   let last: LastLook = { all: [], absent: [] }
+  const absentNames = () => last.absent.flatMap(({ name, service, hostname }) => [name, service, ...(hostname === null ? [] : [hostname])])
+  const dial = dialer(engine, project, absentNames)
 
   const look = async (signal: AbortSignal) => {
     const [node, all] = await Promise.all([engine.info(signal), containersOf(engine, project, signal)])
@@ -57,7 +61,7 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
       )
     }
     last = { all, absent: absentServices(wanted, all) }
-    return { engine, node, all, wanted, disk }
+    return { engine, node, all, wanted, disk, exits }
   }
 
   const find = async (name: string, signal: AbortSignal): Promise<Found> => {
@@ -88,7 +92,7 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
       const volumes = wanted.known ? wanted.value.flatMap((service) => service.volumes.map(({ volume }) => volume)) : []
       return eventsOf(engine, project, all, [...mounted, ...volumes], since, signal)
     },
-    dial: route,
+    dial,
     // The engine lets whoever reaches it do everything.
     permissions: async () => [],
     close: async () => engine.close(),

@@ -16,6 +16,8 @@ export type Route = Address | { readonly refused: string } | { readonly unreacha
 interface Ground {
   readonly endpoint: Endpoint
   readonly reachesContainers: boolean
+  /** Names of services without a container. */
+  readonly absent: readonly string[]
 }
 
 /** Everything other containers may call it. */
@@ -82,5 +84,6 @@ const toHost = (port: number, all: readonly Container[], ground: Ground): Route 
 export const routeTo = ({ host, port }: Address, all: readonly Container[], ground: Ground): Route => {
   const container = containerOf(host, all)
   if (container !== undefined) return toContainer(container, port, ground)
+  if (ground.absent.includes(host)) return { refused: `${host} has no container` }
   return isLoopback(host) ? toHost(port, all, ground) : { host, port }
 }

@@ -27,7 +27,7 @@ export interface Shelf {
 
 type Mount = Container['inspected']['Mounts'][number]
 
-const isInside = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+export const isInside = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 
 /** What is mounted there, or above it. */
 export const mountOf = ({ inspected }: Container, path: string): Mount | undefined =>
@@ -47,18 +47,19 @@ const orMissing = async <T>(look: Promise<T>): Promise<T | null> => {
 }
 
 /**
- * The volume's folder on this machine; null where it is not here or may not be entered. Only for the engine's own named
- * volumes: a bind mount's path may be something else altogether where kdr runs in a container itself.
+ * A named volume's folder on this machine, mounted at `destination`; null where it is not here or may not be entered.
+ * Never a bind mount's: its path may be something else altogether where kdr runs in a container itself. Throws what
+ * `Engine.call` throws: 404 when there is no such volume.
  */
-const hostShelf = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Shelf | null> => {
-  const mount = mountOf(container, path)
-  if (mount?.Type !== 'volume' || mount.Driver !== 'local' || mount.Name === undefined || !mount.Source.includes(`/${mount.Name}/`)) return null
-  const { Name: volume, Source: source, Destination: destination } = mount
-  if ((await readdir(source).catch(() => null)) === null) return null
-  const { Options: options } = await engine.call(`look at volume ${volume}`, signal, (abortSignal) => engine.docker.getVolume(volume).inspect({ abortSignal }))
-  // A volume with a device of its own (NFS, say) is an empty folder here while no container uses it.
-  if (Object.keys(options ?? {}).length > 0) return null
-  const here = (inside: string) => join(source, relative(destination, inside))
+export const volumeShelf = async (engine: Engine, volume: string, destination: string, signal: AbortSignal): Promise<Shelf | null> => {
+  const { Driver, Mountpoint, Options } = await engine.call(`look at volume ${volume}`, signal, (abortSignal) =>
+    engine.docker.getVolume(volume).inspect({ abortSignal }),
+  )
+  const { reachesContainers: ownHost } = await engine.info(signal)
+  // A volume with a device of its own (NFS, say) is an empty folder while no container uses it.
+  if (!ownHost || Driver !== 'local' || Object.keys(Options ?? {}).length > 0) return null
+  if ((await readdir(Mountpoint).catch(() => null)) === null) return null
+  const here = (inside: string) => join(Mountpoint, relative(destination, inside))
   return {
     text: (inside) => orMissing(readFile(here(inside), 'utf8')),
     names: (inside) => orMissing(readdir(here(inside))),
@@ -128,17 +129,19 @@ const engineShelf = (engine: Engine, container: Container, signal: AbortSignal):
   space: (path) => df(engine, container, path, signal),
 })
 
-/** For one data folder. What `space` cannot tell is unknown; everything else throws when it fails. */
-export const shelfOf = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Shelf> => {
-  const { reachesContainers: ownHost } = await engine.info(signal)
-  const shelf = (ownHost ? await hostShelf(engine, container, path, signal) : null) ?? engineShelf(engine, container, signal)
-  const space = async (inside: string): Promise<Space> => {
-    try {
-      return await shelf.space(inside)
-    } catch (thrown) {
-      signal.throwIfAborted()
-      return unseen(wordsOf(thrown), `space of ${inside} in ${container.name}`)
-    }
+/** What `space` cannot tell is unknown; everything else throws when it fails. */
+export const measure = async (shelf: Shelf, path: string, owner: string, signal: AbortSignal): Promise<Space> => {
+  try {
+    return await shelf.space(path)
+  } catch (thrown) {
+    signal.throwIfAborted()
+    return unseen(wordsOf(thrown), `space of ${path} in ${owner}`)
   }
-  return { ...shelf, space }
+}
+
+/** For one data folder of a container. */
+export const shelfOf = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<Shelf> => {
+  const mount = mountOf(container, path)
+  const own = mount?.Type === 'volume' && mount.Name !== undefined ? await volumeShelf(engine, mount.Name, mount.Destination, signal) : null
+  return own ?? engineShelf(engine, container, signal)
 }

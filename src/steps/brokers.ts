@@ -120,6 +120,13 @@ const registrationGone = (now: Survey, broker: number): Progress => {
     : { state: 'done', detail: `broker ${broker} is not registered` }
 }
 
+/** What its platform wants to run and is free to comes by itself: a start beside it could only disturb. */
+const comesByItself = ({ revives, state, waiting }: Member): boolean => {
+  if (revives === 'never' || !state.known || !waiting.known) return false
+  const heldBack = waiting.value !== null && ['CrashLoopBackOff', 'ScaledDown'].includes(waiting.value.reason)
+  return state.value === 'pending' || (revives === 'always' && state.value === 'stopped' && !heldBack)
+}
+
 export const startBroker = ({ from }: From): Step =>
   act<ToStart>({
     id: 'start-broker',
@@ -134,11 +141,10 @@ export const startBroker = ({ from }: From): Step =>
       const { broker, member: name } = from.value()
       const member = memberOf(now, name)
       if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} runs was not seen` }
+      if (comesByItself(member)) return { nothing: `${name} is being started by its platform` }
       if (member.state.value === 'stopped') return { target: { broker, member: name, uid: null, disk: diskOf(member) } }
       if (brokerStatus(now, broker).status === 'up') return { nothing: `${name} runs and serves` }
       if (runsAnew(now, from.value()) || classifyFailure(now, broker).restart === 'wait') return { nothing: `${name} runs` }
-      // What its platform wants to run comes by itself; a second start of it could only disturb.
-      if (member.revives !== 'never' && member.state.value === 'pending') return { nothing: `${name} is being started by its platform` }
       return { blocked: `${name} is ${member.state.value}: it has to be stopped before it can be started` }
     },
     lasting: true,

@@ -1,10 +1,12 @@
 // What every platform must do: say truly what runs, act only on the member that was looked at, and keep the
 // dead process's log apart from the living one's.
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { Member } from '../../src/model/member.ts'
 import { minutes } from '../../src/units.ts'
 import { BROKERS, brokerMember, codeOf, eventually, heal, metadata, type Subject, seen, soon, startBroker, stopMember, unregistered, whole } from './subject.ts'
 
-export const platformContract = (name: string, setUp: () => Promise<Subject>): void => {
+/** `always`: its platform starts again whatever ended, so nothing stays stopped and nothing has to be started. */
+export const platformContract = (name: string, setUp: () => Promise<Subject>, revives: Member['revives'] = 'never'): void => {
   describe(`${name}: platform`, () => {
     let subject: Subject
     beforeAll(async () => {
@@ -13,7 +15,8 @@ export const platformContract = (name: string, setUp: () => Promise<Subject>): v
     })
     looking(() => subject)
     preconditions(() => subject)
-    lifeCycle(() => subject)
+    if (revives === 'always') revivedLifeCycle(() => subject)
+    else lifeCycle(() => subject)
   })
 }
 
@@ -87,6 +90,36 @@ const preconditions = (get: () => Subject): void => {
     expect(await codeOf(platform.start({ name: member.name, uid: null }, soon(get())))).toBe('member-changed')
     const after = await brokerMember(get(), 1)
     expect([after.uid, after.state]).toEqual([member.uid, member.state])
+  })
+}
+
+const revivedLifeCycle = (get: () => Subject): void => {
+  const runsAnew = (before: Member): Promise<Member> =>
+    eventually(get(), `${before.name} runs anew`, async () => {
+      const members = await get().ports.platform.members(soon(get()))
+      const now = members.find(({ name }) => name === before.name)
+      const ran = now?.state.known === true && now.state.value === 'running' && now.uid.known && now.uid.value !== seen(before.uid)
+      return ran && now.id.known && now
+    })
+
+  it('stops gracefully, and its platform starts a new incarnation', async () => {
+    const before = await brokerMember(get(), 3)
+    expect(before.revives).toBe('always')
+    await stopMember(get(), before)
+    const after = await runsAnew(before)
+    expect(Number(seen(after.startedAt))).toBeGreaterThan(Number(seen(before.startedAt)))
+    expect([seen(after.id), after.volumes[0] && seen(after.volumes[0].state)]).toEqual([3, 'intact'])
+    const { platform } = get().write
+    expect(await codeOf(platform.stop({ name: before.name, uid: seen(before.uid) }, { grace: minutes(1) }, soon(get())))).toBe('member-changed')
+    await whole(get())
+  })
+
+  it('brings a killed member back by itself, on its own disk', async () => {
+    const before = await brokerMember(get(), 2)
+    expect(await get().faults.inject('kill-broker', { broker: 2 }, soon(get()))).toEqual([before.name])
+    const after = await runsAnew(before)
+    expect([seen(after.id), after.volumes[0] && seen(after.volumes[0].state)]).toEqual([2, 'intact'])
+    await whole(get())
   })
 }
 

@@ -17,6 +17,7 @@ for (const mode of ['zookeeper', 'kraft'] as const) {
   kafkaContract(name, setUp)
   brokenKafkaContract(name, setUp)
   if (mode === 'zookeeper') coordinationContract(name, setUp)
+  platformContract(`${name}, reviving`, async () => ({ mode, ...createSimulation({ seed: 7, mode, revives: 'always' }) }), 'always')
 }
 
 clockContract('simulated', () => createSimulation({ seed: 7, mode: 'kraft' }).clock)
@@ -47,7 +48,7 @@ lockContract('simulated', () => {
     lock: simulation.lock,
     elsewhere: async (run) => {
       const other = simulation.beside()
-      other.lock.acquire(LOCK_TARGET, run, null)
+      await other.lock.acquire(LOCK_TARGET, run, null)
       return { die: async () => other.kill() }
     },
   }

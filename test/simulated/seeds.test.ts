@@ -18,12 +18,13 @@ const night = fc.record({
   slow: fc.boolean(),
   crash: fc.option(fc.integer({ min: 1, max: 40 })),
   broker: fc.option(fc.integer({ min: 1, max: 3 })),
+  revives: fc.boolean(),
 })
 
 describe('bad nights', () => {
   it('break no invariant at any seed', async () => {
     await fc.assert(
-      fc.asyncProperty(night, async ({ seed, mode, fault, hangs, silent, exits, slow, crash, broker }) => {
+      fc.asyncProperty(night, async ({ seed, mode, fault, hangs, silent, exits, slow, crash, broker, revives }) => {
         const calls = ['kafka.metadata', 'platform.members', 'kafka.ping', 'coordination.get', 'kafka.quorum']
         const faults: SimulatedFaults = {
           hang: calls.map((call) => ({ call, probability: hangs })),
@@ -31,7 +32,8 @@ describe('bad nights', () => {
           ...(exits ? { exitAfterStart: { after: 3000, times: 1 } } : {}),
           ...(slow ? { slowStart: { by: 40_000 }, slowCatchUp: { by: 20_000, probability: 0.5 } } : {}),
         }
-        const simulation = open({ seed, mode, faults })
+        // A platform that starts a wiped broker by itself may lose what no kdr could keep.
+        const simulation = open({ seed, mode, faults, revives: revives && fault !== 'wipe-broker' ? 'always' : 'never' })
         const workload = simulation.beside()
         for (let record = 0; record < 5; record += 1) {
           await workload.write.probe.createTopic(`__kdr_t${record}`, [[1, 2, 3]], { 'min.insync.replicas': '2' }, never).catch(() => {})

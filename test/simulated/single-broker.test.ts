@@ -104,3 +104,17 @@ describe.each(MODES)('single-broker in a %s cluster', (mode) => {
     expect(await journal()).toBe(await journal())
   })
 })
+
+describe.each(MODES)('single-broker in a %s cluster whose platform starts again whatever ended', (mode) => {
+  it.each(['kill-broker', 'hang-broker', 'stop-broker'] as const)('%s under a ledger: recovered, nothing acknowledged lost', async (fault) => {
+    const simulation = open({ mode, revives: 'always' })
+    const { deps } = compose(simulation)
+    const report = await runDrill({ deps, faults: simulation.faults, fault, kafka: mode, tell: () => {}, before: [] })
+    expect(report.problems).toEqual([])
+    expect(report).toMatchObject({ outcome: 'recovered', ledger: { lost: 0 } })
+    // It is stopped where it hangs, and never started beside its platform.
+    const done = simulation.world.effects.filter(({ by }) => by === 'kdr').map(({ what }) => what)
+    expect(done.filter((what) => what === 'stop' || what === 'start')).toEqual(fault === 'hang-broker' ? ['stop'] : [])
+    expect(violations(simulation)).toEqual([])
+  })
+})

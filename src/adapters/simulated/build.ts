@@ -25,6 +25,7 @@ export interface WorldOptions {
   readonly cluster: string
   readonly topics: readonly TopicOptions[]
   readonly faults: SimulatedFaults
+  readonly revives: 'never' | 'always'
 }
 
 const AN_HOUR: Millis = 3_600_000
@@ -40,6 +41,7 @@ const blankMember = (name: string, role: SimMember['role'], id: number, port: nu
   startedAt: null,
   boot: 0,
   lastExit: null,
+  exits: 0,
   log: [],
   previousLog: [],
   disk: 'intact',
@@ -72,6 +74,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     name: options.cluster,
     clusterId: uuid(random.hex(16)),
     mode: options.mode,
+    revives: options.revives,
     time,
     random,
     misbehaviour: createMisbehaviour(options.faults, createRandom(options.seed, 'misbehaviour')),

@@ -28,6 +28,8 @@ export interface ClusterParts {
   readonly name: string
   readonly clusterId: string
   readonly mode: Mode
+  /** Whether a platform starts again whatever ended. */
+  readonly revives: 'never' | 'always'
   readonly time: VirtualTime
   readonly random: Random
   readonly misbehaviour: Misbehaviour
@@ -39,6 +41,8 @@ export class Cluster {
   readonly name: string
   readonly clusterId: string
   readonly mode: Mode
+  /** Whether a platform starts again whatever ended. */
+  readonly revives: 'never' | 'always'
   readonly time: VirtualTime
   readonly random: Random
   readonly misbehaviour: Misbehaviour
@@ -65,6 +69,7 @@ export class Cluster {
     this.name = parts.name
     this.clusterId = parts.clusterId
     this.mode = parts.mode
+    this.revives = parts.revives
     this.time = parts.time
     this.random = parts.random
     this.misbehaviour = parts.misbehaviour

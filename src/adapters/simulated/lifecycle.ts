@@ -136,6 +136,7 @@ export const pauseMember = (cluster: Cluster, member: SimMember): void => {
 }
 
 const exit = (cluster: Cluster, member: SimMember, code: number, lines: readonly string[]): void => {
+  if (code !== 143) member.exits += 1
   log(cluster, member, lines)
   cluster.note('world', 0, 'exit', member.name)
   gone(cluster, member, { code, signal: code === 143 ? 'SIGTERM' : null, oomKilled: false })
@@ -152,6 +153,16 @@ const gone = (cluster: Cluster, member: SimMember, lastExit: SimMember['lastExit
   else silence(cluster, member)
   if (member.role !== 'broker') cluster.ensemble.review()
   settle(cluster)
+  if (cluster.revives === 'always') revive(cluster, member)
+}
+
+/** As a kubelet does: at once after a deletion, and 10 s, 20 s, 40 s … up to five minutes after exits. */
+const revive = (cluster: Cluster, member: SimMember): void => {
+  const { boot } = member
+  const wait = member.exits === 0 ? cluster.random.between(1500, 2500) : Math.min(10_000 * 2 ** (member.exits - 1), 300_000)
+  cluster.time.after(wait, () => {
+    if (member.boot === boot && member.state === 'stopped') startMember(cluster, member)
+  })
 }
 
 /** No more heartbeats: its session ends when it times out, and not before. */

@@ -33,6 +33,8 @@ export interface SimulationOptions {
   /** Instead of `orders` and `__consumer_offsets`. */
   readonly topics?: readonly TopicOptions[]
   readonly faults?: SimulatedFaults
+  /** `always`: whatever ends is started again, with a growing back-off, as pods are; `never` when left out. */
+  readonly revives?: 'never' | 'always'
 }
 
 export interface Simulation {
@@ -146,6 +148,7 @@ export const createSimulation = (options: SimulationOptions): Simulation => {
     cluster: options.cluster ?? 'simulated',
     topics: options.topics ?? defaultTopics(options.partitions ?? 6),
     faults: options.faults ?? {},
+    revives: options.revives ?? 'never',
   }
   return begin({
     cluster: buildCluster(world, new VirtualTime()),

@@ -31,6 +31,9 @@ const commands = (cluster: Cluster): PlatformCommands => ({
   kafka: (tool, args) => [`${tool}.sh`, ...args].join(' '),
 })
 
+const waitingOf = (cluster: Cluster, { state, exits }: SimMember) =>
+  cluster.revives === 'always' && state === 'stopped' && exits > 0 ? { reason: 'CrashLoopBackOff', message: `it exited ${exits} times` } : null
+
 const memberView = (cluster: Cluster, member: SimMember): Member => ({
   name: member.name,
   roles: [member.role],
@@ -38,10 +41,10 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
   uid: known(uidOf(member), BY),
   state: known(member.state, BY),
   startedAt: known(member.startedAt, BY),
-  restarts: known(0, BY),
+  restarts: known(member.exits, BY),
   lastExit: known(member.lastExit, BY),
-  waiting: known(null, BY),
-  revives: 'never',
+  waiting: known(waitingOf(cluster, member), BY),
+  revives: cluster.revives,
   node: known('simulated', BY),
   nodeTrouble: known(null, BY),
   disruption: known(null, BY),
@@ -129,6 +132,7 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
         const member = findUnchanged(cluster, ref)
         if (member.state !== 'stopped') throw new KdrError(`${ref.name} already runs`, { code: 'member-changed', exit: 'refused' })
         cluster.note('kdr', life.number, 'start', member.name)
+        member.exits = 0
         startMember(cluster, member)
       },
       cluster.random.between(30, 90),

@@ -45,6 +45,8 @@ export interface SimMember {
   /** Rises with every start; events of an older boot no longer count. */
   boot: number
   lastExit: ExitStatus | null
+  /** Exits of its own since it was last made anew: each doubles the platform's back-off. */
+  exits: number
   log: string[]
   previousLog: string[]
   disk: 'intact' | 'blank'

@@ -1,5 +1,6 @@
 // One connection to one API server, and the one place where its errors become kdr's: what was asked, of
 // what, and what to do next.
+import { setMaxListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
 import {
@@ -176,6 +177,8 @@ export const openClient = (choice: KubeconfigChoice & { readonly namespace: stri
     },
     call: async (signal, ask, fn) => {
       signal.throwIfAborted()
+      // One signal ends a whole survey, which is dozens of calls at once: Node would warn of a leak on the user's terminal.
+      setMaxListeners(0, signal)
       try {
         return await withSignal(signal, fn({ middleware: [before((context) => context.setSignal(signal))], middlewareMergeStrategy: 'append' }))
       } catch (thrown) {

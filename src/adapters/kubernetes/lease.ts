@@ -7,8 +7,8 @@ import type { TargetIdentity } from '../../model/member.ts'
 import type { HeldLock, Lock, LockHolder } from '../../ports/run-store.ts'
 import { formatDuration, formatInstant, type Millis, seconds } from '../../units.ts'
 import { type Ask, type KubeClient, openClient } from './client.ts'
-import type { KubeconfigChoice } from './kubeconfig.ts'
 import { DURATION, emptied, FIELD_MANAGER, fenceOf, heldBy, holderOf, leaseName, renewed, silentFor } from './lease-record.ts'
+import type { KubernetesSettings } from './open-kubernetes.ts'
 
 const RENEW: Millis = seconds(10)
 /** After a failure, sooner. */
@@ -30,8 +30,6 @@ interface Read {
   /** Of the lease, by the API server's clock. */
   readonly silent: Millis
 }
-
-type Settings = KubeconfigChoice & { readonly namespace: string }
 
 const isCode = (thrown: unknown, code: string): boolean => thrown instanceof KdrError && thrown.code === code
 
@@ -204,7 +202,7 @@ const inTime = async <T>(work: Promise<T>, client: KubeClient): Promise<T> => {
 }
 
 /** Connects at its first use. Throws `forbidden` where leases may not be written, `kubernetes-unreachable`. */
-export const kubernetesLock = (settings: Settings, me: Actor): Lock => {
+export const kubernetesLock = (settings: KubernetesSettings, me: Actor): Lock => {
   let opened: KubeClient | null = null
   const client = (): KubeClient => {
     opened ??= openClient(settings)

@@ -22,13 +22,11 @@ const LOOK: readonly Wanted[] = [
   ['persistentvolumes', ['list'], 'cluster'],
 ]
 
-/** deploy/rbac-recovery.yaml grants exactly these and those above. */
+/** What the scenarios do; deploy/rbac-recovery.yaml grants it. */
 const RECOVER: readonly Wanted[] = [
   ['pods', ['delete']],
   ['pods/exec', ['get', 'create']],
-  ['statefulsets.apps', ['get', 'patch']],
-  ['statefulsets.apps/scale', ['get', 'patch', 'update']],
-  ['deployments.apps', ['get', 'patch']],
+  ['statefulsets.apps/scale', ['update']],
   ['leases.coordination.k8s.io', ['get', 'create', 'update']],
 ]
 

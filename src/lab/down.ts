@@ -5,7 +5,9 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processTable, type Row } from '../adapters/process/process-table.ts'
 import { KdrError } from '../errors.ts'
-import { labFolder, notFound } from './labs.ts'
+import { removeDockerLab } from './docker/down.ts'
+import { isDockerLab } from './docker/lab-file.ts'
+import { labFolder, notFound, stateFileOf } from './labs.ts'
 import { releasePorts } from './ports.ts'
 
 const DEADLINE = 30_000
@@ -48,10 +50,11 @@ export const removeLab = async (folder: string): Promise<{ readonly killed: numb
   return { killed }
 }
 
-/** Stops and removes the lab. Throws `lab-not-found` (exit usage) when neither a folder nor a process of it exists, `not-stopped`. */
+/** Stops and removes the lab. Throws `lab-not-found` (exit usage) when neither a folder nor a process of it exists, `not-stopped`, `docker-unreachable`. */
 export const labDown = async (name: string, home: string): Promise<void> => {
   const folder = labFolder(name, home)
   const existed = existsSync(folder)
+  if (isDockerLab(stateFileOf(folder))) return removeDockerLab(folder)
   const { killed } = await removeLab(folder)
   if (!existed && killed === 0) throw notFound(name)
 }

@@ -1,4 +1,4 @@
-// Breaks a lab of processes on purpose.
+// Breaks a lab on purpose: one of processes here, one of containers in docker/.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,54 +7,19 @@ import { membersOf } from '../adapters/process/members.ts'
 import { type ProcessNode, type ProcessState, readState } from '../adapters/process/state-file.ts'
 import { KdrError } from '../errors.ts'
 import { valueOr } from '../model/known.ts'
-import type { Member, MemberState, Role } from '../model/member.ts'
-import { COMMON_FAULTS, type Faults } from '../ports/faults.ts'
+import type { Role } from '../model/member.ts'
+import type { Fault, Faults } from '../ports/faults.ts'
 import { minutes } from '../units.ts'
+import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, toAll, usage } from './choice.ts'
+import { openDockerFaults } from './docker/faults.ts'
+import { isDockerLab } from './docker/lab-file.ts'
 
-interface Broker {
-  readonly id: number
-  readonly node: ProcessNode
-  readonly state: MemberState | 'unknown'
-}
-
-const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
-
-const idOf = (member: Member): number => {
-  if (member.id.known) return member.id.value
-  throw new KdrError(`${member.name} cannot be told: ${member.id.why}`, { code: 'member-unknown' })
-}
-
-/** Highest id first. */
-const brokersOf = async (state: ProcessState): Promise<readonly Broker[]> => {
+const brokersOf = async (state: ProcessState): Promise<readonly Candidate<ProcessNode>[]> => {
   const members = (await membersOf(state)).filter((member) => member.roles.includes('broker'))
-  const found = members.flatMap((member) => {
+  return members.flatMap((member) => {
     const node = state.nodes.find((each) => each.name === member.name)
-    return node === undefined ? [] : [{ id: idOf(member), node, state: valueOr(member.state, 'unknown' as const) }]
+    return node === undefined ? [] : [{ id: idOf(member), target: node, state: valueOr(member.state, 'unknown' as const) }]
   })
-  return found.sort((a, b) => b.id - a.id)
-}
-
-const ALIVE: readonly Broker['state'][] = ['running', 'paused', 'pending']
-
-interface Wish {
-  readonly count?: number
-  readonly broker: number | undefined
-  /** States in which the named broker can be broken in this way; one that is picked always runs. */
-  readonly from: readonly Broker['state'][]
-}
-
-/** The broker asked for, then running ones from the highest id down. */
-const choose = async (state: ProcessState, { count = 1, broker: wanted, from }: Wish): Promise<readonly ProcessNode[]> => {
-  const brokers = await brokersOf(state)
-  const asked = brokers.find((broker) => broker.id === wanted)
-  if (wanted !== undefined && asked === undefined) {
-    throw usage(`${state.cluster} has no broker ${wanted}: it has ${brokers.map((broker) => broker.id).join(', ')}`, 'no-such-broker')
-  }
-  if (asked !== undefined && !from.includes(asked.state)) throw usage(`broker ${asked.id} of ${state.cluster} is ${asked.state}`, 'nothing-to-break')
-  const others = brokers.filter((broker) => broker.state === 'running' && broker !== asked)
-  const chosen = [...(asked === undefined ? [] : [asked]), ...others].slice(0, count)
-  if (chosen.length < count) throw usage(`only ${chosen.length} brokers of ${state.cluster} run; ${count} are needed`, 'nothing-to-break')
-  return chosen.map((broker) => broker.node)
 }
 
 const hang = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
@@ -83,39 +48,36 @@ const stop = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
 const allOf = async (state: ProcessState, role: Role): Promise<readonly ProcessNode[]> => {
   const nodes = state.nodes.filter((node) => node.roles.length === 1 && node.roles[0] === role)
   if (nodes.length > 0) return nodes
-  const has = state.mode === 'zookeeper' ? 'ZooKeeper' : 'KRaft'
-  throw usage(`${state.cluster} has no ${role} of its own: it runs with ${has}`, 'no-such-role')
+  throw noSuchRole(state.cluster, role, state.mode === 'zookeeper')
 }
 
-/**
- * Faults of a lab, or of any cluster that a state file describes. Without a broker, the highest id that runs.
- * Throws `no-such-broker`, `nothing-to-break`, `no-such-role`, all exit usage.
- */
-export const openFaults = (stateFile: string): Faults => {
-  const state = readState(stateFile)
-  const acts: Readonly<Record<(typeof COMMON_FAULTS)[number], (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>>> = {
-    'kill-broker': (broker, signal) => toAll(choose(state, { broker, from: ALIVE }), (node) => killNode(node, signal)),
-    'hang-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => hang(node, signal)),
-    'wipe-broker': (broker, signal) => toAll(choose(state, { broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
-    'stop-broker': (broker, signal) => toAll(choose(state, { broker, from: ['running'] }), (node) => stop(node, signal)),
-    'kill-two': (broker, signal) => toAll(choose(state, { count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),
+type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>
+
+const openProcessFaults = (state: ProcessState): Faults => {
+  const some = async (wish: Parameters<typeof choose>[2]) => choose(state.cluster, await brokersOf(state), wish)
+  const acts: Readonly<Partial<Record<Fault, Act>>> = {
+    'kill-broker': (broker, signal) => toAll(some({ broker, from: ALIVE }), (node) => killNode(node, signal)),
+    'hang-broker': (broker, signal) => toAll(some({ broker, from: ['running'] }), (node) => hang(node, signal)),
+    'wipe-broker': (broker, signal) => toAll(some({ broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
+    'stop-broker': (broker, signal) => toAll(some({ broker, from: ['running'] }), (node) => stop(node, signal)),
+    'kill-two': (broker, signal) => toAll(some({ count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),
     'stop-zookeeper': (_, signal) => toAll(allOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
   }
+  const known = Object.keys(acts) as Fault[]
   return {
-    known: COMMON_FAULTS,
+    known,
     inject: async (fault, { broker }, signal) => {
       signal.throwIfAborted()
-      const common = COMMON_FAULTS.find((each) => each === fault)
-      if (common === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
-      return (await acts[common](broker, signal)).map((node) => node.name)
+      const act = acts[fault]
+      if (act === undefined) throw notHere(fault, 'processes', known)
+      return (await act(broker, signal)).map((node) => node.name)
     },
   }
 }
 
-/** To all of them at once, as disasters come. */
-const toAll = async (nodes: Promise<readonly ProcessNode[]>, act: (node: ProcessNode) => Promise<void>): Promise<readonly ProcessNode[]> => {
-  const chosen = await nodes
-  await Promise.all(chosen.map(act))
-  return chosen
-}
+/**
+ * Faults of the lab, or of any cluster, that a state file describes. Without a broker, the highest id that runs.
+ * Throws `not-on-this-platform`, `no-such-broker`, `nothing-to-break`, `no-such-role`, all exit usage.
+ */
+export const openFaults = (stateFile: string): Faults => (isDockerLab(stateFile) ? openDockerFaults(stateFile) : openProcessFaults(readState(stateFile)))

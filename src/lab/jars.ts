@@ -23,7 +23,8 @@ const jarsIn = (folder: string): readonly string[] => (existsSync(folder) ? read
 const isComplete = (folder: string): boolean => {
   try {
     const sizes = Object.entries(JSON.parse(readFileSync(join(folder, COMPLETE), 'utf8')) as Record<string, number>)
-    return sizes.length > 0 && sizes.every(([name, size]) => statSync(join(folder, name)).size === size)
+    // Without Connect it was fetched by an earlier kdr.
+    return sizes.some(([name]) => name.startsWith('connect-file-')) && sizes.every(([name, size]) => statSync(join(folder, name)).size === size)
   } catch {
     return false
   }
@@ -35,7 +36,8 @@ const dependency = (coordinates: string): string => {
 }
 
 const pomOf = (release: Release): string => {
-  const wanted = [`org.apache.kafka:kafka_2.13:${release.version}`, `org.apache.kafka:kafka-tools:${release.version}`, release.logging]
+  const kafka = ['kafka_2.13', 'kafka-tools', 'connect-runtime', 'connect-file'].map((artifact) => `org.apache.kafka:${artifact}:${release.version}`)
+  const wanted = [...kafka, release.logging]
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>kdr.lab</groupId><artifactId>kafka</artifactId><version>${release.version}</version><packaging>pom</packaging>

@@ -1,5 +1,5 @@
-// Where labs are kept and what can be told of them. A lab is a folder under the labs' root with a
-// process state file, `lab.json`; its name is a cluster name for every other command.
+// Where labs are kept and what can be told of them. A lab is a folder under the labs' root with a state
+// file, `lab.json`, of processes or of a Docker project; its name is a cluster name for every other command.
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { membersOf } from '../adapters/process/members.ts'
@@ -7,16 +7,20 @@ import { type ProcessState, readState } from '../adapters/process/state-file.ts'
 import { KdrError } from '../errors.ts'
 import { valueOr } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
+import { isDockerLab, readDockerLab } from './docker/lab-file.ts'
+import { dockerMembers } from './docker/members.ts'
 
 export interface Lab {
   readonly name: string
-  readonly platform: 'process'
+  readonly platform: 'process' | 'docker'
   /** Kafka's full version, `3.5.2`. */
   readonly kafka: string
-  /** For `openProcess` and `openFaults`. */
+  /** For `openFaults`, and `openProcess` where it is one of processes. */
   readonly stateFile: string
   /** How its platform is opened, as a cluster's settings say it. */
-  readonly settings: { readonly kind: 'process'; readonly state: string }
+  readonly settings:
+    | { readonly kind: 'process'; readonly state: string }
+    | { readonly kind: 'docker'; readonly project: string; readonly host: string | null; readonly context: string | null; readonly files: readonly string[] }
   /** `host:port` of every broker. */
   readonly bootstrap: readonly string[]
   /** `host:port` of every ZooKeeper; empty in KRaft mode. */
@@ -29,7 +33,7 @@ export interface Lab {
 export interface LabStatus {
   readonly schema: 'kdr/lab/1'
   readonly name: string
-  readonly platform: 'process'
+  readonly platform: Lab['platform']
   readonly kafka: string
   readonly complete: boolean
   readonly bootstrap: string
@@ -37,6 +41,7 @@ export interface LabStatus {
     readonly name: string
     readonly role: string
     readonly id: number | null
+    /** null: it does not run, or is a container. */
     readonly pid: number | null
     readonly state: 'running' | 'stopped' | 'paused' | 'unknown'
     readonly address: string
@@ -64,10 +69,17 @@ export const notFound = (name: string): KdrError =>
 const addresses = (state: ProcessState, role: 'broker' | 'zookeeper'): readonly string[] =>
   state.nodes.flatMap((node) => (node.roles.includes(role) ? node.listeners.slice(0, 1) : []))
 
+const dockerLab = (name: string, stateFile: string): Lab => {
+  const { project, host, context, files, kafka, bootstrap, zookeeper, settingUp } = readDockerLab(stateFile)
+  const settings = { kind: 'docker', project, host, context, files } as const
+  return { name, platform: 'docker', kafka, stateFile, settings, bootstrap, zookeeper, complete: settingUp === null }
+}
+
 /** null when there is no such lab. Throws `state-file-invalid` when it is damaged. */
 export const findLab = (name: string, home: string): Lab | null => {
   const stateFile = stateFileOf(labFolder(name, home))
   if (!existsSync(stateFile)) return null
+  if (isDockerLab(stateFile)) return dockerLab(name, stateFile)
   const state = readState(stateFile)
   const [bootstrap, zookeeper] = [addresses(state, 'broker'), addresses(state, 'zookeeper')]
   return {
@@ -103,7 +115,7 @@ const pidOf = (member: Member): number | null => {
 export const labStatus = async (name: string, home: string): Promise<LabStatus> => {
   const lab = findLab(name, home)
   if (lab === null) throw notFound(name)
-  const members = await membersOf(readState(lab.stateFile))
+  const members = lab.platform === 'docker' ? await dockerMembers(lab.stateFile) : await membersOf(readState(lab.stateFile))
   return {
     schema: 'kdr/lab/1',
     name,
@@ -115,7 +127,7 @@ export const labStatus = async (name: string, home: string): Promise<LabStatus> 
       name: member.name,
       role: member.roles[0] ?? 'broker',
       id: valueOr(member.id, null),
-      pid: pidOf(member),
+      pid: lab.platform === 'docker' ? null : pidOf(member),
       state: stateWord(member),
       address: member.addresses[0] ?? '',
     })),

@@ -1,17 +1,19 @@
 // Brings a disposable cluster up. Whatever fails or is interrupted on the way, everything that was started
 // is stopped again and the folder removed.
 import { spawn } from 'node:child_process'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lookUp, startFailure, startNode } from '../adapters/process/control.ts'
 import { LOG } from '../adapters/process/logs.ts'
-import { processTable } from '../adapters/process/process-table.ts'
 import { writeStartScript } from '../adapters/process/start-script.ts'
 import { type ProcessNode, type ProcessState, readState, writeState } from '../adapters/process/state-file.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import { formatDuration } from '../units.ts'
+import type { DockerService } from './docker/images.ts'
+import { isDockerLab } from './docker/lab-file.ts'
+import { dockerLabUp } from './docker/up.ts'
 import { removeLab } from './down.ts'
 import { jarsOf } from './jars.ts'
 import { needJava } from './java.ts'
@@ -20,11 +22,12 @@ import { type LabPlan, planLab } from './plan.ts'
 import { claimPorts, releasePorts } from './ports.ts'
 import { listedBrokers, servesZooKeeper } from './probe.ts'
 import { type Controllers, portOffsets } from './properties.ts'
+import { busy, exists, isAlive, newClusterId, thisProcess } from './setting-up.ts'
 import { type LabVersion, RELEASES } from './versions.ts'
 
 export interface LabUpOptions {
   readonly name: string
-  readonly platform: 'process'
+  readonly platform: 'process' | 'docker'
   readonly kafka: LabVersion
   /** Root of all labs: `<state home>/kdr/labs`. */
   readonly home: string
@@ -36,22 +39,16 @@ export interface LabUpOptions {
   readonly signal: AbortSignal
   /** `combined`: KRaft brokers are the voters too. Default `own`. */
   readonly controllers?: Controllers
+  /** Docker: services besides brokers and their quorum. */
+  readonly with?: readonly DockerService[]
 }
 
 /** A busy laptop with two cores takes a minute; three times that is a failure. */
 const READY_DEADLINE = 180_000
 
-const own = async (): Promise<{ pid: number; start: string }> => {
-  const row = (await processTable()).find((each) => each.pid === process.pid)
-  return { pid: process.pid, start: row?.start ?? '' }
-}
-
-const isAlive = async ({ pid, start }: { pid: number; start: string }): Promise<boolean> =>
-  (await processTable()).some((row) => row.pid === pid && row.start === start)
-
-/** The lab that is already there: to be returned as it is, or null when it was a wreck and has been removed. */
-const existing = async (folder: string, options: LabUpOptions): Promise<LabStatus | null> => {
-  if (!existsSync(folder)) return null
+/** Whether the lab is already there, to be left as it is; a wreck is removed. */
+const isThere = async (folder: string, options: LabUpOptions): Promise<boolean> => {
+  if (!existsSync(folder)) return false
   let state: ProcessState | null = null
   try {
     state = readState(stateFileOf(folder))
@@ -59,20 +56,16 @@ const existing = async (folder: string, options: LabUpOptions): Promise<LabStatu
     options.progress(`${options.name}: its state file is damaged; removing what is left of it`)
   }
   if (state?.settingUp && (await isAlive(state.settingUp))) {
-    throw new KdrError(`lab ${options.name} is being brought up by another kdr (process ${state.settingUp.pid})`, { code: 'lab-busy', exit: 'locked' })
+    throw busy(options.name, state.settingUp)
   }
   if (state?.settingUp) options.progress(`${options.name}: bringing it up was interrupted; removing what is left of it`)
   if (state === null || state.settingUp) {
     await removeLab(folder)
-    return null
+    return false
   }
   const { version } = RELEASES[options.kafka]
-  if (state.kafka === version) return labStatus(options.name, options.home)
-  throw new KdrError(`lab ${options.name} exists and runs Kafka ${state.kafka}, not ${version}`, {
-    code: 'lab-exists',
-    exit: 'usage',
-    hint: `Choose another name, or remove it first: kdr lab down --name ${options.name}`,
-  })
+  if (state.kafka === version) return true
+  throw exists(options.name, `Kafka ${state.kafka}`, version)
 }
 
 /** Writes everything beside the place and moves it there in one step: of two kdr, one gets the name. */
@@ -90,7 +83,7 @@ const writeLab = (folder: string, plan: LabPlan): void => {
   } catch (cause) {
     rmSync(temporary, { recursive: true, force: true })
     if (!existsSync(folder)) throw cause
-    throw new KdrError(`lab ${plan.state.cluster} is being brought up by another kdr`, { code: 'lab-busy', exit: 'locked', cause })
+    throw busy(plan.state.cluster, null, cause)
   }
   for (const node of plan.state.nodes) writeStartScript(node)
 }
@@ -181,30 +174,34 @@ const undo = async (folder: string, name: string, thrown: unknown): Promise<void
   }
 }
 
-const uuid = (): string => {
-  const text = randomBytes(16).toString('base64url')
-  // A leading dash would be taken for an option.
-  return text.startsWith('-') ? `A${text.slice(1)}` : text
-}
-
 /**
  * Resolves when every broker lists all of them. A lab of that name and version is returned as it is, stopped members and
  * all; one that was interrupted on its way up is removed and made anew. Throws `lab-exists`, `lab-busy`, `java-missing`,
  * `maven-missing`, `download-failed`, `kafka-home-unfit`, `no-free-ports`, `start-failed`, or the signal's reason.
  */
 export const labUp = async (options: LabUpOptions): Promise<LabStatus> => {
+  const { name, home, platform } = options
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const stateFile = stateFileOf(labFolder(name, home))
+  if (existsSync(stateFile) && isDockerLab(stateFile) !== (platform === 'docker')) {
+    const [has, wanted] = platform === 'docker' ? ['as processes', 'in Docker'] : ['in Docker', 'as processes']
+    throw exists(name, has, wanted)
+  }
+  await (platform === 'docker' ? dockerLabUp(options) : processLabUp(options))
+  return labStatus(name, home)
+}
+
+const processLabUp = async (options: LabUpOptions): Promise<void> => {
   const { name, home, signal } = options
   const controllers = options.controllers ?? 'own'
   const release = RELEASES[options.kafka]
-  mkdirSync(home, { recursive: true, mode: 0o700 })
   const folder = labFolder(name, home)
-  const found = await existing(folder, options)
-  if (found !== null) return found
+  if (await isThere(folder, options)) return
   const java = await needJava()
   const jars = await jarsOf(release, options.cache, options.kafkaHome, options)
   signal.throwIfAborted()
   const base = await claimPorts(folder, portOffsets(release))
-  const plan = planLab({ name, id: randomUUID(), folder, release, controllers, java, jars, base, clusterId: uuid(), settingUp: await own() })
+  const plan = planLab({ name, id: randomUUID(), folder, release, controllers, java, jars, base, clusterId: newClusterId(), settingUp: await thisProcess() })
   try {
     writeLab(folder, plan)
   } catch (thrown) {
@@ -218,5 +215,4 @@ export const labUp = async (options: LabUpOptions): Promise<LabStatus> => {
     await undo(folder, name, thrown)
     throw thrown
   }
-  return labStatus(name, home)
 }

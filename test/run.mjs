@@ -1,11 +1,13 @@
 // `npm test`: runs every tier this machine can run, says which it could not and why, and ends with one line
-// of totals. KDR_TIERS=all (CI) makes a tier that cannot run, or ran nothing, a failure; KDR_NODES="22 24"
-// repeats the contract suites on those Node versions: all simulated ones, and the real ones on 3.5, which has
-// every port. Tests of real clusters mostly wait for sessions to expire, so two labs run side by side.
-import { spawnSync } from 'node:child_process'
+// of totals. KDR_TIERS=all (CI) brings the labs up itself and makes a tier that cannot run, or ran nothing, a
+// failure; KDR_NODES="22 24" repeats the contract suites on those Node versions: all simulated ones, and on
+// the last of them the real ones on 3.5, which has every port. Tests of real clusters mostly wait for sessions
+// to expire, so labs run side by side, and containers beside processes.
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { dockerLab, dockerReason, kafkaReason, kubernetesLab, kubernetesReason } from './tiers.mjs'
 
 const root = path.join(import.meta.dirname, '..')
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs')
@@ -13,48 +15,64 @@ const folder = mkdtempSync(path.join(tmpdir(), 'kdr-tests-'))
 const required = process.env.KDR_TIERS === 'all'
 const total = { passed: 0, failed: 0, skipped: 0 }
 const problems = []
-
-const runs = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
-const kafkaReason = () => {
-  if (!runs('java', '-version')) return 'Java 17 is not installed'
-  return process.env.KAFKA_HOME || runs('mvn', '-version') ? null : 'neither Maven nor KAFKA_HOME is there'
-}
-
-const SIDE_BY_SIDE = ['--maxWorkers=2']
-const REPEATED = ['simulated', 'real-system', 'real-kafka-3.5'].map((name) => `test/contract/${name}.test.ts`)
-
-const TIERS = [
-  { name: 'unit', reason: () => null },
-  { name: 'simulated', reason: () => null },
-  { name: 'contract', reason: kafkaReason },
-  { name: 'real', reason: kafkaReason },
-  { name: 'long', reason: kafkaReason, onDemand: true },
-]
-
 /** Said again at the end: a log's tail is what people get to see. */
 const failures = []
+const times = []
+
+const SIDE_BY_SIDE = ['--maxWorkers=2']
+const ALONE = ['--maxWorkers=1', '--no-file-parallelism']
+
+/** Lanes run beside each other, tiers of a lane one after another. */
+const LANES = [
+  [
+    { name: 'contract', reason: kafkaReason, args: SIDE_BY_SIDE },
+    { name: 'real', reason: kafkaReason, args: SIDE_BY_SIDE },
+  ],
+  [
+    { name: 'docker', reason: dockerReason, lab: dockerLab, args: ALONE },
+    { name: 'kubernetes', reason: kubernetesReason, lab: kubernetesLab, args: ALONE },
+  ],
+]
+const FIRST = [
+  { name: 'unit', reason: () => null, args: SIDE_BY_SIDE },
+  { name: 'simulated', reason: () => null, args: SIDE_BY_SIDE },
+]
+const ON_DEMAND = [{ name: 'long', reason: kafkaReason, args: SIDE_BY_SIDE }]
 
 const read = (file, label) => {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'))
-    for (const suite of report.testResults)
-      for (const { status, fullName } of suite.assertionResults) if (status === 'failed') failures.push(`${label}: ${path.relative(root, suite.name)}: ${fullName}`)
+    for (const suite of report.testResults) {
+      for (const { status, fullName } of suite.assertionResults)
+        if (status === 'failed') failures.push(`${label}: ${path.relative(root, suite.name)}: ${fullName}`)
+    }
     return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests + report.numTodoTests }
   } catch {
     return { passed: 0, failed: 0, skipped: 0 }
   }
 }
 
-const runTier = (label, node, args) => {
-  const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
-  console.log(`\n== ${label} (Node ${version})`)
-  const out = path.join(folder, `${label.replaceAll(' ', '-')}.json`)
-  const { status } = spawnSync(node, [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], {
-    stdio: 'inherit',
-    cwd: root,
+/** Its output all at once when it has ended: two lanes at a time would be unreadable. */
+const quietly = (node, args, env) =>
+  new Promise((resolve) => {
+    const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root, env: { ...process.env, ...env } })
+    const output = []
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk))
+    child.on('close', (status) => {
+      process.stdout.write(Buffer.concat(output))
+      resolve(status)
+    })
   })
+
+const runTier = async (label, node, args, env = {}) => {
+  const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
+  console.log(`\n== ${label} (Node ${version}) begins`)
+  const began = performance.now()
+  const out = path.join(folder, `${label.replaceAll(' ', '-')}.json`)
+  const status = await quietly(node, [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], env)
   const counts = read(out, label)
   for (const key of Object.keys(total)) total[key] += counts[key]
+  times.push(`${label} ${Math.round((performance.now() - began) / 1000)} s`)
   if (counts.passed + counts.failed === 0) problems.push(`${label} ran no test`)
   else if (status !== 0 && counts.failed === 0) problems.push(`${label} ended with ${status}`)
 }
@@ -64,29 +82,56 @@ const unavailable = (label, why) => {
   if (required) problems.push(`${label} could not run: ${why}`)
 }
 
+/** With its lab around it, where one is to be brought up; `why` is what is missing even then. */
+const runOne = async ({ name, reason, lab, args }) => {
+  const up = required && lab !== undefined ? await lab.up() : { env: {}, exclude: [] }
+  if (up.why !== undefined) return unavailable(name, up.why)
+  try {
+    const why = await reason(up.env)
+    if (why !== null && why.exclude === undefined) return unavailable(name, why)
+    const exclude = (why?.exclude ?? []).flatMap((pattern) => ['--exclude', pattern])
+    if (why?.note !== undefined) console.log(`\n${name}: ${why.note}`)
+    await runTier(name, process.execPath, ['--project', name, ...args, ...exclude], up.env)
+  } finally {
+    if (required) await lab?.down()
+  }
+}
+
 /** Path of that Node's binary, from the npm package `node`. */
 const otherNode = (major) => {
   const prefix = path.join(root, '.cache', `node-${major}`)
   const binary = path.join(prefix, 'node_modules', 'node', 'bin', 'node')
-  if (!existsSync(binary)) spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `node@${major}`], { stdio: 'inherit' })
+  if (!existsSync(binary)) spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `node@${major}`], { stdio: 'ignore' })
   return existsSync(binary) ? binary : null
 }
 
-const asked = process.argv.slice(2)
-for (const { name, reason } of TIERS.filter((tier) => (asked.length > 0 ? asked.includes(tier.name) : !tier.onDemand))) {
-  const why = reason()
-  if (why === null) runTier(name, process.execPath, ['--project', name, ...SIDE_BY_SIDE])
-  else unavailable(name, why)
-}
-for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) {
+const repeatOn = async (major, last) => {
   const label = `contract on Node ${major}`
   const node = otherNode(major)
   const why = node === null ? `the npm package node@${major} could not be installed` : kafkaReason()
-  if (why === null) runTier(label, node, ['--project', 'simulated', '--project', 'contract', ...SIDE_BY_SIDE, ...REPEATED])
-  else unavailable(label, why)
+  if (why !== null) return unavailable(label, why)
+  const files = ['simulated', 'real-system', ...(last ? ['real-kafka-3.5'] : [])].map((name) => `test/contract/${name}.test.ts`)
+  await runTier(label, node, ['--project', 'simulated', '--project', 'contract', ...SIDE_BY_SIDE, ...files])
 }
+
+const asked = process.argv.slice(2)
+const wanted = (tiers) => tiers.filter(({ name }) => asked.length === 0 || asked.includes(name))
+const inTurn = async (tiers) => {
+  for (const tier of wanted(tiers)) await runOne(tier)
+}
+await inTurn(FIRST)
+const nodes = asked.length > 0 ? [] : (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)
+const [processes, ...containers] = LANES
+await Promise.all([
+  inTurn(processes).then(async () => {
+    for (const [at, major] of nodes.entries()) await repeatOn(major, at === nodes.length - 1)
+  }),
+  ...containers.map(inTurn),
+])
+if (asked.length > 0) await inTurn(ON_DEMAND)
 rmSync(folder, { recursive: true, force: true })
 
+console.log(`\ntook: ${times.join(', ')}`)
 for (const failure of failures) console.log(`failed: ${failure}`)
 for (const problem of problems) console.error(`FAILED: ${problem}`)
 console.log(`tests: ${total.passed} passed, ${total.failed + problems.length} failed, ${total.skipped} skipped`)

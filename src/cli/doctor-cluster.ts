@@ -6,6 +6,7 @@ import { formatInstant } from '../units.ts'
 import { SURVEY_DEADLINE, type World } from './compose.ts'
 import { type Finding, finding, type Result } from './doctor-machine.ts'
 import type { Invocation } from './invocation.ts'
+import { permissionFindings } from './permissions.ts'
 
 const platform = ({ members }: Survey): Finding => {
   const title = 'Platform'
@@ -79,5 +80,6 @@ const lock = async (world: World, survey: Survey): Promise<Finding> => {
 
 export const clusterFindings = async (invocation: Invocation, world: World): Promise<readonly Finding[]> => {
   const survey = await world.observe(ALL_ASPECTS, null, world.ports.clock.deadline(SURVEY_DEADLINE, invocation.interruption.signal))
-  return [platform(survey), brokers(survey), quorum(survey), identity(survey.clusterId), permission(survey), await lock(world, survey)]
+  const allowed = await permissionFindings(world, invocation.interruption.signal)
+  return [platform(survey), ...allowed, brokers(survey), quorum(survey), identity(survey.clusterId), permission(survey), await lock(world, survey)]
 }

@@ -11,6 +11,7 @@ import { type Keeping, openKeeping, type World } from './compose.ts'
 import { asksOperator, forcedGuards, grantNotes, grantsOf } from './grants.ts'
 import { pastRuns } from './history.ts'
 import { type Invocation, optionText } from './invocation.ts'
+import { demandPermissions } from './permissions.ts'
 import { prompter, stopDesk } from './prompter.ts'
 import { junitReport } from './render/junit.ts'
 import { liveRenderer } from './render/live.ts'
@@ -174,7 +175,9 @@ export const runDeps = async (
     host: process,
   })
   for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
-  const { identity } = await world.ports.platform.identity(invocation.interruption.signal)
+  const { signal } = invocation.interruption
+  await demandPermissions(world, signal)
+  const { identity } = await world.ports.platform.identity(signal)
   return {
     ...rehearsalDeps(invocation, world, session, scenario, options),
     write: world.write,

@@ -42,7 +42,11 @@ const word = (style: Style, { result, required }: Finding): string => {
 const print = (terminal: Terminal, style: Style, { cluster, findings }: Examined, missing: readonly Finding[]): void => {
   for (const each of findings) {
     terminal.out(wrap(`${word(style, each)} ${each.title}: ${each.detail}`, terminal.columns, '', '        '))
-    if (each.fix !== null) terminal.out(wrap(`fix: ${each.fix}`, terminal.columns, '        '))
+    if (each.fix === null) continue
+    const [words = '', ...manifest] = each.fix.split('\n')
+    terminal.out(wrap(`fix: ${words}`, terminal.columns, '        '))
+    // To be copied as it stands.
+    for (const line of manifest) terminal.out(line)
   }
   terminal.out('')
   const what = cluster === null ? 'This machine' : `A recovery of ${cluster}`

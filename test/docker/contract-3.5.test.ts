@@ -1,0 +1,4 @@
+// The platform and faults contracts on containers.
+import { dockerContract } from '../contract/docker.contract.ts'
+
+dockerContract('3.5')

@@ -11,8 +11,6 @@ import { isReady } from './containers.ts'
 import { type Meaning, meaningsOf } from './names.ts'
 import { type Spot, socketError, Tunnel } from './tunnel.ts'
 
-/** Dials in quick succession share one look: a survey opens a dozen sockets at once. */
-const FRESH: Millis = 1_000
 const LOOK: Millis = 15_000
 const NO_SUCH_NAME = 'no-such-name'
 
@@ -145,14 +143,14 @@ export const kubernetesDial = (client: KubeClient): Dialling => {
   const pods = registry()
   const all = new Set<Tunnel>()
   const looks = new Map<string, Promise<Spot>>()
+  /** Dials at the same moment share one look: a survey opens a dozen sockets at once. Never older: the pod may be another by then. */
   const looked = (host: string, port: number): Promise<Spot> => {
     const key = `${host}:${port}`
     const running = looks.get(key)
     if (running !== undefined) return running
     const look = find(host, port, AbortSignal.timeout(LOOK))
     looks.set(key, look)
-    setTimeout(() => looks.delete(key), FRESH).unref()
-    return look
+    return look.finally(() => looks.delete(key))
   }
   const open = async (tunnel: Tunnel, host: string, port: number): Promise<void> => {
     try {

@@ -43,6 +43,10 @@ export class Tunnel extends Duplex {
   #skip: [number, number] = [PORT_BYTES, PORT_BYTES]
   #linger: NodeJS.Timeout | null = null
 
+  constructor() {
+    super({ allowHalfOpen: false })
+  }
+
   /** Aborted when nobody wants it any more before it is open. */
   get wanted(): AbortSignal {
     return this.#opening.signal

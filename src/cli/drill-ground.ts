@@ -1,4 +1,4 @@
-// Where a drill takes place: a lab of its own made of processes, or a simulated cluster. Says which and why.
+// Where a drill takes place: a lab of its own, of processes or in Docker, or a simulated cluster. Says which and why.
 import type { DrillReport } from '../drill/drill.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Faults } from '../ports/faults.ts'
@@ -25,13 +25,13 @@ const DEFAULT_KAFKA = '4'
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
 
 /** By flags, else processes where Java and Maven (or KAFKA_HOME) are there, else simulated. */
-const platformOf = async (invocation: Invocation): Promise<'process' | 'simulated'> => {
+const platformOf = async (invocation: Invocation): Promise<'process' | 'docker' | 'simulated'> => {
   const asked = optionText(invocation, 'platform')
   if (optionFlag(invocation, 'simulated')) {
-    if (asked === 'process') throw usage('--simulated and --platform process say different things', 'give one of them')
+    if (asked !== undefined && asked !== 'simulated') throw usage(`--simulated and --platform ${asked} say different things`, 'give one of them')
     return 'simulated'
   }
-  if (asked === 'simulated' || asked === 'process') return asked
+  if (asked === 'simulated' || asked === 'process' || asked === 'docker') return asked
   const missing = await processLabReason(invocation.env)
   const say = (line: string) => invocation.terminal.err(line)
   if (missing === null) {
@@ -43,8 +43,10 @@ const platformOf = async (invocation: Invocation): Promise<'process' | 'simulate
 }
 
 /** Throws what bringing a lab up throws, and `usage`. */
-export const openGround = async (invocation: Invocation): Promise<DrillGround> =>
-  (await platformOf(invocation)) === 'process' ? openLab(invocation) : openSimulated(invocation)
+export const openGround = async (invocation: Invocation): Promise<DrillGround> => {
+  const platform = await platformOf(invocation)
+  return platform === 'simulated' ? openSimulated(invocation) : openLab(invocation, platform)
+}
 
 const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
   const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
@@ -60,12 +62,12 @@ const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
 }
 
 /** Its own lab, named after platform and version: used again if it is up and whole, made anew if it is not. */
-const openLab = async (invocation: Invocation): Promise<DrillGround> => {
+const openLab = async (invocation: Invocation, platform: 'process' | 'docker'): Promise<DrillGround> => {
   const { env, terminal, interruption } = invocation
   const { labUp, labDown, labStatus, findLab, openFaults, parseLabVersion } = await openLabs()
   const home = labsHome(env)
   const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
-  const name = `drill-process-${kafka}`
+  const name = `drill-${platform}-${kafka}`
   const progress = (line: string) => {
     if (!terminal.quiet) terminal.err(`lab: ${line}`)
   }
@@ -78,7 +80,7 @@ const openLab = async (invocation: Invocation): Promise<DrillGround> => {
   const start = performance.now()
   await labUp({
     name,
-    platform: 'process',
+    platform,
     kafka: parseLabVersion(kafka),
     home,
     cache: cacheHome(env),

@@ -81,23 +81,41 @@ const drill = (program: Command): Command =>
     .command('drill <scenario>')
     .description('break a disposable cluster, recover it with the same list, score it')
     .option('--simulated', 'in a simulated cluster: seconds, nothing installed')
-    .addOption(new Option('--platform <platform>', 'where to run it').choices(['process', 'simulated']))
+    .addOption(
+      new Option('--platform <platform>', 'where to run it; kubernetes: on the cluster that --cluster names, marked disposable').choices([
+        'process',
+        'docker',
+        'kubernetes',
+        'simulated',
+      ]),
+    )
     .addOption(new Option('--kafka <version>', 'Kafka of the lab').choices(LAB_KAFKAS))
-    .addOption(new Option('--fault <name>', 'what to break').choices(FAULTS))
+    .addOption(
+      new Option('--fault <name>', 'what to break (default: kill-broker; on kubernetes, which brings back what is killed, stop-broker)').choices(FAULTS),
+    )
     .option('--keep', 'leave the lab up afterwards')
     .option('--seed <number>', 'seed of a simulated drill: the same seed repeats it to the byte')
     .addHelpText(
       'after',
-      examples('kdr drill single-broker', 'kdr drill single-broker --simulated', 'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep'),
+      examples(
+        'kdr drill single-broker',
+        'kdr drill single-broker --simulated',
+        'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep',
+        'kdr drill single-broker --platform docker --kafka 3.5 --fault remove-broker',
+        'kdr drill single-broker --platform kubernetes --cluster staging',
+      ),
     )
 
 const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
-  const group = program.command('lab').description('disposable clusters on this machine, to break and recover')
+  const group = program.command('lab').description('disposable clusters, to break and recover')
   const named = (command: Command) => command.option('--name <lab>', 'name of the lab, which is its cluster name too', 'lab')
   const up = named(group.command('up').description('start one, or start again what is down in it'))
-    .addOption(new Option('--platform <platform>', 'what runs it').choices(['process']).default('process'))
+    .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
-    .addHelpText('after', examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr diagnose --cluster lab'))
+    .addHelpText(
+      'after',
+      examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr lab up --platform docker --name boxes', 'kdr diagnose --cluster lab'),
+    )
   plan(up, () => import('./commands/lab-up.ts'))
   plan(
     named(group.command('status').description('what runs in it')).addHelpText('after', examples('kdr lab status --output json')),
@@ -105,7 +123,7 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   )
   const breaking = named(group.command('break <fault>').description(`break it: ${FAULTS.join(', ')}`))
     .option('--broker <id>', 'which broker', brokerId)
-    .addHelpText('after', examples('kdr lab break kill-broker --broker 2', 'kdr lab break hang-broker'))
+    .addHelpText('after', examples('kdr lab break kill-broker --broker 2', 'kdr lab break hang-broker', 'kdr lab break disconnect-broker --name boxes'))
   plan(breaking, () => import('./commands/lab-break.ts'))
   plan(
     named(group.command('down').description('stop it and remove everything of it')).addHelpText('after', examples('kdr lab down --name old')),

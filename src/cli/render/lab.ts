@@ -23,7 +23,9 @@ export const printLab = (terminal: Terminal, lab: LabView): void => {
     terminal.json(lab)
     return
   }
-  terminal.out(`${lab.name}: Kafka ${lab.kafka} as ${lab.platform}es${lab.complete ? '' : ', INCOMPLETE: it is being brought up, or that was interrupted'}`)
+  terminal.out(
+    `${lab.name}: Kafka ${lab.kafka} ${lab.platform === 'docker' ? 'in Docker' : 'as processes'}${lab.complete ? '' : ', INCOMPLETE: it is being brought up, or that was interrupted'}`,
+  )
   const rows = lab.members.map((member) => [member.name, member.role, `${member.id ?? '?'}`, `${member.pid ?? '-'}`, member.state, member.address])
   for (const line of table([['MEMBER', 'ROLE', 'ID', 'PID', 'STATE', 'ADDRESS'], ...rows])) terminal.out(line)
   terminal.out(`Bootstrap: ${lab.bootstrap}`)

@@ -4,6 +4,7 @@
 import { type ClusterSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
 import { KdrError, wordsOf } from '../errors.ts'
+import type { Role } from '../model/member.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
@@ -108,16 +109,18 @@ const platformWriter = ({ stop, start, reconnect, exec, workloads }: PlatformWri
 const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs })
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
-/** Brokers to ask: as configured, else as the platform's members advertise. */
-const endpointsOf = async (chosen: ChosenCluster, platform: PlatformReader, signal: AbortSignal): Promise<readonly string[]> => {
-  if (chosen.settings.bootstrap.length > 0) return chosen.settings.bootstrap
+/** Whom to ask: as configured, else as the platform's members advertise themselves. */
+const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, signal: AbortSignal) => {
+  const { bootstrap, zookeeper } = settings
+  if (bootstrap.length > 0 && (zookeeper.length > 0 || settings.platform.kind === 'process')) return { endpoints: bootstrap, zookeeper }
   const members = await platform.members(signal)
-  const found = members.flatMap((member) => (member.roles.includes('broker') ? member.addresses.slice(0, 1) : []))
-  if (found.length > 0) return found
-  throw new KdrError(`no broker address is known for ${chosen.name}`, {
+  const of = (role: Role) => members.flatMap((member) => (member.roles.includes(role) ? member.addresses.slice(0, 1) : []))
+  const endpoints = bootstrap.length > 0 ? bootstrap : of('broker')
+  if (endpoints.length > 0) return { endpoints, zookeeper: zookeeper.length > 0 ? zookeeper : of('zookeeper') }
+  throw new KdrError(`no broker address is known for ${name}`, {
     code: 'no-bootstrap',
     exit: 'usage',
-    hint: `set clusters.${chosen.name}.kafka.bootstrap`,
+    hint: `set clusters.${name}.kafka.bootstrap`,
   })
 }
 
@@ -148,19 +151,19 @@ export const composeWorld = async (
   ])
   const { settings } = chosen
   const platform = readerOf(opened, chosen.name)
-  const endpoints = await endpointsOf(chosen, platform, interruption.signal)
+  const { endpoints, zookeeper } = await addressesOf(chosen, platform, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: REQUEST_TIMEOUT })
   const coordination =
-    settings.zookeeper.length === 0
+    zookeeper.length === 0
       ? null
-      : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: settings.zookeeper, dial, timeout: REQUEST_TIMEOUT })
+      : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout: REQUEST_TIMEOUT })
   const ports: ReadPorts = { clock: systemClock(), platform, kafka: kafkaReader(kafka), coordination }
   const close = async (): Promise<void> => {
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
   }
-  const observe = observer(ports, { endpoints, zookeeper: settings.zookeeper, deadline: SURVEY_DEADLINE })
+  const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
   const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
   return { ...chosen, ports, observe, write, endpoints, lock, close }
 }

@@ -1,11 +1,13 @@
 // Flags, configuration and mode become a world here. The only place that knows adapters and labs, and it
 // imports them when they are needed, so that light commands stay light.
 
+import type { KubernetesSettings } from '../adapters/kubernetes/open-kubernetes.ts'
 import { type ClusterSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Role } from '../model/member.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Faults } from '../ports/faults.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { Lock, RunStore } from '../ports/run-store.ts'
@@ -71,6 +73,16 @@ export const openLabs = async () => {
     import('../lab/versions.ts'),
   ])
   return { labUp, labDown, labStatus, findLab, openFaults, parseLabVersion }
+}
+
+/** What breaks a Kubernetes cluster that says that it may be broken; throws `not-disposable` of any other. */
+export const openKubernetesLab = async (settings: KubernetesSettings, signal: AbortSignal): Promise<Faults> => {
+  const [{ mustBeDisposable, openKubernetesFaults }, { openClient }] = await Promise.all([
+    import('../lab/kubernetes/faults.ts'),
+    import('../adapters/kubernetes/client.ts'),
+  ])
+  await mustBeDisposable({ client: openClient(settings), name: settings.cluster }, signal)
+  return openKubernetesFaults(settings)
 }
 
 /** What a lab of processes is made with on this machine. */

@@ -25,13 +25,13 @@ const DEFAULT_KAFKA = '4'
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
 
 /** By flags, else processes where Java and Maven (or KAFKA_HOME) are there, else simulated. */
-const platformOf = async (invocation: Invocation): Promise<'process' | 'docker' | 'simulated'> => {
+const platformOf = async (invocation: Invocation): Promise<'process' | 'docker' | 'kubernetes' | 'simulated'> => {
   const asked = optionText(invocation, 'platform')
   if (optionFlag(invocation, 'simulated')) {
     if (asked !== undefined && asked !== 'simulated') throw usage(`--simulated and --platform ${asked} say different things`, 'give one of them')
     return 'simulated'
   }
-  if (asked === 'simulated' || asked === 'process' || asked === 'docker') return asked
+  if (asked === 'simulated' || asked === 'process' || asked === 'docker' || asked === 'kubernetes') return asked
   const missing = await processLabReason(invocation.env)
   const say = (line: string) => invocation.terminal.err(line)
   if (missing === null) {
@@ -45,6 +45,7 @@ const platformOf = async (invocation: Invocation): Promise<'process' | 'docker' 
 /** Throws what bringing a lab up throws, and `usage`. */
 export const openGround = async (invocation: Invocation): Promise<DrillGround> => {
   const platform = await platformOf(invocation)
+  if (platform === 'kubernetes') return (await import('./drill-kubernetes.ts')).openKubernetesGround(invocation)
   return platform === 'simulated' ? openSimulated(invocation) : openLab(invocation, platform)
 }
 

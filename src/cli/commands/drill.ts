@@ -18,9 +18,11 @@ import { openSession, rehearsalDeps } from '../session.ts'
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal } = invocation
   const scenario = await loadScenario(invocation.args[0])
-  const fault = faultOf(optionText(invocation, 'fault'))
+  const named = faultOf(optionText(invocation, 'fault'))
   const ground = await openGround(invocation)
   try {
+    // What a platform kills and revives by itself is over before anybody has recovered it.
+    const fault = named ?? (ground.world.ports.platform.kind === 'kubernetes' ? 'stop-broker' : 'kill-broker')
     const session = await openSession(invocation, ground.world, false)
     try {
       const deps = await depsOf(invocation, ground, session, scenario)
@@ -51,9 +53,10 @@ const tell = ({ terminal }: Invocation, session: Awaited<ReturnType<typeof openS
   terminal.err(`drill: ${line}`)
 }
 
-const faultOf = (given: string | undefined): Fault => {
-  const fault = FAULTS.find((name) => name === (given ?? 'kill-broker'))
-  if (fault === undefined) throw new KdrError(`there is no fault ${given}`, { code: 'usage', exit: 'usage', hint: `faults: ${FAULTS.join(', ')}` })
+const faultOf = (given: string | undefined): Fault | undefined => {
+  const fault = FAULTS.find((name) => name === given)
+  if (given !== undefined && fault === undefined)
+    throw new KdrError(`there is no fault ${given}`, { code: 'usage', exit: 'usage', hint: `faults: ${FAULTS.join(', ')}` })
   return fault
 }
 

@@ -20,8 +20,8 @@ interface Cluster {
   readonly members: (signal: AbortSignal) => Promise<readonly Member[]>
 }
 
-/** By a label or an annotation of the namespace itself. */
-const mustBeDisposable = async ({ client, name }: Cluster, signal: AbortSignal): Promise<void> => {
+/** By a label or an annotation of the namespace itself. Throws `not-disposable` (exit refused). */
+export const mustBeDisposable = async ({ client, name }: Pick<Cluster, 'client' | 'name'>, signal: AbortSignal): Promise<void> => {
   const { namespace } = client
   const ask = { verb: 'get', resource: 'namespaces', name: namespace }
   const { metadata } = await client.call(signal, ask, (options) => client.core.readNamespace({ name: namespace }, options))

@@ -1,0 +1,183 @@
+// Who ought to be there and is not, where a pod last was, and why it is not there now.
+import type { CoreV1Event, V1PersistentVolume } from '@kubernetes/client-node'
+import { describe, expect, it } from 'vitest'
+import { nodeTrouble } from '../../../src/adapters/kubernetes/node-trouble.ts'
+import { roleSelectors } from '../../../src/adapters/kubernetes/roles.ts'
+import { rosterOf } from '../../../src/adapters/kubernetes/roster.ts'
+import { volumesOf } from '../../../src/adapters/kubernetes/volumes.ts'
+import { nodeOf, type Told, waitsFor } from '../../../src/adapters/kubernetes/whereabouts.ts'
+import { revivesOf, workloadOf } from '../../../src/adapters/kubernetes/workloads.ts'
+import { known, unknown } from '../../../src/model/known.ts'
+import { claim, node, pod, set, snapshot } from './objects.ts'
+
+const roles = roleSelectors({})
+const kafka = (ordinal: number, parts: Parameters<typeof pod>[0] = {}) => pod({ name: `kafka-${ordinal}`, ...parts })
+const sets = (...all: ReturnType<typeof set>[]) => known(all, 'StatefulSets')
+const NOT_RUNNING = unknown('it does not run', 'disks')
+
+const said = (name: string, kind: string, reason: string, message: string, type = 'Normal'): CoreV1Event => ({
+  metadata: {},
+  involvedObject: { kind, name },
+  reason,
+  message,
+  type,
+  lastTimestamp: new Date('2026-01-15T02:00:00Z'),
+})
+
+const told = (...events: CoreV1Event[]): Told => {
+  const names = new Set(events.map(({ involvedObject }) => involvedObject.name ?? ''))
+  return new Map(
+    [...names].map((name) => [
+      name,
+      known(
+        events.filter(({ involvedObject }) => involvedObject.name === name),
+        'Events',
+      ),
+    ]),
+  )
+}
+
+const entryOf = (now: ReturnType<typeof snapshot>, name: string) => {
+  const entry = rosterOf(now, roles).find((candidate) => candidate.name === name)
+  if (entry === undefined) throw new Error(`${name} is not on the roster`)
+  return entry
+}
+
+const waitingOf = (now: ReturnType<typeof snapshot>, name: string, events: Told = new Map()) => {
+  const entry = entryOf(now, name)
+  return waitsFor(entry, volumesOf(entry, NOT_RUNNING, now, 'kafka'), now, events)
+}
+
+describe('the roster', () => {
+  it('has pods by label, sorted by number, and no pod that only looks like one by its name', () => {
+    const now = snapshot({ pods: [kafka(10), kafka(2), pod({ name: 'kafka-ui', labels: { app: 'ui' } })] })
+    expect(rosterOf(now, roles).map(({ name }) => name)).toEqual(['kafka-2', 'kafka-10'])
+  })
+
+  it('has every ordinal that its set wants, from ordinals.start on', () => {
+    const now = snapshot({ pods: [kafka(5)], sets: sets(set({ replicas: 2, ordinals: { start: 5 } })) })
+    expect(rosterOf(now, roles).map(({ name, absent }) => [name, absent?.reason])).toEqual([
+      ['kafka-5', undefined],
+      ['kafka-6', 'NotCreated'],
+    ])
+  })
+
+  it('names the pod that OrderedReady waits for, and none under Parallel', () => {
+    const pods = [kafka(0), kafka(1, { ready: false })]
+    expect(entryOf(snapshot({ pods, sets: sets(set()) }), 'kafka-2').absent?.message).toContain('created when kafka-1 is ready')
+    expect(entryOf(snapshot({ pods, sets: sets(set({ podManagementPolicy: 'Parallel' })) }), 'kafka-2').absent?.message).not.toContain('kafka-1 is ready')
+  })
+
+  it('has members that were scaled away while their claims are left', () => {
+    const now = snapshot({
+      pods: [kafka(0)],
+      sets: sets(set({ replicas: 1 })),
+      claims: known([claim('data-kafka-0'), claim('data-kafka-2')], 'PersistentVolumeClaims'),
+    })
+    expect(rosterOf(now, roles).map(({ name, absent }) => [name, absent?.reason])).toEqual([
+      ['kafka-0', undefined],
+      ['kafka-2', 'ScaledDown'],
+    ])
+    const gone = entryOf(now, 'kafka-2')
+    expect([revivesOf(gone), revivesOf(entryOf(now, 'kafka-0'))]).toEqual(['never', 'always'])
+    expect(workloadOf(gone, now)).toMatchObject({ value: { kind: 'StatefulSet', version: '42', replicas: 1, ordered: true } })
+    expect(volumesOf(gone, NOT_RUNNING, now, 'kafka')).toMatchObject([
+      { path: '/data', backing: { claim: 'data-kafka-2', phase: 'Bound' }, state: { known: false } },
+    ])
+  })
+
+  it('leaves jobs out, and evicted pods of a Deployment', () => {
+    const ofKind = (kind: string, phase: string) => {
+      const subject = pod({ name: `a-${kind}`.toLowerCase(), phase })
+      return { ...subject, metadata: { ...subject.metadata, ownerReferences: [{ apiVersion: 'v1', kind, name: 'x', uid: 'x', controller: true }] } }
+    }
+    expect(rosterOf(snapshot({ pods: [ofKind('Job', 'Running'), ofKind('ReplicaSet', 'Failed'), ofKind('ReplicaSet', 'Running')] }), roles)).toHaveLength(1)
+  })
+
+  it('does not take sets it may not see for sets that are not there', () => {
+    const now = snapshot({ pods: [kafka(0)], sets: unknown('not permitted', 'StatefulSets') })
+    expect(workloadOf(entryOf(now, 'kafka-0'), now)).toMatchObject({ known: false, why: 'not permitted' })
+  })
+})
+
+describe('what a pod that is not placed waits for', () => {
+  const pending = (message: string) => {
+    const subject = kafka(2, { phase: 'Pending', node: '', ready: false, status: { state: {} } })
+    return { ...subject, status: { ...subject.status, conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }] } }
+  }
+  const affinity = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules."
+
+  it('is a node, and the scheduler says why; nodes in trouble are named', () => {
+    const nodes = known([node('node1'), node('node2', 'Unknown')], 'Nodes')
+    expect(waitingOf(snapshot({ pods: [pending(affinity)], nodes }), 'kafka-2')).toMatchObject({
+      value: { reason: 'Unschedulable', message: `${affinity} (node2: unreachable since 2026-01-15T03:00:00.000Z: Kubelet stopped posting node status.)` },
+    })
+  })
+
+  it('is a claim that is not bound: with its class, and what its provisioner says', () => {
+    const now = snapshot({ pods: [pending('pod has unbound immediate PersistentVolumeClaims')], claims: known([claim('data-kafka-2', 'Pending')], 'claims') })
+    const events = told(said('data-kafka-2', 'PersistentVolumeClaim', 'ProvisioningFailed', 'storageclass "fast" not found', 'Warning'))
+    expect(waitingOf(now, 'kafka-2', events)).toMatchObject({
+      value: {
+        reason: 'PersistentVolumeClaim',
+        message: 'PersistentVolumeClaim data-kafka-2 is Pending (storage class fast): ProvisioningFailed: storageclass "fast" not found',
+      },
+    })
+  })
+
+  it('is a claim that does not exist, whose volume may still', () => {
+    const released: V1PersistentVolume = {
+      metadata: { name: 'pv-7' },
+      spec: { claimRef: { name: 'data-kafka-2', namespace: 'kafka' }, persistentVolumeReclaimPolicy: 'Retain' },
+    }
+    const now = snapshot({ pods: [pending('persistentvolumeclaim "data-kafka-2" not found')], volumes: known([released], 'PersistentVolumes') })
+    expect(waitingOf(now, 'kafka-2')).toMatchObject({
+      value: { reason: 'PersistentVolumeClaim', message: expect.stringContaining('its volume pv-7 still does') },
+    })
+    expect(volumesOf(entryOf(now, 'kafka-2'), NOT_RUNNING, now, 'kafka')).toMatchObject([
+      { state: { known: true, value: 'gone' }, backing: { phase: 'Missing', volume: 'pv-7', reclaim: 'Retain' } },
+    ])
+  })
+
+  it('is told where it last ran by the disk it cannot leave, else by its events', () => {
+    const local: V1PersistentVolume = {
+      metadata: { name: 'pv-of-data-kafka-2' },
+      spec: {
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['node3'] }] }] } },
+      },
+    }
+    const now = snapshot({ pods: [pending(affinity)], claims: known([claim('data-kafka-2')], 'claims'), volumes: known([local], 'volumes') })
+    const entry = entryOf(now, 'kafka-2')
+    const backings = volumesOf(entry, NOT_RUNNING, now, 'kafka').flatMap(({ backing }) => (backing === null ? [] : [backing]))
+    expect(nodeOf(entry, backings, new Map())).toMatchObject({ value: 'node3' })
+    const events = told(said('kafka-2', 'Pod', 'Scheduled', 'Successfully assigned kafka/kafka-2 to node9'))
+    const last = nodeOf(entry, [], events)
+    expect(last).toMatchObject({ value: 'node9' })
+    expect(nodeTrouble(last, now.nodes)).toMatchObject({ value: expect.stringContaining('gone') })
+    expect(nodeOf(entry, [], new Map())).toMatchObject({ known: false })
+  })
+})
+
+describe('a pod on a lost node', () => {
+  it('waits for its node, and is not said to have stopped', () => {
+    const now = snapshot({ pods: [kafka(2)], nodes: known([node('node1', 'Unknown')], 'Nodes') })
+    expect(waitingOf(now, 'kafka-2')).toMatchObject({ value: { reason: 'NodeLost', message: expect.stringContaining('node1 is unreachable') } })
+  })
+
+  it('is believed where nodes may not be seen, which is then said', () => {
+    const now = snapshot({ pods: [kafka(2)], nodes: unknown('not permitted', 'Nodes') })
+    expect(waitingOf(now, 'kafka-2')).toMatchObject({ value: null })
+    expect(nodeTrouble(known('node1', 'spec'), now.nodes)).toEqual(unknown('not permitted', 'Nodes'))
+  })
+})
+
+describe('trouble with a node', () => {
+  it('names who cordoned it', () => {
+    const cordoned = {
+      ...node('node2'),
+      metadata: { name: 'node2', managedFields: [{ manager: 'kubectl', fieldsV1: { 'f:spec': { 'f:unschedulable': {} } } }] },
+      spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] },
+    }
+    expect(nodeTrouble(known('node2', 'spec'), known([cordoned], 'Nodes'))).toMatchObject({ value: 'cordoned by kubectl' })
+  })
+})

@@ -71,7 +71,7 @@ interface SetOptions {
   readonly replicas?: number
   readonly storageClass?: string
   readonly policy?: 'Parallel' | 'OrderedReady'
-  readonly readiness?: Readonly<Record<string, unknown>>
+  readonly image?: string
 }
 
 /** One container of busybox that runs `script`; labelled app=<name>, named by the headless service <name>-headless. */
@@ -90,10 +90,9 @@ export const setOf = (namespace: string, name: string, script: string, options: 
         containers: [
           {
             name: 'tools',
-            image: 'kdr.local/tools:1',
+            image: options.image ?? 'kdr.local/tools:1',
             command: ['sh', '-c', script],
             ports: [{ name: 'echo', containerPort: 7 }],
-            ...(options.readiness === undefined ? {} : { readinessProbe: options.readiness }),
             ...(options.storageClass === undefined ? {} : { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
           },
         ],

@@ -2,24 +2,29 @@
 // imports them when they are needed, so that light commands stay light.
 
 import type { KubernetesSettings } from '../adapters/kubernetes/open-kubernetes.ts'
-import { type ClusterSettings, stateRoot } from '../config.ts'
+import { type ClusterSettings, type PlatformSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Role } from '../model/member.ts'
+import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Faults } from '../ports/faults.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { Lock, RunStore } from '../ports/run-store.ts'
 import type { ReadPorts, WritePorts } from '../ports/world.ts'
-import { seconds } from '../units.ts'
+import { type Millis, seconds } from '../units.ts'
 import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
 import type { Invocation } from './invocation.ts'
 
-/** One request to one broker or ZooKeeper: a hung one costs no more than this. */
-const REQUEST_TIMEOUT = seconds(2)
+/** One request to one broker or ZooKeeper: a hung one costs no more than this. A tunnel alone takes a second. */
+const requestTimeout = (kind: PlatformSettings['kind']): Millis => seconds(kind === 'kubernetes' ? 4 : 2)
 /** A whole survey: what was not seen by then is unknown. */
-export const SURVEY_DEADLINE = seconds(8)
+const surveyDeadline = (kind: PlatformSettings['kind']): Millis => seconds(kind === 'kubernetes' ? 12 : 8)
+
+/** Everything there is to see, once. */
+export const surveyOnce = ({ observe, ports, settings }: World, signal: AbortSignal): Promise<Survey> =>
+  observe(ALL_ASPECTS, null, ports.clock.deadline(surveyDeadline(settings.platform.kind), signal))
 
 export interface World extends ChosenCluster {
   readonly ports: ReadPorts
@@ -166,16 +171,15 @@ export const composeWorld = async (
   const { endpoints, zookeeper } = await addressesOf(chosen, platform, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
-  const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: REQUEST_TIMEOUT })
+  const timeout = requestTimeout(settings.platform.kind)
+  const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: timeout })
   const coordination =
-    zookeeper.length === 0
-      ? null
-      : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout: REQUEST_TIMEOUT })
+    zookeeper.length === 0 ? null : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout })
   const ports: ReadPorts = { clock: systemClock(), platform, kafka: kafkaReader(kafka), coordination }
   const close = async (): Promise<void> => {
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
   }
-  const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
+  const observe = observer(ports, { endpoints, zookeeper, deadline: surveyDeadline(settings.platform.kind) })
   const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
   return { ...chosen, ports, observe, write, endpoints, lock, close }
 }
@@ -206,7 +210,7 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
     stabilityInterval: seconds(5),
     notes: null,
   }
-  const observe = observer(ports, { endpoints, zookeeper, deadline: SURVEY_DEADLINE })
+  const observe = observer(ports, { endpoints, zookeeper, deadline: surveyDeadline(settings.platform.kind) })
   const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, lock, close: async () => {} }
   return { world, faults, write, store }
 }

@@ -1,9 +1,9 @@
 // What a recovery of one cluster needs: to see its platform, its brokers and its quorum, to be allowed to
 // see every topic, and to get the lock.
 import type { Known } from '../model/known.ts'
-import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
+import type { Survey } from '../model/survey.ts'
 import { formatInstant } from '../units.ts'
-import { SURVEY_DEADLINE, type World } from './compose.ts'
+import { surveyOnce, type World } from './compose.ts'
 import { type Finding, finding, type Result } from './doctor-machine.ts'
 import type { Invocation } from './invocation.ts'
 import { permissionFindings } from './permissions.ts'
@@ -79,7 +79,7 @@ const lock = async (world: World, survey: Survey): Promise<Finding> => {
 }
 
 export const clusterFindings = async (invocation: Invocation, world: World): Promise<readonly Finding[]> => {
-  const survey = await world.observe(ALL_ASPECTS, null, world.ports.clock.deadline(SURVEY_DEADLINE, invocation.interruption.signal))
+  const survey = await surveyOnce(world, invocation.interruption.signal)
   const allowed = await permissionFindings(world, invocation.interruption.signal)
   return [platform(survey), ...allowed, brokers(survey), quorum(survey), identity(survey.clusterId), permission(survey), await lock(world, survey)]
 }

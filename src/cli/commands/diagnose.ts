@@ -2,8 +2,8 @@
 
 import type { Exit } from '../../errors.ts'
 import type { Diagnosis } from '../../judgement/diagnose.ts'
-import { ALL_ASPECTS, type Survey } from '../../model/survey.ts'
-import { openWorld, SURVEY_DEADLINE, type World } from '../compose.ts'
+import type { Survey } from '../../model/survey.ts'
+import { openWorld, surveyOnce, type World } from '../compose.ts'
 import type { Invocation } from '../invocation.ts'
 import { type Style, styleFor, table, wrap } from '../render/text.ts'
 import type { Terminal } from '../terminal.ts'
@@ -48,7 +48,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const world = await openWorld(invocation, 'read')
   try {
     const { diagnose } = await import('../../judgement/diagnose.ts')
-    const survey = await world.observe(ALL_ASPECTS, null, world.ports.clock.deadline(SURVEY_DEADLINE, interruption.signal))
+    const survey = await surveyOnce(world, interruption.signal)
     const diagnosis = diagnose(survey)
     const next = nextArguments(diagnosis, invocation)
     const { verdict, brokers, because, evidence, compound, doNot } = diagnosis

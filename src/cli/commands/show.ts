@@ -4,9 +4,9 @@ import type { Gate, RunEvent } from '../../engine/events.ts'
 import type { Preview } from '../../engine/step.ts'
 import { type Exit, KdrError, wordsOf } from '../../errors.ts'
 import { known } from '../../model/known.ts'
-import { ALL_ASPECTS, memberOfBroker, type Survey } from '../../model/survey.ts'
+import { memberOfBroker, type Survey } from '../../model/survey.ts'
 import type { PlatformCommands } from '../../ports/platform.ts'
-import { openKeeping, openSimulation, openWorld, SURVEY_DEADLINE, type World } from '../compose.ts'
+import { openKeeping, openSimulation, openWorld, surveyOnce, type World } from '../compose.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
 import { page } from '../render/page.ts'
 import { loadScenario, scenarioOptions } from '../scenarios.ts'
@@ -48,7 +48,7 @@ const withFailed = async (survey: Survey, id: number): Promise<Survey> => {
 const fillIn = async (invocation: Invocation, world: World): Promise<string> => {
   const { interruption, terminal } = invocation
   const scenario = await loadScenario(invocation.args[0])
-  const seen = await world.observe(ALL_ASPECTS, null, world.ports.clock.deadline(SURVEY_DEADLINE, interruption.signal))
+  const seen = await surveyOnce(world, interruption.signal)
   const broker = await brokerFor(seen, invocation.options['broker'])
   const options = await scenarioOptions(world.settings, broker)
   const filled: Filled = { previews: new Map(), gates: new Map() }

@@ -1,5 +1,6 @@
 // What a recovery of one cluster needs: to see its platform, its brokers and its quorum, to be allowed to
 // see every topic, and to get the lock.
+import { wordsOf } from '../errors.ts'
 import type { Known } from '../model/known.ts'
 import type { Survey } from '../model/survey.ts'
 import { formatInstant } from '../units.ts'
@@ -61,8 +62,10 @@ const identity = (clusterId: Known<string>): Finding =>
     : finding('cluster-id', 'Cluster id', true, 'UNKNOWN', clusterId.why, 'kdr diagnose')
 
 const lock = async (world: World, survey: Survey): Promise<Finding> => {
-  const held = await world.lock.inspect(survey.target)
   const title = 'Lock'
+  // A Lease may be out of sight, as with a role that may only look.
+  const held = await world.lock.inspect(survey.target).catch((thrown: unknown) => wordsOf(thrown))
+  if (typeof held === 'string') return finding('lock', title, true, 'UNKNOWN', held, 'let kdr read its Lease: the Role that is missing says how')
   if (held === null) return finding('lock', title, true, 'PASS', `free; it covers ${world.lock.covers}`)
   const { holder, alive } = held
   const state = alive === 'unknown' ? 'it cannot be seen from here whether it runs' : alive ? 'it runs' : 'its process is gone'

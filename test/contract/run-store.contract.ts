@@ -130,7 +130,8 @@ export const lockContract = (name: string, setUp: () => LockSubject): void => {
       expect(await refused('run-2', 'run-9')).toMatchObject({ code: 'locked' })
       const second = await subject.lock.acquire(TARGET, 'run-2', 'run-1')
       expect(second.holder.fence).toBeGreaterThan(first.holder.fence)
-      expect(await codeOf(Promise.resolve().then(() => first.check()))).toBe('lock-lost')
+      // A file tells at once, a Lease when it is next renewed.
+      await expect.poll(() => codeOf(Promise.resolve().then(() => first.check())), { timeout: 15_000 }).toBe('lock-lost')
       await first.release()
       second.check()
     })

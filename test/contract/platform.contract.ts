@@ -5,7 +5,10 @@ import type { Member } from '../../src/model/member.ts'
 import { minutes } from '../../src/units.ts'
 import { BROKERS, brokerMember, codeOf, eventually, heal, metadata, type Subject, seen, soon, startBroker, stopMember, unregistered, whole } from './subject.ts'
 
-/** `always`: its platform starts again whatever ended, so nothing stays stopped and nothing has to be started. */
+/**
+ * `crashes`: its platform starts again what ended by itself, but nothing that was stopped or killed on purpose.
+ * `always`: whatever ended, so nothing stays stopped and nothing has to be started.
+ */
 export const platformContract = (name: string, setUp: () => Promise<Subject>, revives: Member['revives'] = 'never'): void => {
   describe(`${name}: platform`, () => {
     let subject: Subject
@@ -16,7 +19,7 @@ export const platformContract = (name: string, setUp: () => Promise<Subject>, re
     looking(() => subject)
     preconditions(() => subject)
     if (revives === 'always') revivedLifeCycle(() => subject)
-    else lifeCycle(() => subject)
+    else lifeCycle(() => subject, revives)
   })
 }
 
@@ -123,7 +126,7 @@ const revivedLifeCycle = (get: () => Subject): void => {
   })
 }
 
-const lifeCycle = (get: () => Subject): void => {
+const lifeCycle = (get: () => Subject, revives: 'never' | 'crashes'): void => {
   it('stops gracefully, and starts as a new incarnation', async () => {
     const before = await brokerMember(get(), 3)
     await stopMember(get(), before)
@@ -177,6 +180,13 @@ const lifeCycle = (get: () => Subject): void => {
     await startBroker(get(), 3)
     const { name } = await brokerMember(get(), 3)
     if (get().mode === 'kraft') {
+      await whole(get())
+      return
+    }
+    if (revives === 'crashes') {
+      await eventually(get(), 'it exits and is started again', async () => Number(seen((await brokerMember(get(), 3)).restarts)) > 0)
+      const log = await get().ports.platform.logs(name, { tail: 2000, previous: true }, soon(get()))
+      expect(log.some((line) => line.includes('NodeExists'))).toBe(true)
       await whole(get())
       return
     }

@@ -1,14 +1,13 @@
 // The connection to one Docker engine: opened without connecting, every call bound to its caller's signal,
 // and the engine's errors put into words once.
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { Agent } from 'node:http'
+import type { Agent } from 'node:http'
 import { join } from 'node:path'
-import { Duplex } from 'node:stream'
 import Docker from 'dockerode'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { Instant } from '../../units.ts'
 import type { Endpoint } from './endpoint.ts'
+import { sshAgent } from './ssh.ts'
 
 /** What the engine says about itself, as far as it matters here. */
 interface EngineInfo {
@@ -48,7 +47,7 @@ const hintOf = (code: unknown, { host, by }: Endpoint): string => {
 const translate = (what: string, thrown: unknown, endpoint: Endpoint): KdrError => {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
   if (statusOf(thrown) === null && typeof code === 'string' && NOT_THERE.includes(code)) {
-    return new KdrError(`cannot ${what}: the Docker engine at ${endpoint.host} does not answer (${code})`, {
+    return new KdrError(`cannot ${what}: the Docker engine at ${endpoint.host} does not answer (${endpoint.kind === 'ssh' ? wordsOf(thrown) : code})`, {
       code: 'docker-unreachable',
       hint: hintOf(code, endpoint),
       cause: thrown,
@@ -60,33 +59,6 @@ const translate = (what: string, thrown: unknown, endpoint: Endpoint): KdrError 
     .trim()
   return new KdrError(`cannot ${what}: ${words}`, { code: 'docker-refused', cause: thrown })
 }
-
-/**
- * One connection through the ssh command, as docker itself makes it: known hosts, keys and ~/.ssh/config are its own.
- * (docker-modem's built-in client would accept any host key.)
- */
-const sshConnection = (endpoint: Endpoint): Duplex => {
-  // ssh takes ssh://user@host:port, but no path after it.
-  const target = endpoint.host.replace(/(?<=[^/])\/.*$/, '')
-  const child = spawn('ssh', ['-o', 'BatchMode=yes', '-T', '--', target, 'docker', 'system', 'dial-stdio'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-400)
-  })
-  const stream = Duplex.from({ writable: child.stdin, readable: child.stdout })
-  const gone = (why: string) => stream.destroy(Object.assign(new Error(why), { code: 'ECONNREFUSED' }))
-  child.once('error', (cause) => gone(`ssh: ${wordsOf(cause)}`))
-  child.once('exit', (code) => {
-    if (code !== 0) gone(`ssh ended with ${code}: ${said.trim()}`)
-  })
-  stream.once('close', () => child.kill())
-  const none = () => stream
-  return Object.assign(stream, { setKeepAlive: none, setNoDelay: none, setTimeout: none, ref: none, unref: none, destroySoon: () => stream.end() })
-}
-
-const sshAgent = (endpoint: Endpoint): Agent => Object.assign(new Agent(), { createConnection: () => sshConnection(endpoint) })
 
 const connectionOf = (endpoint: Endpoint, agent: Agent | null): Docker.DockerOptions => {
   // docker-modem falls back on the environment for everything left out: whatever is not meant is put out by name.

@@ -8,6 +8,7 @@ import { checkStability, verifyRecovery } from '../steps/checks.ts'
 import { captureEvidence, classifyStep } from '../steps/evidence.ts'
 import { checkStatus, type SingleBrokerOptions } from '../steps/failed-broker.ts'
 import { reconnectBroker } from '../steps/reconnect.ts'
+import { awaitRejoin } from '../steps/rejoined.ts'
 import { awaitIsr, electPreferred } from '../steps/replicas.ts'
 import { type Millis, minutes } from '../units.ts'
 
@@ -35,6 +36,7 @@ export const singleBroker: Scenario<Options> = {
         stopRemains(from),
         awaitExpiry(from),
         startBroker(from),
+        awaitRejoin(from),
         awaitIsr(from),
         electPreferred(from),
       ),

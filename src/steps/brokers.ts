@@ -9,7 +9,7 @@ import { memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import { type FailedBroker, incarnationGone, runsAnew } from './failed-broker.ts'
-import { rejoined } from './rejoined.ts'
+import { rejoined, withRejoined } from './rejoined.ts'
 
 type From = { readonly from: Decision<FailedBroker> }
 
@@ -74,8 +74,8 @@ export const stopRemains = ({ from }: From): Step =>
       await world.change.platform.stop({ name: member, uid }, { grace: GRACEFUL_STOP }, signal)
       return undefined
     },
-    expect: (now, { broker, member }) =>
-      withBroker(withMember(now, member, { state: known('stopped', 'projected'), uid: known(null, 'projected') }), broker, {
+    expect: (now, { broker, member, revives }) =>
+      withBroker(withMember(now, member, { state: known(revives ? 'pending' : 'stopped', 'projected'), uid: known(null, 'projected') }), broker, {
         reachable: known(false, 'projected'),
       }),
     done: (now, { member, uid }) => {
@@ -162,10 +162,6 @@ export const startBroker = ({ from }: From): Step =>
       await world.change.platform.start({ name: member, uid }, signal)
       return undefined
     },
-    expect: (now, { broker, member }) =>
-      withBroker(withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected') }), broker, {
-        registered: known(true, 'projected'),
-        reachable: known(true, 'projected'),
-      }),
+    expect: (now, { broker, member }) => withRejoined(now, broker, member),
     done: (now, { broker, member }) => rejoined(now, broker, member),
   })

@@ -2,12 +2,10 @@
 import { act, type Decision, type Step } from '../engine/step.ts'
 import { startGuards } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
-import { known } from '../model/known.ts'
 import { memberOf } from '../model/survey.ts'
-import { withBroker, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import type { FailedBroker } from './failed-broker.ts'
-import { rejoined } from './rejoined.ts'
+import { rejoined, withRejoined } from './rejoined.ts'
 
 interface CutOff {
   readonly broker: number
@@ -42,11 +40,7 @@ export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker
       await world.change.platform.reconnect({ name: member, uid }, signal)
       return undefined
     },
-    expect: (now, { broker, member }) =>
-      withBroker(withMember(now, member, { waiting: known(null, 'projected') }), broker, {
-        registered: known(true, 'projected'),
-        reachable: known(true, 'projected'),
-      }),
+    expect: (now, { broker, member }) => withRejoined(now, broker, member),
     done: (now, { broker, member: name }) => {
       const member = memberOf(now, name)
       if (member === undefined || !member.waiting.known) return { state: 'unknown', detail: `${name} was not seen` }

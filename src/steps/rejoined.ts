@@ -1,7 +1,10 @@
-// How far a broker is on its way back, for every step that waits for one.
-import type { Progress } from '../engine/step.ts'
+// How far a broker is on its way back, and the step that waits for one which nobody has to start.
+import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { known } from '../model/known.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
-import { isRegistered } from './failed-broker.ts'
+import { withBroker, withMember } from '../survey/project.ts'
+import { minutes } from '../units.ts'
+import { type FailedBroker, isRegistered } from './failed-broker.ts'
 
 /** As often a new pod may exit before waiting for it is given up. */
 const MANY_EXITS = 3
@@ -24,3 +27,35 @@ export const rejoined = (now: Survey, broker: number, name: string): Progress =>
   const recovering = member.signals.known ? member.signals.value.findLast(({ kind }) => kind === 'log-recovery') : undefined
   return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
 }
+
+/** The picture once it runs and is registered. */
+export const withRejoined = (now: Survey, broker: number, member: string): Survey =>
+  withBroker(
+    withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected'), waiting: known(null, 'projected') }),
+    broker,
+    {
+      registered: known(true, 'projected'),
+      reachable: known(true, 'projected'),
+    },
+  )
+
+export const awaitRejoin = ({ from }: { readonly from: Decision<FailedBroker> }): Step =>
+  look<FailedBroker>({
+    id: 'await-rejoin',
+    title: 'Wait until it has rejoined',
+    why: 'Where the platform starts it by itself, that it does is seen, not assumed.',
+    effect: 'read',
+    aspects: ['members', 'signals', 'brokers', 'coordination'],
+    budget: { expected: minutes(1), deadline: minutes(15) },
+    resolve: async (world) => {
+      const { broker } = from.value()
+      return isRegistered(await world.survey(), broker) ? { nothing: `broker ${broker} is registered` } : { target: from.value() }
+    },
+    preview: ({ broker, member }, commands) => ({
+      sentence: `wait until ${member} runs and broker ${broker} is registered again`,
+      changes: [],
+      commands: [commands.list()],
+    }),
+    expect: (now, { broker, member }) => withRejoined(now, broker, member),
+    done: (now, { broker, member }) => rejoined(now, broker, member),
+  })

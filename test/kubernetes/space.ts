@@ -55,11 +55,15 @@ export const openSpace = async (namespace: string, selectors: KubernetesSettings
       throw thrown
     })
   const ready = (name: string) =>
-    until(`pod ${name} is ready`, async () => {
-      const now = await pod(name)
-      const held = now?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
-      return held && now?.metadata?.deletionTimestamp === undefined && now
-    })
+    until(
+      `pod ${name} is ready`,
+      async () => {
+        const now = await pod(name)
+        const held = now?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+        return held && now?.metadata?.deletionTimestamp === undefined && now
+      },
+      240_000,
+    )
   const remove = async (): Promise<void> => {
     await core.deleteNamespace({ name: namespace })
     client.close()

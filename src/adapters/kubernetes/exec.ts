@@ -25,13 +25,21 @@ interface Status {
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] }
 }
 
+const parsed = (text: string): Status | null => {
+  try {
+    return JSON.parse(text) as Status | null
+  } catch {
+    return null
+  }
+}
+
 /** Throws `exec-failed` when the command could not be run at all. */
 export const exitCodeOf = (pod: string, text: string): number => {
-  const status = JSON.parse(text) as Status
-  if (status.status === 'Success') return 0
-  const code = Number(status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message)
-  if (status.reason === 'NonZeroExitCode' && Number.isInteger(code)) return code
-  throw new KdrError(`cannot run a command in pod ${pod}: ${status.message ?? status.reason ?? text}`, { code: 'exec-failed' })
+  const status = parsed(text)
+  if (status?.status === 'Success') return 0
+  const code = Number(status?.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message)
+  if (status?.reason === 'NonZeroExitCode' && Number.isInteger(code)) return code
+  throw new KdrError(`cannot run a command in pod ${pod}: ${status?.message ?? status?.reason ?? text}`, { code: 'exec-failed' })
 }
 
 const unseen = (pod: string, why: string, cause?: unknown): KdrError =>

@@ -122,6 +122,7 @@ export class Tunnel extends Duplex {
     if (this.#linger !== null) clearTimeout(this.#linger)
     this.#opening.abort()
     if (!this.#over) this.#channels?.drop()
-    done(error)
+    // As net.Socket closes: a turn of the loop later, when TLS laid over it has said what it did not like.
+    setImmediate(done, error)
   }
 }

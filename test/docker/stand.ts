@@ -1,0 +1,84 @@
+// The real binary on labs in Docker, and the truth read past it: from the engine and the brokers themselves.
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { PROJECT } from '../../src/adapters/docker/containers.ts'
+import { resolveEndpoint } from '../../src/adapters/docker/endpoint.ts'
+import { type Engine, openEngine } from '../../src/adapters/docker/engine.ts'
+import { openDocker } from '../../src/adapters/docker/open-docker.ts'
+import { openKafka } from '../../src/adapters/kafka/open.ts'
+import { systemClock } from '../../src/adapters/system/clock.ts'
+import type { LedgerPorts } from '../../src/drill/ledger.ts'
+import { findLab } from '../../src/lab/labs.ts'
+import { type Stand, stand } from '../real/harness.ts'
+
+const PASSED_ON = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'KDR_DOCKER_COMPOSE', 'KDR_KAFKA_IMAGE', 'KDR_ZOOKEEPER_IMAGE']
+
+/** A stand that knows the engine; down again it goes by what its labs wrote down. */
+export const dockerStand = (): Stand => {
+  const { env } = process
+  const here = stand()
+  const said = PASSED_ON.flatMap((name): [string, string][] => (env[name] ? [[name, env[name]]] : []))
+  // Another home would hide the compose plugin and the current context.
+  const around = { DOCKER_CONFIG: env['DOCKER_CONFIG'] ?? path.join(homedir(), '.docker'), ...Object.fromEntries(said) }
+  return {
+    ...here,
+    kdr: (args, options = {}) => here.kdr(args, { ...options, env: { ...around, ...options.env } }),
+    json: (args, options = {}) => here.json(args, { ...options, env: { ...around, ...options.env } }),
+  }
+}
+
+export const labsOf = ({ home }: Stand): string => path.join(home, 'kdr', 'labs')
+export const engineHere = (): Engine => openEngine(resolveEndpoint({ host: null, context: null }, process.env))
+
+/** Id and start of every container of the project, by name, and its volumes: what nothing but a change changes. */
+export const stateOf = async ({ docker }: Engine, project: string): Promise<Readonly<Record<string, string>>> => {
+  const filters = { label: [`${PROJECT}=${project}`] }
+  const containers = await docker.listContainers({ all: true, filters })
+  const seen = await Promise.all(
+    containers.map(async ({ Id }) => {
+      const { Name, State, NetworkSettings } = await docker.getContainer(Id).inspect()
+      return [Name.slice(1), `${Id} ${State.Status} ${State.StartedAt} ${Object.keys(NetworkSettings.Networks).join()}`] as const
+    }),
+  )
+  const { Volumes: volumes } = await docker.listVolumes({ filters })
+  return Object.fromEntries([...seen, ...volumes.map((volume): [string, string] => [volume.Name, 'volume'])])
+}
+
+/**
+ * What changed on the engine between two of its own times (seconds): every action but a health check's, of this
+ * project's containers and of those that belong to no project; networks and volumes by the project's prefix.
+ */
+export const changesBetween = async ({ docker }: Engine, project: string, since: number, until: number): Promise<readonly string[]> => {
+  const stream = await docker.getEvents({ since, until, filters: JSON.stringify({ type: ['container', 'network', 'volume'] }) })
+  let text = ''
+  for await (const chunk of stream) text += String(chunk)
+  const events = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [JSON.parse(line)]))
+  const ours = (event: { Type: string; Actor: { ID: string; Attributes: Record<string, string> } }) => {
+    if (event.Type === 'container') return (event.Actor.Attributes[PROJECT] ?? project) === project
+    return (event.Actor.Attributes['name'] ?? event.Actor.ID).startsWith(project)
+  }
+  return events
+    .filter((event) => ours(event) && !/^(?:exec_|health_status)/.test(event.Action))
+    .map((event) => `${event.Type} ${event.Action} ${event.Actor.ID}`)
+}
+
+export interface DockerTruth {
+  readonly ledgerPorts: LedgerPorts
+  readonly project: string
+  close(): Promise<void>
+}
+
+/** The lab seen past the binary, through adapters of the test's own. */
+export const truthOf = (here: Stand, name: string): DockerTruth => {
+  const lab = findLab(name, labsOf(here))
+  if (lab?.settings.kind !== 'docker') throw new Error(`there is no lab ${name} in Docker`)
+  const platform = openDocker({ cluster: name, ...lab.settings, env: process.env })
+  const kafka = openKafka({ bootstrap: lab.bootstrap, clientId: 'kdr-test', tls: null, sasl: null, dial: platform.dial, requestTimeout: 3000 })
+  return {
+    ledgerPorts: { clock: systemClock(), kafka, probe: kafka },
+    project: lab.settings.project,
+    close: async () => {
+      await Promise.allSettled([kafka.close(), platform.close()])
+    },
+  }
+}

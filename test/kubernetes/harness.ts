@@ -16,7 +16,7 @@ export const KUBECONFIG = process.env['KUBECONFIG'] ?? path.join(CACHE, 'state',
 const KUBECTL = existsSync(path.join(CACHE, 'bin', 'kubectl')) ? path.join(CACHE, 'bin', 'kubectl') : 'kubectl'
 const env = { ...process.env, KUBECONFIG }
 
-type Kind = 'zookeeper' | 'kraft'
+export type Kind = 'zookeeper' | 'kraft'
 
 export interface Ground {
   readonly here: Stand
@@ -69,7 +69,7 @@ const configure = (home: string, namespace: string): string => {
 }
 
 /** As declared, whatever an earlier test did, and every pod Ready. */
-const deploy = (kind: Kind, namespace: string, more: Readonly<Record<string, string>> = {}): void => {
+export const deploy = (kind: Kind, namespace: string, more: Readonly<Record<string, string>> = {}): void => {
   execFileSync(path.join(LAB, 'deploy'), [kind, namespace], { env: { ...env, ...more }, stdio: 'ignore' })
 }
 

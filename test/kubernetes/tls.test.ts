@@ -215,22 +215,4 @@ describe('TLS and SCRAM through the tunnel', () => {
     )
     expect(ran.out + ran.err).not.toContain(PASSWORD)
   })
-
-  it('names the broker that is lost', async () => {
-    await space.client.apps.patchNamespacedStatefulSetScale({
-      name: 'kafka',
-      namespace: NAMESPACE,
-      body: [{ op: 'replace', path: '/spec/replicas', value: 2 }],
-    })
-    await until('kafka-2 is gone', async () => (await space.pod('kafka-2')) === null)
-    const args = ['diagnose', '--config', path.join(here.home, 'kdr.yaml'), '--cluster', 'secure']
-    await until(
-      'kdr names broker 3',
-      async () => {
-        const { verdict, brokers } = (await here.json(args)) as { readonly verdict: string; readonly brokers: readonly number[] }
-        return verdict === 'single-broker' && brokers.join() === '3'
-      },
-      120_000,
-    )
-  })
 })

@@ -44,22 +44,29 @@ export const stateOf = async ({ docker }: Engine, project: string): Promise<Read
   return Object.fromEntries([...seen, ...volumes.map((volume): [string, string] => [volume.Name, 'volume'])])
 }
 
-/**
- * What changed on the engine between two of its own times (seconds): every action but a health check's, of this
- * project's containers and of those that belong to no project; networks and volumes by the project's prefix.
- */
-export const changesBetween = async ({ docker }: Engine, project: string, since: number, until: number): Promise<readonly string[]> => {
-  const stream = await docker.getEvents({ since, until, filters: JSON.stringify({ type: ['container', 'network', 'volume'] }) })
+interface EngineEvent {
+  readonly Type: string
+  readonly Action: string
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> }
+}
+
+/** Of this project's containers, and of those that belong to no project; networks and volumes by the project's prefix. */
+const concerns = (project: string, { Type, Actor: { ID, Attributes } }: EngineEvent): boolean =>
+  Type === 'container' ? (Attributes[PROJECT] ?? project) === project : (Attributes['name'] ?? ID).startsWith(project)
+
+/** Listens until told to stop, since the engine remembers little; returns every action that concerns the project but those of health checks. */
+export const watchChanges = async ({ docker }: Engine, project: string): Promise<() => Promise<readonly string[]>> => {
+  const stream = await docker.getEvents({ filters: JSON.stringify({ type: ['container', 'network', 'volume'] }) })
   let text = ''
-  for await (const chunk of stream) text += String(chunk)
-  const events = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [JSON.parse(line)]))
-  const ours = (event: { Type: string; Actor: { ID: string; Attributes: Record<string, string> } }) => {
-    if (event.Type === 'container') return (event.Actor.Attributes[PROJECT] ?? project) === project
-    return (event.Actor.Attributes['name'] ?? event.Actor.ID).startsWith(project)
+  stream.on('data', (chunk) => {
+    text += String(chunk)
+  })
+  return async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy()
+    const events = text.split('\n').flatMap((line): EngineEvent[] => (line.trim() === '' ? [] : [JSON.parse(line)]))
+    return events.filter((event) => concerns(project, event) && !/^(?:exec_|health_status)/.test(event.Action)).map(({ Type, Action }) => `${Type} ${Action}`)
   }
-  return events
-    .filter((event) => ours(event) && !/^(?:exec_|health_status)/.test(event.Action))
-    .map((event) => `${event.Type} ${event.Action} ${event.Actor.ID}`)
 }
 
 export interface DockerTruth {

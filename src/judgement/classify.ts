@@ -94,7 +94,8 @@ const byPlatform: Rule = ({ member }) => {
       'bring the node back or make room for it; deleting it cannot help while its affinity names a lost node',
       by,
     )
-  if (member.state.known && member.state.value === 'pending')
+  // Between two tries of its restart policy what it died of still counts.
+  if (member.state.known && member.state.value === 'pending' && waiting?.reason !== 'Restarting')
     return failure('scheduling', 'wait', `${member.name} is wanted, but not placed yet${node}${words === '' ? '' : `: ${words}`}`, null, member.state.by)
   return null
 }

@@ -78,6 +78,7 @@ const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart']
   ['a claim that is gone while its volume is not', lost('Released'), 'volume', 'no', /claimRef/],
   ['a claim that is gone with its data', lost('Lost'), 'blank-disk', 'yes'],
   ['crash looping with its last words', said(crashing, 'fatal', 'bad-configuration'), 'fatal-start-up', 'no', /configuration/],
+  ['restarting over and over with its last words', said(waits('Restarting'), 'fatal', 'bad-configuration'), 'fatal-start-up', 'no', /configuration/],
   ['crash looping for want of memory', exit(said(crashing), 137, 'SIGKILL', true), 'oom', 'yes', /memory/],
   ['paused', paused(healthy(), 2), 'hung', 'yes'],
   ['runs, unregistered, silent', runs(said(changeBroker(down, 2, { reachable: blind }))), 'hung', 'yes'],

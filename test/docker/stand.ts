@@ -27,7 +27,7 @@ export const dockerStand = (): Stand => {
   }
 }
 
-export const labsOf = ({ home }: Stand): string => path.join(home, 'kdr', 'labs')
+const labsOf = ({ home }: Stand): string => path.join(home, 'kdr', 'labs')
 export const engineHere = (): Engine => openEngine(resolveEndpoint({ host: null, context: null }, process.env))
 
 /** Id and start of every container of the project, by name, and its volumes: what nothing but a change changes. */

@@ -49,7 +49,7 @@ const unlessGone = async (remove: () => Promise<unknown>): Promise<void> => {
 }
 
 /** Containers first, since they hold the rest. SIGKILL: the data is thrown away. */
-export const removeProject = async (place: Place): Promise<void> => {
+const removeProject = async (place: Place): Promise<void> => {
   const engine = engineOf(place)
   const { docker, call } = engine
   const signal = AbortSignal.timeout(DEADLINE)

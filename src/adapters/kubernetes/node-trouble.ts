@@ -28,7 +28,7 @@ export const notReady = (node: V1Node): string | null => {
   return `${word}${since(ready?.lastTransitionTime)}${message}`
 }
 
-export const troubleOf = (node: V1Node): string | null => {
+const troubleOf = (node: V1Node): string | null => {
   const parts = [notReady(node), node.spec?.unschedulable === true ? cordoned(node) : null].filter((part) => part !== null)
   return parts.length === 0 ? null : parts.join('; ')
 }

@@ -1,4 +1,5 @@
 // The read half of the platform port over one namespace: everything that changes nothing.
+import type { V1Pod } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
 import type { Member, Role } from '../../model/member.ts'
 import type { PlatformReader } from '../../ports/platform.ts'
@@ -40,7 +41,18 @@ const typedOf = (member: Member, entry: Entry | undefined): Typed => {
 const noSuchMember = (cluster: string, name: string, members: Iterable<string>): KdrError =>
   new KdrError(`${cluster} has no member ${name}`, { code: 'no-such-member', exit: 'usage', hint: `it has ${[...members].join(', ') || 'none'}` })
 
-const isNotFound = (thrown: unknown): boolean => thrown instanceof KdrError && thrown.code === 'not-found'
+const logGone = (name: string): KdrError =>
+  new KdrError(`pod ${name} does not exist, and its log is gone with it`, { code: 'log-unreadable', hint: 'look where the logs of the cluster are collected' })
+
+const podOf = async (client: KubeClient, name: string, signal: AbortSignal): Promise<V1Pod | null> => {
+  const { core, namespace } = client
+  try {
+    return await client.call(signal, { verb: 'get', resource: 'pods', name }, (options) => core.readNamespacedPod({ name, namespace }, options))
+  } catch (thrown) {
+    if (thrown instanceof KdrError && thrown.code === 'not-found') return null
+    throw thrown
+  }
+}
 
 /** Throws `bad-selector`. Calls on a name that is no member throw `no-such-member`. */
 export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): Reader => {
@@ -66,20 +78,11 @@ export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): 
     },
     members: look,
     logs: async (member, { tail, previous }, signal) => {
-      const read = (options: Parameters<typeof core.readNamespacedPod>[1]) => core.readNamespacedPod({ name: member, namespace }, options)
-      try {
-        const pod = await client.call(signal, { verb: 'get', resource: 'pods', name: member }, read)
-        if (rolesOf(pod.metadata?.labels ?? {}, mainContainerOf(pod), selectors).length > 0)
-          return await readLog(client, pod, { previous, part: { tail } }, signal)
-      } catch (thrown) {
-        if (!isNotFound(thrown)) throw thrown
-      }
+      const pod = await podOf(client, member, signal)
+      if (pod !== null && rolesOf(pod.metadata?.labels ?? {}, mainContainerOf(pod), selectors).length > 0)
+        return readLog(client, pod, { previous, part: { tail } }, signal)
       const members = await names(signal)
-      if (!members.includes(member)) throw noSuchMember(settings.cluster, member, members)
-      throw new KdrError(`pod ${member} does not exist, and its log is gone with it`, {
-        code: 'log-unreadable',
-        hint: 'look where the logs of the cluster are collected',
-      })
+      throw members.includes(member) ? logGone(member) : noSuchMember(settings.cluster, member, members)
     },
     events: async (since, signal) => readEvents(client, since, await names(signal), signal),
     permissions: (need, signal) => readPermissions(client, need, signal),

@@ -16,7 +16,7 @@ interface PodParts {
   readonly status?: Partial<V1ContainerStatus>
 }
 
-export const RUNNING: Partial<V1ContainerStatus> = { state: { running: { startedAt: SINCE } }, containerID: 'containerd://0123456789abcdef' }
+const RUNNING: Partial<V1ContainerStatus> = { state: { running: { startedAt: SINCE } }, containerID: 'containerd://0123456789abcdef' }
 
 /** Pod `kafka-2` of StatefulSet `kafka`, on node1 and running unless said otherwise. */
 export const pod = ({

@@ -153,11 +153,11 @@ const brokerOf = (id: number, match: Known<string>, seen: Sightings): Broker => 
 export const brokersOf = (seen: Sightings): Known<readonly Broker[]> =>
   mapKnown(idsOf(seen), (ids) => [...matchesOf(ids, seen)].map(([id, match]) => brokerOf(id, match, seen)))
 
-/** Every endpoint worth a connection: what brokers advertise and where their members listen. */
+/** Every endpoint worth a connection: what brokers advertise, and where their members listen under the first of their names. */
 export const endpointsOf = (seen: Pick<Sightings, 'members' | 'metadata' | 'registrations'>): readonly string[] => [
   ...new Set([
     ...(seen.metadata.known ? seen.metadata.value.brokers.map((broker) => broker.endpoint) : []),
     ...(seen.registrations?.known ? seen.registrations.value.flatMap((registration) => registration.endpoints) : []),
-    ...brokerMembers(seen.members).flatMap((member) => member.addresses),
+    ...brokerMembers(seen.members).flatMap((member) => member.addresses.slice(0, 1)),
   ]),
 ]

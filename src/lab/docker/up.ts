@@ -1,7 +1,7 @@
 // Brings a lab up in Docker: the shipped deployment, made small, as a compose project of its own. Whatever fails
 // or is interrupted on the way, containers, networks and volumes of that project are removed again.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Endpoint } from '../../adapters/docker/endpoint.ts'
 import type { Engine } from '../../adapters/docker/engine.ts'
@@ -167,9 +167,8 @@ export const dockerLabUp = async (options: DockerLabOptions): Promise<void> => {
     const { bootstrap, zookeeper } = plan
     const files = [join(folder, 'docker-compose.yml')]
     const lab = { name, ...place, kafka: release.version, mode: release.mode, files, bootstrap, zookeeper, settingUp: await thisProcess() }
-    claimFolder(folder, name)
+    claimName(folder, lab)
     try {
-      writeDockerLab(stateFileOf(folder), lab)
       const bringing: Bringing = { lab, plan, compose, endpoint: engine.endpoint, options }
       await writeComposeFile(bringing, folder)
       await bringUp(bringing)
@@ -183,13 +182,17 @@ export const dockerLabUp = async (options: DockerLabOptions): Promise<void> => {
   }
 }
 
-/** Of two kdr, one gets the name. */
-const claimFolder = (folder: string, name: string): void => {
+/** Made beside its place and moved there in one step: of two kdr, one gets the name. */
+const claimName = (folder: string, lab: Omit<DockerLabFile, 'schema'>): void => {
+  const temporary = mkdtempSync(join(dirname(folder), `.${basename(folder)}-`))
   try {
-    mkdirSync(folder, { mode: 0o700 })
+    writeDockerLab(stateFileOf(temporary), lab)
+    renameSync(temporary, folder)
   } catch (cause) {
-    // The claim on ports is by folder: what the other one claimed stays its own.
-    if (!existsSync(folder)) releasePorts(folder)
-    throw busy(name, null, cause)
+    rmSync(temporary, { recursive: true, force: true })
+    // Ports are claimed by folder: where another kdr has it, what is given up now would be its own.
+    if (existsSync(folder)) throw busy(lab.name, null, cause)
+    releasePorts(folder)
+    throw cause
   }
 }

@@ -101,7 +101,8 @@ export const classifyStep = ({ from }: { readonly from: Decision<FailedBroker> }
     resolve: async (world) => {
       const { kind, restart, because, instead } = classifyFailure(await world.survey(), from.value().broker)
       if (restart === 'no') return { blocked: `${kind}: ${because}`, ...(instead === null ? {} : { hint: instead }) }
-      return { target: { kind, because } }
+      // A restart brings it back; what keeps it from happening again is said too.
+      return { target: { kind, because: instead === null ? because : `${because}; ${instead}` } }
     },
     preview: ({ kind }, commands) => ({ sentence: `the failure looks like: ${kind}`, changes: [], commands: [commands.logs(from.value().member)] }),
     expect: (now) => now,

@@ -97,6 +97,8 @@ export const setOf = (namespace: string, name: string, script: string, options: 
             image: options.image ?? 'kdr.local/tools:1',
             command: ['sh', '-c', script],
             ports: [{ name: 'echo', containerPort: 7 }],
+            // As a broker's container has them, and every tool run in it inherits them.
+            env: ['JMX_PORT', 'KAFKA_JMX_OPTS', 'KAFKA_OPTS'].map((variable) => ({ name: variable, value: '9999' })),
             ...(options.storageClass === undefined ? {} : { volumeMounts: [{ name: 'data', mountPath: '/data' }] }),
           },
         ],

@@ -112,6 +112,7 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   const up = named(group.command('up').description('start one, or start again what is down in it'))
     .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
+    .addOption(new Option('--with <service...>', 'in Docker: besides brokers and their quorum').choices(['schema-registry', 'kafka-connect']))
     .addHelpText(
       'after',
       examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr lab up --platform docker --name boxes', 'kdr diagnose --cluster lab'),

@@ -11,6 +11,9 @@ export const environmentOf = (env: readonly string[] | null | undefined): Enviro
 /** Bitnami's images say KAFKA_CFG_ where the others say KAFKA_. */
 const kafka = (env: Environment, key: string): string | undefined => env.get(`KAFKA_${key}`) || env.get(`KAFKA_CFG_${key}`) || undefined
 
+/** Confluent's examples give one-shot containers of a broker's image this, for the image's own checks: as good as not given. */
+const isGiven = (value: string | undefined): boolean => value !== undefined && value.trim().toLowerCase() !== 'ignored'
+
 const first = (env: Environment, ...keys: readonly string[]): string | undefined => keys.map((key) => env.get(key)).find((value) => value)
 
 const listOf = (text: string | undefined): readonly string[] =>
@@ -22,7 +25,7 @@ const listOf = (text: string | undefined): readonly string[] =>
 export const rolesOf = (env: Environment): readonly Role[] => {
   const kraft = listOf(kafka(env, 'PROCESS_ROLES')).filter((role): role is 'broker' | 'controller' => role === 'broker' || role === 'controller')
   if (kraft.length > 0) return kraft
-  if (kafka(env, 'ZOOKEEPER_CONNECT') ?? kafka(env, 'BROKER_ID')) return ['broker']
+  if (isGiven(kafka(env, 'ZOOKEEPER_CONNECT')) || isGiven(kafka(env, 'BROKER_ID'))) return ['broker']
   if (first(env, 'ZOOKEEPER_CLIENT_PORT', 'ZOOKEEPER_SERVER_ID', 'ZOO_MY_ID', 'ZOO_SERVER_ID')) return ['zookeeper']
   if (first(env, 'SCHEMA_REGISTRY_HOST_NAME', 'SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS', 'SCHEMA_REGISTRY_KAFKASTORE_CONNECTION_URL'))
     return ['schema-registry']

@@ -30,6 +30,10 @@ describe('what a container is, by its environment', () => {
     [{ CONNECT_BOOTSTRAP_SERVERS: 'kafka-1:29092', KAFKA_HEAP_OPTS: '-Xmx256M' }, ['connect']],
     [{ KAFKA_BROKERCONNECT: 'kafka-1:29092', KAFKA_CLUSTERS_0_ZOOKEEPER: 'zk:2181' }, ['service']],
     [{ KAFKA_REST_ZOOKEEPER_CONNECT: 'zk:2181' }, ['service']],
+    [{ KAFKA_BROKER_ID: 'ignored', KAFKA_ZOOKEEPER_CONNECT: 'ignored' }, ['service']],
+    [{ KAFKA_CFG_BROKER_ID: 'IGNORED' }, ['service']],
+    [{ KAFKA_BROKER_ID: 'Ignored', KAFKA_ZOOKEEPER_CONNECT: 'zk:2181' }, ['broker']],
+    [{ KAFKA_BROKER_ID: '1', KAFKA_ZOOKEEPER_CONNECT: 'ignored' }, ['broker']],
     [{ PATH: '/usr/bin' }, ['service']],
   ])('%j is %j', (variables, expected) => {
     expect(roles(variables)).toEqual(expected)

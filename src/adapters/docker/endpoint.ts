@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly port: number | null
   /** Folder with ca.pem, cert.pem and key.pem; null: no TLS. */
   readonly certs: string | null
+  /** The Docker context that names it; null: none does. */
+  readonly context: string | null
   /** Who named it, in words. */
   readonly by: string
 }
@@ -37,7 +39,7 @@ const parse = (host: string, certs: string | null, by: string): Endpoint => {
   const [, scheme = 'tcp', rest = ''] = /^(?:([a-z]+):\/\/)?(.*)$/.exec(host) ?? []
   const hint = `${by} should be like unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host`
   if (scheme === 'unix' || scheme === 'npipe') {
-    return { host, kind: 'socket', socket: rest || DEFAULT_SOCKET, hostname: '127.0.0.1', port: null, certs: null, by }
+    return { host, kind: 'socket', socket: rest || DEFAULT_SOCKET, hostname: '127.0.0.1', port: null, certs: null, context: null, by }
   }
   if (scheme !== 'tcp' && scheme !== 'http' && scheme !== 'https' && scheme !== 'ssh') throw invalid(`${host} names no Docker engine kdr can reach`, hint)
   let url: URL
@@ -50,9 +52,9 @@ const parse = (host: string, certs: string | null, by: string): Endpoint => {
   if (url.hostname === '') throw invalid(`${host} names no host`, hint)
   const hostname = url.hostname.replace(/^\[|\]$/g, '')
   const said = url.port === '' ? null : Number(url.port)
-  if (scheme === 'ssh') return { host, kind: 'ssh', socket: null, hostname, port: said, certs: null, by }
+  if (scheme === 'ssh') return { host, kind: 'ssh', socket: null, hostname, port: said, certs: null, context: null, by }
   const port = said ?? (certs === null ? PLAIN_PORT : TLS_PORT)
-  return { host, kind: 'tcp', socket: null, hostname, port, certs, by }
+  return { host, kind: 'tcp', socket: null, hostname, port, certs, context: null, by }
 }
 
 /** Certificates for a host given as such: the docker command uses them when DOCKER_TLS_VERIFY is set. */
@@ -82,7 +84,7 @@ const fromContext = (name: string, env: Env, by: string): Endpoint => {
   if (at(meta, 'Endpoints', 'docker', 'SkipTLSVerify') === true)
     throw invalid(`the Docker context ${name} does not verify the engine's certificate`, `give it the engine's CA: docker context update ${name}`)
   const certs = join(contexts, 'tls', id, 'docker')
-  return parse(host, existsSync(certs) ? certs : null, by)
+  return { ...parse(host, existsSync(certs) ? certs : null, by), context: name }
 }
 
 const currentContext = (env: Env): string | null => {

@@ -9,14 +9,12 @@ import { type Engine, openEngine, statusOf } from '../../adapters/docker/engine.
 import { KdrError, wordsOf } from '../../errors.ts'
 import { seconds } from '../../units.ts'
 import { releasePorts } from '../ports.ts'
-import { type DockerLabFile, projectOf, readDockerLab } from './lab-file.ts'
+import { type Place, projectOf, readDockerLab } from './lab-file.ts'
 
 const DEADLINE = seconds(60)
 const TRIES = 50
 
-export type Place = Pick<DockerLabFile, 'project' | 'host' | 'context'>
-
-export const engineOf = ({ host, context }: Place): Engine => openEngine(resolveEndpoint({ host, context }, process.env))
+export const engineOf = ({ host, context }: Omit<Place, 'project'>): Engine => openEngine(resolveEndpoint({ host, context }, process.env))
 
 interface Found {
   readonly containers: readonly string[]

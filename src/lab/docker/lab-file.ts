@@ -2,6 +2,7 @@
 // container id: containers are found by compose's labels.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import * as v from 'valibot'
+import type { Endpoint } from '../../adapters/docker/endpoint.ts'
 import { KdrError, wordsOf } from '../../errors.ts'
 
 const SCHEMA = 'kdr/docker-lab/1'
@@ -27,6 +28,13 @@ const LabFile = v.object({
 })
 
 export type DockerLabFile = v.InferOutput<typeof LabFile>
+
+/** A project and its engine, as `openDocker` wants them. */
+export type Place = Pick<DockerLabFile, 'project' | 'host' | 'context'>
+
+/** The engine as it was found, whatever the surroundings say later; by its context, the current one too, where only that has the certificates to reach it. */
+export const placeAt = (project: string, { host, certs, context }: Endpoint): Place =>
+  certs !== null && context !== null ? { project, host: null, context } : { project, host, context: null }
 
 /** Whether the state file is one of these; a damaged one is, when it still says so. False when there is none. */
 export const isDockerLab = (stateFile: string): boolean => existsSync(stateFile) && readFileSync(stateFile, 'utf8').includes(SCHEMA)

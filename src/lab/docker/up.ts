@@ -13,9 +13,9 @@ import { listedBrokers, servesZooKeeper } from '../probe.ts'
 import { busy, exists, isAlive, newClusterId, thisProcess } from '../setting-up.ts'
 import { type LabVersion, RELEASES } from '../versions.ts'
 import { needCompose, runCompose } from './compose-run.ts'
-import { belongings, engineOf, type Place, removeDockerLab } from './down.ts'
+import { belongings, engineOf, removeDockerLab } from './down.ts'
 import { type DockerService, imagesFor, SHIPPED } from './images.ts'
-import { type DockerLabFile, projectOf, readDockerLab, writeDockerLab } from './lab-file.ts'
+import { type DockerLabFile, placeAt, projectOf, readDockerLab, writeDockerLab } from './lab-file.ts'
 import { type DockerPlan, dockerPortOffsets, planDocker } from './plan.ts'
 
 interface DockerLabOptions {
@@ -50,14 +50,6 @@ const isThere = async (folder: string, { name, kafka, progress }: DockerLabOptio
   const { version } = RELEASES[kafka]
   if (lab.kafka === version) return true
   throw exists(name, `Kafka ${lab.kafka}`, version)
-}
-
-/** The engine is written down as it was found now, unless its context's certificates are needed to reach it. */
-const placeOf = (project: string): { readonly place: Place; readonly engine: Engine } => {
-  const engine = engineOf({ project, host: null, context: null })
-  const { host, certs } = engine.endpoint
-  const context = process.env['DOCKER_HOST'] ? null : process.env['DOCKER_CONTEXT'] || null
-  return { place: certs === null ? { project, host, context: null } : { project, host: context === null ? host : null, context }, engine }
 }
 
 const needEngine = async (engine: Engine, signal: AbortSignal): Promise<void> => {
@@ -156,7 +148,7 @@ export const dockerLabUp = async (options: DockerLabOptions): Promise<void> => {
   const release = RELEASES[kafka]
   const extra = options.with ?? []
   const project = projectOf(name)
-  const { place, engine } = placeOf(project)
+  const engine = engineOf({ host: null, context: null })
   try {
     await needEngine(engine, signal)
     const compose = await needCompose()
@@ -166,7 +158,16 @@ export const dockerLabUp = async (options: DockerLabOptions): Promise<void> => {
     const plan = planDocker({ name, release, clusterId: newClusterId(), images, base, ...reachOf(engine.endpoint), with: extra })
     const { bootstrap, zookeeper } = plan
     const files = [join(folder, 'docker-compose.yml')]
-    const lab = { name, ...place, kafka: release.version, mode: release.mode, files, bootstrap, zookeeper, settingUp: await thisProcess() }
+    const lab = {
+      name,
+      ...placeAt(project, engine.endpoint),
+      kafka: release.version,
+      mode: release.mode,
+      files,
+      bootstrap,
+      zookeeper,
+      settingUp: await thisProcess(),
+    }
     claimName(folder, lab)
     try {
       const bringing: Bringing = { lab, plan, compose, endpoint: engine.endpoint, options }

@@ -48,9 +48,9 @@ describe('which engine is meant', () => {
     const env = { DOCKER_HOST: 'tcp://host.example:1', DOCKER_CONTEXT: 'environment' }
     expect(resolve({ host: 'tcp://said.example:9', context: 'asked' }, env).hostname).toBe('said.example')
     expect(resolve({ context: 'asked' }, env).hostname).toBe('asked.example')
-    expect(resolve({}, env).hostname).toBe('host.example')
+    expect(resolve({}, env)).toMatchObject({ hostname: 'host.example', context: null })
     expect(resolve({}, { DOCKER_CONTEXT: 'environment' }).hostname).toBe('environment.example')
-    expect(resolve()).toMatchObject({ hostname: 'current.example', port: 1234, by: 'the Docker context current' })
+    expect(resolve()).toMatchObject({ hostname: 'current.example', port: 1234, context: 'current', by: 'the Docker context current' })
     expect(resolve({}, { DOCKER_CONTEXT: 'default' }).kind).toBe('socket')
     expect(resolve({ context: 'default' }, env).hostname).toBe('host.example')
   })

@@ -1,4 +1,6 @@
 // What the adapter tells of containers and does to them, on a real engine.
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDocker } from '../../src/adapters/docker/open-docker.ts'
@@ -143,6 +145,20 @@ describe('a project of containers', () => {
     expect([seen(back.waiting), seen(back.uid)]).toEqual([null, seen(cutOff.uid)])
     const aliases = JSON.parse(await shells.docker('inspect', '--format', `{{json (index .NetworkSettings.Networks "${network}").Aliases}}`, nameOf('named')))
     expect(aliases).toEqual(expect.arrayContaining(['named', nameOf('named'), 'also-named']))
+  })
+
+  it('looks again right before a change, and needs no compose for what has a container', async () => {
+    const script = join(shells.folder, 'compose')
+    // As a restart policy may do it, while compose reads its files.
+    writeFileSync(script, `#!/bin/sh\ndocker restart --time 5 ${nameOf('named')} && echo asked > ${script}.asked\nexit 1\n`, { mode: 0o755 })
+    const env = { ...process.env, KDR_DOCKER_COMPOSE: script }
+    const slow = openDocker({ cluster: 'shells', project: PROJECT, host: null, context: null, files: [], env })
+    await slow.stop(await refOf('named'), { grace: 0 }, soon())
+    await slow.start({ name: nameOf('named'), uid: null }, soon())
+    expect(existsSync(`${script}.asked`)).toBe(false)
+    expect(await codeOf(slow.reconnect(await refOf('named'), soon()))).toBe('member-changed')
+    expect(existsSync(`${script}.asked`)).toBe(true)
+    await slow.close()
   })
 
   it('tells what happened, to containers, networks and volumes, and nothing of looking', async () => {

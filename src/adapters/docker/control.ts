@@ -1,5 +1,5 @@
-// Stops, starts and reconnects containers. Before every change it looks again whether the container is still the
-// incarnation that was looked at.
+// Stops, starts and reconnects containers; and the look right before, whether the container is still the incarnation
+// that was looked at.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { MemberRef } from '../../ports/platform.ts'
@@ -22,10 +22,16 @@ const changed = (ref: MemberRef, now: string | null): KdrError =>
     hint: 'Look again: kdr diagnose',
   })
 
-/** Throws `member-changed` unless it is as `ref` says. */
-export const mustBe = (ref: MemberRef, container: Container | null): void => {
+/**
+ * Another look, right before a change: looking at the rest took its time, and a restart policy may have been faster. A
+ * container that is gone by now, and did not run before, is left for the engine to refuse. Throws `member-changed` unless
+ * it is as `ref` says; null for one that has no container.
+ */
+export const still = async (engine: Engine, ref: MemberRef, seen: Container | null, signal: AbortSignal): Promise<Container | null> => {
+  const container = seen === null ? null : await inspect(engine, seen.id, signal)
   const now = container === null ? null : uidOf(container)
   if (now !== ref.uid) throw changed(ref, now)
+  return container ?? seen
 }
 
 /** An answer that says it is so already: 304 to start and stop, 409 to kill. */
@@ -52,10 +58,9 @@ const untilGone = async (engine: Engine, container: Container, signal: AbortSign
 /**
  * `docker stop`, which counts as a manual stop: no restart policy revives it. A frozen container (docker pause, SIGSTOP)
  * gets SIGKILL at once: Docker would wake it first, and a broker frozen past its session would act for a moment as the
- * leader it no longer is. An aborted signal ends the waiting, not the stop. Throws `member-changed`, `not-stopped`.
+ * leader it no longer is. An aborted signal ends the waiting, not the stop. Throws `not-stopped`.
  */
-export const stopContainer = async (engine: Engine, ref: MemberRef, container: Container, grace: Millis, signal: AbortSignal): Promise<void> => {
-  mustBe(ref, container)
+export const stopContainer = async (engine: Engine, container: Container, grace: Millis, signal: AbortSignal): Promise<void> => {
   const box = engine.docker.getContainer(container.id)
   const what = `stop ${container.name}`
   if (container.status === 'paused' || (await isFrozen(engine, container, signal))) {
@@ -76,7 +81,6 @@ export const stopContainer = async (engine: Engine, ref: MemberRef, container: C
 
 /** Throws `member-changed` for one that runs, or is about to by its restart policy; `start-failed` with the engine's words. */
 export const startContainer = async (engine: Engine, ref: MemberRef, container: Container, signal: AbortSignal): Promise<void> => {
-  mustBe(ref, container)
   if (lives(container)) throw changed(ref, uidOf(container))
   const start = engine.call(`start ${container.name}`, signal, (abortSignal) => engine.docker.getContainer(container.id).start({ abortSignal }))
   await unless(304, start).catch((cause: unknown) => {
@@ -88,17 +92,15 @@ export const startContainer = async (engine: Engine, ref: MemberRef, container: 
 
 /**
  * Connects it to the networks its peers are on, under the names compose gave it: the engine forgets those with the
- * connection. Throws `member-changed`, `docker-refused`.
+ * connection. Throws `docker-refused`.
  */
 export const reconnectContainer = async (
   engine: Engine,
-  ref: MemberRef,
   container: Container,
   all: readonly Container[],
   wanted: WantedService | undefined,
   signal: AbortSignal,
 ): Promise<void> => {
-  mustBe(ref, container)
   for (const name of missingNetworks(container, all)) {
     const given = wanted?.networks.get(name)
     const aliases = [...new Set([container.service, container.name, ...(given?.aliases ?? [])])]

@@ -6,7 +6,7 @@ import { absentServices } from './absent.ts'
 import { commandsOf, type LastLook, TOOL_ENVIRONMENT } from './commands.ts'
 import { openCompose } from './compose.ts'
 import { type Container, containersOf } from './containers.ts'
-import { mustBe, reconnectContainer, startContainer, stopContainer } from './control.ts'
+import { reconnectContainer, startContainer, still, stopContainer } from './control.ts'
 import { dialer } from './dial.ts'
 import { diskReader } from './disk.ts'
 import { resolveEndpoint } from './endpoint.ts'
@@ -64,7 +64,11 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
     return { engine, node, all, wanted, disk, exits }
   }
 
+  /** By the engine alone where it has the container: the compose command takes seconds, and the container changes meanwhile. */
   const find = async (name: string, signal: AbortSignal): Promise<Found> => {
+    const present = await containersOf(engine, project, signal)
+    const there = present.find((each) => each.name === name)
+    if (there !== undefined) return { container: there, all: present, absent: [] }
     const { all } = await look(signal)
     const { absent } = last
     const container = all.find((each) => each.name === name) ?? null
@@ -98,28 +102,28 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
     close: async () => engine.close(),
     stop: async (ref, { grace }, signal) => {
       const { container } = await find(ref.name, signal)
-      if (container === null) return mustBe(ref, null)
-      await stopContainer(engine, ref, container, grace, signal)
+      const now = await still(engine, ref, container, signal)
+      if (now !== null) await stopContainer(engine, now, grace, signal)
     },
     start: async (ref, signal) => {
       const { container, all, absent } = await find(ref.name, signal)
-      if (container !== null) return startContainer(engine, ref, container, signal)
-      mustBe(ref, null)
+      const now = await still(engine, ref, container, signal)
+      if (now !== null) return startContainer(engine, ref, now, signal)
       await compose.up(absent.find(({ name }) => name === ref.name)?.service ?? ref.name, all, signal)
     },
     reconnect: async (ref, signal) => {
       const { container, all } = await find(ref.name, signal)
-      mustBe(ref, container)
-      if (container === null) throw notThere(ref.name, 'it has no container')
       const wanted = await compose.wanted(all, signal)
-      const own = wanted.known ? wanted.value.find(({ service }) => service === container.service) : undefined
-      await reconnectContainer(engine, ref, container, all, own, signal)
+      const own = wanted.known ? wanted.value.find(({ service }) => service === container?.service) : undefined
+      const now = await still(engine, ref, container, signal)
+      if (now === null) throw notThere(ref.name, 'it has no container')
+      await reconnectContainer(engine, now, all, own, signal)
     },
     exec: async (ref, argv, signal) => {
       const { container } = await find(ref.name, signal)
-      mustBe(ref, container)
-      if (container === null || container.status !== 'running') throw notThere(ref.name, 'it does not run')
-      return runInside(engine, container, [...TOOL_ENVIRONMENT, ...argv], signal)
+      const now = await still(engine, ref, container, signal)
+      if (now?.status !== 'running') throw notThere(ref.name, 'it does not run')
+      return runInside(engine, now, [...TOOL_ENVIRONMENT, ...argv], signal)
     },
     workloads: null,
   }

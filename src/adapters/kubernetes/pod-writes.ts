@@ -3,11 +3,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Pod } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
+import type { Role } from '../../model/member.ts'
 import type { MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
 import { LEAST_GRACE } from './commands.ts'
 import { mainStatusOf, uidOf } from './containers.ts'
+import { lookAtPod, notSeen, readPod } from './pod-look.ts'
 import { waitingOf } from './pod-state.ts'
 
 const POLL: Millis = 500
@@ -25,20 +27,33 @@ export const memberChanged = (ref: MemberRef, now: string | null): KdrError =>
     hint: 'Look again: kdr diagnose',
   })
 
-/** null when there is none. */
-export const readPod = async (client: KubeClient, name: string, signal: AbortSignal): Promise<V1Pod | null> => {
-  const { core, namespace } = client
-  try {
-    return await client.call(signal, { verb: 'get', resource: 'pods', name }, (options) => core.readNamespacedPod({ name, namespace }, options))
-  } catch (thrown) {
-    if (hasCode(thrown, 'not-found')) return null
-    throw thrown
-  }
-}
-
 const graceOf = (pod: V1Pod, grace: Millis): number => Math.max(Math.ceil(Math.max(grace, LEAST_GRACE) / 1000), pod.spec?.terminationGracePeriodSeconds ?? 0)
 
-const isControlled = (pod: V1Pod): boolean => pod.metadata?.ownerReferences?.some(({ controller }) => controller === true) === true
+const controllerOf = (pod: V1Pod) => pod.metadata?.ownerReferences?.find(({ controller }) => controller === true)
+
+/** Nothing would make it anew: deleted, it would be gone for good. */
+const uncontrolled = (pod: V1Pod): KdrError =>
+  new KdrError(`pod ${pod.metadata?.name} has no controller: once deleted, nothing would create it again`, {
+    code: 'no-controller',
+    exit: 'refused',
+    hint: 'restart what is in it by hand, or give it to a StatefulSet',
+  })
+
+/** A StatefulSet waits until the old pod is gone; these do not, and two brokers would write to one disk. */
+const BESIDE = ['ReplicaSet', 'ReplicationController']
+const KEEPS_DATA: readonly Role[] = ['broker', 'controller', 'zookeeper']
+
+/** Why this pod must not be deleted to have it made anew; null when it may. */
+export const replaceable = (pod: V1Pod, roles: readonly Role[]): KdrError | null => {
+  const controller = controllerOf(pod)
+  if (controller === undefined) return uncontrolled(pod)
+  if (!BESIDE.includes(controller.kind) || !roles.some((role) => KEEPS_DATA.includes(role))) return null
+  return new KdrError(`pod ${pod.metadata?.name} belongs to ${controller.kind} ${controller.name}: its successor would start beside it, on the same disk`, {
+    code: 'replica-set',
+    exit: 'refused',
+    hint: 'scale the Deployment to 0, wait until the pod is gone, scale it to 1',
+  })
+}
 
 /**
  * Only this very pod as it was just read: its resourceVersion too, because a container restarted in place is another
@@ -65,41 +80,37 @@ const notStopped = (pod: V1Pod, waited: Millis): KdrError => {
   })
 }
 
-/** Until no pod of that UID is there. */
+/** Until no pod of that UID is there. Throws `not-stopped`, or `outcome-unknown` when the API server does not answer in the end. */
 const untilGone = async (client: KubeClient, pod: V1Pod, limit: Millis, signal: AbortSignal): Promise<void> => {
   const { name = '', uid } = pod.metadata ?? {}
   const end = performance.now() + limit
   for (;;) {
-    const now = await readPod(client, name, signal)
-    if (now === null || now.metadata?.uid !== uid) return
-    if (performance.now() >= end) throw notStopped(now, limit)
+    const look = await lookAtPod(client, name, signal)
+    if ('pod' in look && look.pod?.metadata?.uid !== uid) return
+    if (performance.now() >= end) throw 'trouble' in look ? notSeen(`pod ${name} is gone`, limit, look.trouble) : notStopped(pod, limit)
     await sleep(POLL, undefined, { signal })
   }
 }
 
-/** Nothing would make it anew: deleted, it would be gone for good. */
-const uncontrolled = (pod: V1Pod): KdrError =>
-  new KdrError(`pod ${pod.metadata?.name} has no controller: once deleted, nothing would create it again`, {
-    code: 'no-controller',
-    exit: 'refused',
-    hint: 'restart what is in it by hand, or give it to a StatefulSet',
-  })
+const tooFast = (name: string): KdrError =>
+  new KdrError(`pod ${name} changes faster than it can be looked at`, { code: 'conflict', hint: 'look again: kdr diagnose' })
 
 /**
  * Deletes the pod with a grace of at least 120 s, and never less than the pod's own. Resolves when that pod is gone; its
- * successor may run by then. Throws `member-changed`, `no-controller`, `not-stopped`.
+ * successor may run by then. Throws `member-changed`, `no-controller`, `replica-set`, `not-stopped`, `outcome-unknown`.
  */
-export const stopPod = async (client: KubeClient, ref: MemberRef, grace: Millis, signal: AbortSignal): Promise<void> => {
+export const stopPod = async (client: KubeClient, ref: MemberRef, roles: readonly Role[], grace: Millis, signal: AbortSignal): Promise<void> => {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const pod = await readPod(client, ref.name, signal)
     const now = pod === null ? null : uidOf(pod)
     if (now !== ref.uid) throw memberChanged(ref, now)
     if (pod === null || now === null) return
-    if (!isControlled(pod)) throw uncontrolled(pod)
+    const refused = replaceable(pod, roles)
+    if (refused !== null) throw refused
     const graceSeconds = graceOf(pod, grace)
     if (await deletePod(client, pod, graceSeconds, signal)) return untilGone(client, pod, graceSeconds * 1000 + AFTER_GRACE, signal)
   }
-  throw new KdrError(`pod ${ref.name} changes faster than it can be looked at`, { code: 'conflict', hint: 'look again: kdr diagnose' })
+  throw tooFast(ref.name)
 }
 
 /** It ended, and its kubelet would let it wait longer from time to time before it tries again; or it is over for good. */
@@ -109,25 +120,39 @@ const standsStill = (pod: V1Pod): boolean => {
   return phase === 'Failed' || phase === 'Succeeded' || terminated !== undefined || waiting?.reason === 'CrashLoopBackOff'
 }
 
-/** The controller makes it anew at once, where the kubelet would wait for up to five minutes. True once it is being replaced. */
-export const replaceStanding = async (client: KubeClient, pod: V1Pod, signal: AbortSignal): Promise<boolean> => {
-  if (pod.metadata?.deletionTimestamp !== undefined) {
-    await untilGone(client, pod, (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000 + AFTER_GRACE, signal)
-    return true
+/**
+ * Of a pod that is on its way out, or stands still: resolves when it is gone, and its controller makes it anew at once, where
+ * the kubelet would wait for up to five minutes. Any other is left alone: its kubelet starts it. Throws as `stopPod`.
+ */
+export const replaceStanding = async (client: KubeClient, seen: V1Pod, roles: readonly Role[], signal: AbortSignal): Promise<void> => {
+  const { name = '', uid } = seen.metadata ?? {}
+  let pod: V1Pod | null = seen
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    if (pod === null || pod.metadata?.uid !== uid) return
+    const leaving: boolean = pod.metadata?.deletionTimestamp !== undefined
+    if (!leaving && (!standsStill(pod) || controllerOf(pod) === undefined)) return
+    const refused = replaceable(pod, roles)
+    if (refused !== null) throw refused
+    const graceSeconds = leaving ? (pod.metadata?.deletionGracePeriodSeconds ?? 0) : graceOf(pod, LEAST_GRACE)
+    if (leaving || (await deletePod(client, pod, graceSeconds, signal))) return untilGone(client, pod, graceSeconds * 1000 + AFTER_GRACE, signal)
+    pod = await readPod(client, name, signal)
   }
-  if (!standsStill(pod) || !isControlled(pod)) return false
-  const graceSeconds = graceOf(pod, LEAST_GRACE)
-  if (!(await deletePod(client, pod, graceSeconds, signal))) return false
-  await untilGone(client, pod, graceSeconds * 1000 + AFTER_GRACE, signal)
-  return true
+  throw tooFast(name)
 }
 
-/** Whether its container has been started since the pod was made; what it waits for where not. */
-export const progressOf = (pod: V1Pod | null): { readonly started: boolean; readonly waits: string } => {
+/** Every run of its main container that the pod still tells of. */
+const runsOf = (pod: V1Pod): readonly string[] => {
+  const { state, lastState, containerID } = mainStatusOf(pod) ?? {}
+  const running = state?.running === undefined ? undefined : containerID
+  const ids = [running, state?.terminated?.containerID, lastState?.terminated?.containerID]
+  return ids.flatMap((id) => (id === undefined ? [] : [`${pod.metadata?.uid}/${id}`]))
+}
+
+/** Whether its container has been started since it was looked at (`before`, null: there was no pod); what it waits for where not. */
+export const progressOf = (pod: V1Pod | null, before: V1Pod | null): { readonly started: boolean; readonly waits: string } => {
   if (pod === null) return { started: false, waits: 'there is no such pod' }
-  const status = mainStatusOf(pod)
-  const { running, terminated } = status?.state ?? {}
-  const started = running !== undefined || terminated !== undefined || status?.lastState?.terminated !== undefined
+  const old = before === null ? [] : runsOf(before)
+  const started = mainStatusOf(pod)?.state?.running !== undefined || runsOf(pod).some((run) => !old.includes(run))
   const scheduled = pod.status?.conditions?.find(({ type, status: held }) => type === 'PodScheduled' && held === 'False')
   const waiting = waitingOf(pod)
   const words = waiting === null ? scheduled?.message : `${waiting.reason}: ${waiting.message}`

@@ -1,5 +1,4 @@
 // The read half of the platform port over one namespace: everything that changes nothing.
-import type { V1Pod } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
 import type { Member, Role } from '../../model/member.ts'
 import type { PlatformReader } from '../../ports/platform.ts'
@@ -11,6 +10,7 @@ import { openInside } from './inside.ts'
 import { readLog } from './logs.ts'
 import { readMembers } from './members.ts'
 import { readPermissions } from './permissions.ts'
+import { readPod } from './pod-look.ts'
 import { roleSelectors, rolesOf } from './roles.ts'
 import type { Entry } from './roster.ts'
 
@@ -44,16 +44,6 @@ const noSuchMember = (cluster: string, name: string, members: Iterable<string>):
 const logGone = (name: string): KdrError =>
   new KdrError(`pod ${name} does not exist, and its log is gone with it`, { code: 'log-unreadable', hint: 'look where the logs of the cluster are collected' })
 
-const podOf = async (client: KubeClient, name: string, signal: AbortSignal): Promise<V1Pod | null> => {
-  const { core, namespace } = client
-  try {
-    return await client.call(signal, { verb: 'get', resource: 'pods', name }, (options) => core.readNamespacedPod({ name, namespace }, options))
-  } catch (thrown) {
-    if (thrown instanceof KdrError && thrown.code === 'not-found') return null
-    throw thrown
-  }
-}
-
 /** Throws `bad-selector`. Calls on a name that is no member throw `no-such-member`. */
 export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): Reader => {
   const { core, namespace } = client
@@ -78,7 +68,7 @@ export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): 
     },
     members: look,
     logs: async (member, { tail, previous }, signal) => {
-      const pod = await podOf(client, member, signal)
+      const pod = await readPod(client, member, signal)
       if (pod !== null && rolesOf(pod.metadata?.labels ?? {}, mainContainerOf(pod), selectors).length > 0)
         return readLog(client, pod, { previous, part: { tail } }, signal)
       const members = await names(signal)

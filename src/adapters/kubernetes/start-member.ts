@@ -1,13 +1,14 @@
 // Has a member run again: the StatefulSet must want its ordinal, nothing old may stand in its place, and
 // then its controller and the kubelet do the rest.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { V1StatefulSet } from '@kubernetes/client-node'
+import type { V1Pod, V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
 import type { MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
 import { uidOf } from './containers.ts'
-import { memberChanged, progressOf, readPod, replaceStanding } from './pod-writes.ts'
+import { lookAtPod, notSeen } from './pod-look.ts'
+import { memberChanged, progressOf, replaceStanding } from './pod-writes.ts'
 import type { Entry } from './roster.ts'
 import { scaleTo } from './workload-writes.ts'
 
@@ -42,13 +43,20 @@ const want = async (client: KubeClient, set: V1StatefulSet, name: string, signal
   }
 }
 
-const untilStarted = async (client: KubeClient, name: string, signal: AbortSignal): Promise<void> => {
+/** `before`: the pod as it was looked at, whose old runs count for nothing; null: there was none. */
+const untilStarted = async (client: KubeClient, name: string, before: V1Pod | null, signal: AbortSignal): Promise<void> => {
   const begin = performance.now()
   let stuckSince: number | null = null
   for (;;) {
-    const { started, waits } = progressOf(await readPod(client, name, signal))
-    if (started) return
+    const look = await lookAtPod(client, name, signal)
     const now = performance.now()
+    if ('trouble' in look) {
+      if (now - begin >= START_DEADLINE) throw notSeen(`pod ${name} has started`, now - begin, look.trouble)
+      await sleep(POLL, undefined, { signal })
+      continue
+    }
+    const { started, waits } = progressOf(look.pod, before)
+    if (started) return
     stuckSince = STUCK.test(waits) ? (stuckSince ?? now) : null
     if (now - begin >= START_DEADLINE || (stuckSince !== null && now - stuckSince >= PATIENCE)) throw notStarted(name, waits, now - begin)
     await sleep(POLL, undefined, { signal })
@@ -57,18 +65,18 @@ const untilStarted = async (client: KubeClient, name: string, signal: AbortSigna
 
 /**
  * `find` looks the member up anew. Resolves when its container has been started, which is before it serves.
- * Throws `member-changed`, `start-failed` with what it waits for, and what the API refuses.
+ * Throws `member-changed`, `replica-set`, `start-failed` with what it waits for, `outcome-unknown`, and what the API refuses.
  */
 export const startMember = async (client: KubeClient, find: () => Promise<Entry>, ref: MemberRef, signal: AbortSignal): Promise<void> => {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    const { pod, set, absent } = await find()
+    const { pod, set, absent, roles } = await find()
     const now = pod === null ? null : uidOf(pod)
     if (now !== null || ref.uid !== null) throw memberChanged(ref, now)
     if (pod !== null) {
-      await replaceStanding(client, pod, signal)
-      return untilStarted(client, ref.name, signal)
+      await replaceStanding(client, pod, roles, signal)
+      return untilStarted(client, ref.name, pod, signal)
     }
-    if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal))) return untilStarted(client, ref.name, signal)
+    if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal))) return untilStarted(client, ref.name, null, signal)
   }
   throw new KdrError(`the StatefulSet of ${ref.name} changes faster than it can be scaled`, { code: 'workload-changed', hint: 'look again: kdr diagnose' })
 }

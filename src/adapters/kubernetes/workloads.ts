@@ -11,7 +11,17 @@ const controllerOf = (metadata: V1ObjectMeta | undefined): Owned['controller'] =
   return owner === undefined ? null : { kind: owner.kind, name: owner.name, apiVersion: owner.apiVersion }
 }
 
-export const workloadOf = ({ pod, set, deployment }: Entry, { sets, deployments }: Snapshot): Known<Workload | null> => {
+/** One of no Deployment, or whose Deployment may not be seen: its kind is told by its pods, and its replicas are those. kdr writes to none. */
+const replicaSet = (name: string, pods: Snapshot['pods']): Workload => ({
+  kind: 'ReplicaSet',
+  name,
+  version: '',
+  replicas: pods.filter(({ metadata }) => controllerOf(metadata)?.name === name).length,
+  ordered: false,
+  deletesClaims: { whenScaled: false, whenDeleted: false },
+})
+
+export const workloadOf = ({ pod, set, deployment }: Entry, { pods, sets, deployments }: Snapshot): Known<Workload | null> => {
   if (set !== null) {
     const { whenScaled, whenDeleted } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {}
     return known(
@@ -33,12 +43,11 @@ export const workloadOf = ({ pod, set, deployment }: Entry, { sets, deployments 
     return known({ kind: 'Deployment', name, version, replicas: spec?.replicas ?? 1, ordered: false, deletesClaims: none }, deployments.by)
   }
   const owner = controllerOf(pod?.metadata)
-  if (owner === null) return known(null, 'owner references of the pod')
-  const list = owner.kind === 'StatefulSet' ? sets : owner.kind === 'ReplicaSet' ? deployments : null
-  return unknown(
-    list === null || list.known ? `${owner.kind} ${owner.name} recreates it, which kdr does not read` : list.why,
-    list?.by ?? 'owner references of the pod',
-  )
+  const by = 'owner references of the pod'
+  if (owner === null) return known(null, by)
+  if (owner.kind === 'ReplicaSet') return known(replicaSet(owner.name, pods), by)
+  const list = owner.kind === 'StatefulSet' ? sets : null
+  return unknown(list === null || list.known ? `${owner.kind} ${owner.name} recreates it, which kdr does not read` : list.why, list?.by ?? by)
 }
 
 const owned = (kind: string, metadata: V1ObjectMeta | undefined): Owned => ({

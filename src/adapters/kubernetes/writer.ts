@@ -46,8 +46,8 @@ export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: Wri
   }
   return {
     stop: async (ref, { grace }, signal) => {
-      await find(ref.name, signal)
-      await stopPod(client, ref, grace, signal)
+      const { roles: own } = await find(ref.name, signal)
+      await stopPod(client, ref, own, grace, signal)
     },
     start: (ref, signal) => startMember(client, () => find(ref.name, signal), ref, signal),
     reconnect: async ({ name }) => {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubeClient, openClient } from '../../adapters/kubernetes/client.ts'
 import { type KubernetesSettings, openKubernetes } from '../../adapters/kubernetes/open-kubernetes.ts'
-import { readPod } from '../../adapters/kubernetes/pod-writes.ts'
+import { readPod } from '../../adapters/kubernetes/pod-look.ts'
 import { scaleTo } from '../../adapters/kubernetes/workload-writes.ts'
 import { KdrError } from '../../errors.ts'
 import { valueOr } from '../../model/known.ts'

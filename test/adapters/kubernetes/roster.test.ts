@@ -94,6 +94,13 @@ describe('the roster', () => {
     expect(rosterOf(snapshot({ pods: [ofKind('Job', 'Running'), ofKind('ReplicaSet', 'Failed'), ofKind('ReplicaSet', 'Running')] }), roles)).toHaveLength(1)
   })
 
+  it('knows the kind of what recreates a pod whose Deployment may not be seen', () => {
+    const subject = kafka(0)
+    const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'kafka-7f9', uid: 'x', controller: true }
+    const now = snapshot({ pods: [{ ...subject, metadata: { ...subject.metadata, ownerReferences: [owner] } }], deployments: unknown('no', 'Deployments') })
+    expect(workloadOf(entryOf(now, 'kafka-0'), now)).toMatchObject({ known: true, value: { kind: 'ReplicaSet', name: 'kafka-7f9', replicas: 1 } })
+  })
+
   it('does not take sets it may not see for sets that are not there', () => {
     const now = snapshot({ pods: [kafka(0)], sets: unknown('not permitted', 'StatefulSets') })
     expect(workloadOf(entryOf(now, 'kafka-0'), now)).toMatchObject({ known: false, why: 'not permitted' })

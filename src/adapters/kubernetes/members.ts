@@ -79,7 +79,7 @@ const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
     roles,
     id,
     ...life,
-    waiting: waitsFor(entry, volumes, snapshot, told),
+    waiting: waitsFor(entry, volumes, snapshot, told, Date.now()),
     revives: revivesOf(entry),
     node,
     nodeTrouble: nodeTrouble(node, snapshot.nodes),

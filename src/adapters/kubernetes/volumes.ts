@@ -50,21 +50,37 @@ const nodeOf = (volume: V1PersistentVolume | undefined, { nodes }: Snapshot): st
 const phaseOf = (claim: V1PersistentVolumeClaim): string =>
   claim.metadata?.deletionTimestamp === undefined ? (claim.status?.phase ?? 'Pending') : 'Terminating'
 
-/** Of a claim that is gone, the volume it left behind (Released) is still named: its data may be given back. */
+const whenReleased = ({ status }: V1PersistentVolume): number => new Date(status?.lastPhaseTransitionTime ?? 0).getTime()
+
+/** Volumes that belonged to a claim of this name once and were kept (Released), the latest first: their data may be given back. */
+const releasedOf = (name: string, namespace: string, { volumes }: Snapshot): readonly V1PersistentVolume[] =>
+  (volumes.known ? volumes.value : [])
+    .filter(({ spec, status }) => status?.phase === 'Released' && spec?.claimRef?.name === name && spec.claimRef.namespace === namespace)
+    .sort((a, b) => whenReleased(b) - whenReleased(a))
+
+/** Of a claim that is gone, the volume it left behind is still named. */
 const backingOf = (name: string, namespace: string, snapshot: Snapshot): Backing => {
   const { claims, volumes } = snapshot
   const claim = claims.known ? claims.value.find(({ metadata }) => metadata?.name === name) : undefined
-  const all = volumes.known ? volumes.value : []
-  const volume =
-    all.find(({ metadata }) => metadata?.name === claim?.spec?.volumeName) ??
-    all.find(({ spec }) => spec?.claimRef?.name === name && spec.claimRef.namespace === namespace)
+  const bound = volumes.known ? volumes.value.find(({ metadata }) => metadata?.name === claim?.spec?.volumeName) : undefined
+  const [left] = claim === undefined ? releasedOf(name, namespace, snapshot) : []
+  const volume = bound ?? left
+  const absent = !claims.known ? 'Unknown' : left === undefined ? 'Missing' : 'Released'
   return {
     claim: name,
-    phase: claim === undefined ? (claims.known ? 'Missing' : 'Unknown') : phaseOf(claim),
+    phase: claim === undefined ? absent : phaseOf(claim),
     volume: claim?.spec?.volumeName ?? volume?.metadata?.name ?? null,
     reclaim: volume?.spec?.persistentVolumeReclaimPolicy ?? null,
     node: nodeOf(volume, snapshot),
   }
+}
+
+/** Where another volume still names the claim, the data may be there: whoever reads of the state must read of that too. */
+const withReleased = (state: Volume['state'], backing: Backing | null, namespace: string, snapshot: Snapshot): Volume['state'] => {
+  if (backing === null) return state
+  const others = releasedOf(backing.claim, namespace, snapshot).flatMap(({ metadata }) => (metadata?.name === backing.volume ? [] : [metadata?.name]))
+  const words = others.map((name) => `; volume ${name}, Released, still names this claim`).join('')
+  return state.known ? known(state.value, `${state.by}${words}`) : unknown(`${state.why}${words}`, state.by)
 }
 
 /** What a formatter leaves before it writes meta.properties, and what `mkfs` does: neither is data. */
@@ -79,7 +95,7 @@ const stateOnDisk = (disk: Disk, isZooKeeper: boolean, by: string): Volume['stat
 }
 
 const byBacking = (backing: Backing | null, why: string): Volume['state'] => {
-  if (backing?.phase === 'Missing') return known('gone', 'PersistentVolumeClaims: there is no such claim')
+  if (backing?.phase === 'Missing' || backing?.phase === 'Released') return known('gone', 'PersistentVolumeClaims: there is no such claim')
   if (backing?.phase === 'Lost') return known('gone', 'PersistentVolumeClaims: it is Lost, its volume does not exist any more')
   return unknown(why, 'reading of its disk')
 }
@@ -126,5 +142,9 @@ export const volumesOf = (entry: Entry, disks: Known<readonly Disk[]>, snapshot:
   const relevant = mountsOf(entry).filter(
     ({ claim, path }) => identified.includes(path) || (claim !== null && (identified.length === 0 || unreadable.includes(path))),
   )
-  return relevant.map((mount) => volumeOf(mount, disks, mount.claim === null ? null : backingOf(mount.claim, namespace, snapshot), isZooKeeper))
+  return relevant.map((mount) => {
+    const backing = mount.claim === null ? null : backingOf(mount.claim, namespace, snapshot)
+    const volume = volumeOf(mount, disks, backing, isZooKeeper)
+    return { ...volume, state: withReleased(volume.state, backing, namespace, snapshot) }
+  })
 }

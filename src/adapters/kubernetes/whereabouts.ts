@@ -1,8 +1,9 @@
 // Where a pod runs or last ran, and why it is not there now: scheduling and volumes, which its own status
 // tells only half of.
-import type { CoreV1Event } from '@kubernetes/client-node'
+import type { CoreV1Event, V1ObjectMeta, V1StatefulSet } from '@kubernetes/client-node'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Backing, Volume } from '../../model/member.ts'
+import { type Instant, type Millis, minutes } from '../../units.ts'
 import { notReady, troubledNodes } from './node-trouble.ts'
 import { unschedulable, type Waiting, waitingOf } from './pod-state.ts'
 import type { Entry } from './roster.ts'
@@ -16,17 +17,18 @@ const toldOf = (told: Told, name: string): readonly CoreV1Event[] => {
   return events?.known ? events.value : []
 }
 
+/** What was said of this very object: one of the same name may have come and gone within the hour that events are kept. */
+const toldOfThis = (told: Told, { name = '', uid }: V1ObjectMeta = {}): readonly CoreV1Event[] =>
+  toldOf(told, name).filter(({ involvedObject }) => uid !== undefined && involvedObject.uid === uid)
+
 const lastWarning = (events: readonly CoreV1Event[]): CoreV1Event | undefined => events.findLast(({ type }) => type === 'Warning')
 
 const ASSIGNED = /Successfully assigned \S+ to (\S+)/
 
-/** The scheduler says where it put a pod; a kubelet signs its own events. */
+/** The scheduler says where it put a pod: the one thing that a pod's predecessors may be asked. */
 const nodeInEvents = (events: readonly CoreV1Event[]): string | null => {
-  for (const { message, source } of [...events].reverse()) {
-    const node = ASSIGNED.exec(message ?? '')?.[1] ?? source?.host
-    if (node) return node
-  }
-  return null
+  const last = events.findLast(({ reason, message }) => reason === 'Scheduled' && ASSIGNED.test(message ?? ''))
+  return ASSIGNED.exec(last?.message ?? '')?.[1] ?? null
 }
 
 export const nodeOf = ({ name, pod }: Entry, backings: readonly Backing[], told: Told): Known<string | null> => {
@@ -48,10 +50,12 @@ export const lostOf = ({ pod }: Entry, { nodes }: Snapshot): string | null => {
 }
 
 const claimWords = ({ claim, phase, volume }: Backing, { claims }: Snapshot, told: Told): string => {
-  if (phase === 'Missing') return `PersistentVolumeClaim ${claim} does not exist${volume === null ? '' : `; its volume ${volume} still does, and is Released`}`
+  if (phase === 'Missing') return `PersistentVolumeClaim ${claim} does not exist`
+  if (phase === 'Released') return `PersistentVolumeClaim ${claim} does not exist; its volume ${volume} still does, and is Released`
   if (phase === 'Lost') return `PersistentVolumeClaim ${claim} is Lost: its volume ${volume} does not exist any more`
   const found = claims.known ? claims.value.find(({ metadata }) => metadata?.name === claim) : undefined
-  const said = lastWarning(toldOf(told, claim)) ?? toldOf(told, claim).at(-1)
+  const events = toldOfThis(told, found?.metadata)
+  const said = lastWarning(events) ?? events.at(-1)
   const words = said === undefined ? '' : `: ${said.reason}: ${said.message}`
   return `PersistentVolumeClaim ${claim} is ${phase} (storage class ${found?.spec?.storageClassName ?? 'default'})${words}`
 }
@@ -68,29 +72,44 @@ const byScheduler = (message: string, backings: readonly Backing[], snapshot: Sn
   return { reason: 'Unschedulable', message: `${message}${trouble.length === 0 ? '' : ` (${trouble.join('; ')})`}` }
 }
 
+/** A volume leaves one node before it comes to another: until its old pod is gone, and six minutes more where that node is dead. */
+const ATTACH_PATIENCE: Millis = minutes(5)
+const ATTACH = 'FailedAttachVolume'
+
+/** The attach controller tries again and again: only after a while is that a failure. */
+const byAttaching = (events: readonly CoreV1Event[], warning: CoreV1Event, now: Instant): Waiting | null => {
+  const first = events.find(({ type, reason }) => type === 'Warning' && reason === ATTACH)
+  // Meanwhile the kubelet says, of the same trouble, that a mount timed out for want of it.
+  if (first === undefined || (warning.reason !== ATTACH && !/attach/i.test(warning.message ?? ''))) return null
+  const since = new Date(first.firstTimestamp ?? first.eventTime ?? first.metadata.creationTimestamp ?? first.lastTimestamp ?? now).getTime()
+  return { reason: now - since < ATTACH_PATIENCE ? 'Attaching' : ATTACH, message: warning.message ?? ATTACH }
+}
+
 /** Mounting and attaching go wrong while the container is only said to be created. */
-const byKubelet = (name: string, own: Waiting, told: Told): Waiting => {
-  const warning = own.reason === 'ContainerCreating' ? lastWarning(toldOf(told, name)) : undefined
-  return warning === undefined ? own : { reason: warning.reason ?? own.reason, message: warning.message ?? own.message }
+const byKubelet = (metadata: V1ObjectMeta | undefined, own: Waiting, told: Told, now: Instant): Waiting => {
+  const events = own.reason === 'ContainerCreating' ? toldOfThis(told, metadata) : []
+  const warning = lastWarning(events)
+  if (warning === undefined) return own
+  return byAttaching(events, warning, now) ?? { reason: warning.reason ?? own.reason, message: warning.message ?? own.message }
 }
 
 /** What created nothing, in its controller's words: a quota, an admission hook. */
-const withCreation = (absent: Waiting, set: string, told: Told): Waiting => {
-  const failed = toldOf(told, set).findLast(({ reason }) => reason === 'FailedCreate')
+const withCreation = (absent: Waiting, set: V1StatefulSet | null, told: Told): Waiting => {
+  const failed = toldOfThis(told, set?.metadata).findLast(({ reason }) => reason === 'FailedCreate')
   return failed === undefined || absent.reason !== 'NotCreated' ? absent : { ...absent, message: `${absent.message}; FailedCreate: ${failed.message}` }
 }
 
-export const waitsFor = (entry: Entry, volumes: readonly Volume[], snapshot: Snapshot, told: Told): Known<Waiting | null> => {
-  const { name, pod, absent, set } = entry
+export const waitsFor = (entry: Entry, volumes: readonly Volume[], snapshot: Snapshot, told: Told, now: Instant): Known<Waiting | null> => {
+  const { pod, absent, set } = entry
   const by = 'status and events'
   const backings = volumes.flatMap(({ backing }) => (backing === null ? [] : [backing]))
-  if (absent !== null || pod === null) return known(absent === null ? null : withCreation(absent, set?.metadata?.name ?? '', told), by)
+  if (absent !== null || pod === null) return known(absent === null ? null : withCreation(absent, set, told), by)
   const lost = lostOf(entry, snapshot)
   if (lost !== null) return known({ reason: 'NodeLost', message: `node ${pod.spec?.nodeName} is ${lost}` }, by)
   const unplaced = unschedulable(pod)
   if (unplaced !== null) return known(byScheduler(unplaced, backings, snapshot, told), by)
   const own = waitingOf(pod)
-  return known(own === null ? null : byKubelet(name, own, told), by)
+  return known(own === null ? null : byKubelet(pod.metadata, own, told, now), by)
 }
 
 /** Names whose events tell something about a member that does not run as it should. */

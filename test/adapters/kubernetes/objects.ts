@@ -58,7 +58,7 @@ export const set = (spec: Partial<NonNullable<V1StatefulSet['spec']>> = {}, labe
 })
 
 export const claim = (name: string, phase = 'Bound'): V1PersistentVolumeClaim => ({
-  metadata: { name },
+  metadata: { name, uid: `uid-of-${name}` },
   spec: { volumeName: phase === 'Bound' || phase === 'Lost' ? `pv-of-${name}` : undefined, storageClassName: 'fast' } as NonNullable<
     V1PersistentVolumeClaim['spec']
   >,

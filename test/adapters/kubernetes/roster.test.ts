@@ -8,20 +8,22 @@ import { volumesOf } from '../../../src/adapters/kubernetes/volumes.ts'
 import { nodeOf, type Told, waitsFor } from '../../../src/adapters/kubernetes/whereabouts.ts'
 import { revivesOf, workloadOf } from '../../../src/adapters/kubernetes/workloads.ts'
 import { known, unknown } from '../../../src/model/known.ts'
-import { claim, node, pod, set, snapshot } from './objects.ts'
+import { minutes } from '../../../src/units.ts'
+import { claim, node, pod, SINCE, set, snapshot } from './objects.ts'
 
 const roles = roleSelectors({})
 const kafka = (ordinal: number, parts: Parameters<typeof pod>[0] = {}) => pod({ name: `kafka-${ordinal}`, ...parts })
 const sets = (...all: ReturnType<typeof set>[]) => known(all, 'StatefulSets')
 const NOT_RUNNING = unknown('it does not run', 'disks')
 
-const said = (name: string, kind: string, reason: string, message: string, type = 'Normal'): CoreV1Event => ({
+const said = (name: string, kind: string, reason: string, message: string, type = 'Normal', uid = `uid-of-${name}`): CoreV1Event => ({
   metadata: {},
-  involvedObject: { kind, name },
+  involvedObject: { kind, name, uid },
   reason,
   message,
   type,
-  lastTimestamp: new Date('2026-01-15T02:00:00Z'),
+  firstTimestamp: SINCE,
+  lastTimestamp: SINCE,
 })
 
 const told = (...events: CoreV1Event[]): Told => {
@@ -43,9 +45,9 @@ const entryOf = (now: ReturnType<typeof snapshot>, name: string) => {
   return entry
 }
 
-const waitingOf = (now: ReturnType<typeof snapshot>, name: string, events: Told = new Map()) => {
+const waitingOf = (now: ReturnType<typeof snapshot>, name: string, events: Told = new Map(), minutesLater = 1) => {
   const entry = entryOf(now, name)
-  return waitsFor(entry, volumesOf(entry, NOT_RUNNING, now, 'kafka'), now, events)
+  return waitsFor(entry, volumesOf(entry, NOT_RUNNING, now, 'kafka'), now, events, SINCE.getTime() + minutes(minutesLater))
 }
 
 describe('the roster', () => {
@@ -107,6 +109,51 @@ describe('the roster', () => {
   })
 })
 
+const released = (name: string, hour: number): V1PersistentVolume => ({
+  metadata: { name },
+  spec: {
+    claimRef: { name: 'data-kafka-2', namespace: 'kafka' },
+    persistentVolumeReclaimPolicy: 'Retain',
+    nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['node3'] }] }] } },
+  },
+  status: { phase: 'Released', lastPhaseTransitionTime: new Date(2026, 0, 15, hour) },
+})
+
+describe('the volumes of a member', () => {
+  const volumes = (now: ReturnType<typeof snapshot>, disks: Parameters<typeof volumesOf>[1]) => volumesOf(entryOf(now, 'kafka-2'), disks, now, 'kafka')
+  const disk = (entries: string[]) => ({ path: '/data', totalBytes: 1, usableBytes: 1, readable: true, meta: null, zooKeeper: false, myid: null, entries })
+  const bound = snapshot({
+    pods: [kafka(2)],
+    claims: known([claim('data-kafka-2')], 'claims'),
+    volumes: known([released('pv-7', 9), { ...released('pv-9', 9), spec: { claimRef: { name: 'data-kafka-2', namespace: 'other' } } }], 'volumes'),
+  })
+
+  it('tell of an older one that still names the claim, whatever is seen of the new one', () => {
+    const words = '; volume pv-7, Released, still names this claim'
+    const backing = { phase: 'Bound', volume: 'pv-of-data-kafka-2' }
+    expect(volumes(bound, known([disk([])], 'disks'))).toMatchObject([{ state: { known: true, value: 'blank', by: `disks${words}` }, backing }])
+    expect(volumes(bound, NOT_RUNNING)).toMatchObject([{ state: { known: false, why: `it does not run${words}` }, backing }])
+  })
+
+  it('do not take an older one for that of a claim that waits for its first', () => {
+    const now = { ...bound, claims: known([claim('data-kafka-2', 'Pending')], 'claims') }
+    expect(volumes(now, NOT_RUNNING)).toMatchObject([{ state: { why: expect.stringContaining('pv-7') }, backing: { phase: 'Pending', volume: null } }])
+  })
+
+  it('say that their claim is being deleted', () => {
+    const leaving = claim('data-kafka-2')
+    const claims = known([{ ...leaving, metadata: { ...leaving.metadata, deletionTimestamp: SINCE } }], 'claims')
+    expect(volumes({ ...bound, claims }, NOT_RUNNING)).toMatchObject([{ backing: { phase: 'Terminating' } }])
+  })
+
+  it('have no backing where they die with the pod', () => {
+    const subject = kafka(2)
+    const now = snapshot({ pods: [{ ...subject, spec: { containers: subject.spec?.containers ?? [], volumes: [{ name: 'data', emptyDir: {} }] } }] })
+    const meta = new Map([['broker.id', '2']])
+    expect(volumes(now, known([{ ...disk([]), meta }], 'disks'))).toMatchObject([{ state: { value: 'intact' }, backing: null }])
+  })
+})
+
 describe('what a pod that is not placed waits for', () => {
   const pending = (message: string) => {
     const subject = kafka(2, { phase: 'Pending', node: '', ready: false, status: { state: {} } })
@@ -133,16 +180,21 @@ describe('what a pod that is not placed waits for', () => {
   })
 
   it('is a claim that does not exist, whose volume may still', () => {
-    const released: V1PersistentVolume = {
-      metadata: { name: 'pv-7' },
-      spec: { claimRef: { name: 'data-kafka-2', namespace: 'kafka' }, persistentVolumeReclaimPolicy: 'Retain' },
-    }
-    const now = snapshot({ pods: [pending('persistentvolumeclaim "data-kafka-2" not found')], volumes: known([released], 'PersistentVolumes') })
+    const pods = [pending('persistentvolumeclaim "data-kafka-2" not found')]
+    const now = snapshot({ pods, volumes: known([released('pv-6', 5), released('pv-7', 9), released('pv-8', 7)], 'PersistentVolumes') })
     expect(waitingOf(now, 'kafka-2')).toMatchObject({
       value: { reason: 'PersistentVolumeClaim', message: expect.stringContaining('its volume pv-7 still does') },
     })
+    const others = '; volume pv-8, Released, still names this claim; volume pv-6, Released, still names this claim'
     expect(volumesOf(entryOf(now, 'kafka-2'), NOT_RUNNING, now, 'kafka')).toMatchObject([
-      { state: { known: true, value: 'gone' }, backing: { phase: 'Missing', volume: 'pv-7', reclaim: 'Retain' } },
+      {
+        state: { known: true, value: 'gone', by: expect.stringContaining(others) },
+        backing: { phase: 'Released', volume: 'pv-7', reclaim: 'Retain', node: 'node3' },
+      },
+    ])
+    const gone = snapshot({ pods })
+    expect(volumesOf(entryOf(gone, 'kafka-2'), NOT_RUNNING, gone, 'kafka')).toMatchObject([
+      { state: { known: true, value: 'gone' }, backing: { phase: 'Missing', volume: null } },
     ])
   })
 
@@ -157,11 +209,49 @@ describe('what a pod that is not placed waits for', () => {
     const entry = entryOf(now, 'kafka-2')
     const backings = volumesOf(entry, NOT_RUNNING, now, 'kafka').flatMap(({ backing }) => (backing === null ? [] : [backing]))
     expect(nodeOf(entry, backings, new Map())).toMatchObject({ value: 'node3' })
-    const events = told(said('kafka-2', 'Pod', 'Scheduled', 'Successfully assigned kafka/kafka-2 to node9'))
+    const kubelet = { ...said('kafka-2', 'Pod', 'Killing', 'Stopping container kafka'), source: { host: 'node4' } }
+    const events = told(said('kafka-2', 'Pod', 'Scheduled', 'Successfully assigned kafka/kafka-2 to node9', 'Normal', 'a predecessor'), kubelet)
     const last = nodeOf(entry, [], events)
     expect(last).toMatchObject({ value: 'node9' })
     expect(nodeTrouble(last, now.nodes)).toMatchObject({ value: expect.stringContaining('gone') })
     expect(nodeOf(entry, [], new Map())).toMatchObject({ known: false })
+  })
+})
+
+describe('what a pod whose container is being created waits for', () => {
+  const creating = snapshot({ pods: [kafka(2, { phase: 'Pending', ready: false, status: { state: { waiting: { reason: 'ContainerCreating' } } } })] })
+  const warning = (reason: string, message: string, uid?: string) => said('kafka-2', 'Pod', reason, message, 'Warning', uid)
+
+  it('is what was said of this very pod, and not of one that bore its name', () => {
+    const old = warning('FailedMount', 'configmap "kafka" not found', 'a predecessor')
+    expect(waitingOf(creating, 'kafka-2', told(old))).toMatchObject({ value: { reason: 'ContainerCreating' } })
+    const own = warning('FailedMount', 'secret "kafka" not found')
+    expect(waitingOf(creating, 'kafka-2', told(own, old))).toMatchObject({ value: { reason: 'FailedMount', message: 'secret "kafka" not found' } })
+  })
+
+  it('is its volume, which another node gives up by itself: for five minutes', () => {
+    const message = 'Multi-Attach error for volume "pv-7" Volume is already exclusively attached to one node'
+    const timedOut = 'Unable to attach or mount volumes: timed out waiting for the condition'
+    const events = told(warning('FailedAttachVolume', message))
+    expect(waitingOf(creating, 'kafka-2', events, 4)).toMatchObject({ value: { reason: 'Attaching', message } })
+    expect(waitingOf(creating, 'kafka-2', events, 6)).toMatchObject({ value: { reason: 'FailedAttachVolume', message } })
+    const both = told(warning('FailedAttachVolume', message), warning('FailedMount', timedOut))
+    expect(waitingOf(creating, 'kafka-2', both, 4)).toMatchObject({ value: { reason: 'Attaching', message: timedOut } })
+  })
+
+  it('is what keeps its set from making it, said of this very set', () => {
+    const now = snapshot({ sets: sets(set({ replicas: 1 })) })
+    const failed = (uid: string) => told(said('kafka', 'StatefulSet', 'FailedCreate', 'exceeded quota', 'Warning', uid))
+    expect(waitingOf(now, 'kafka-0', failed('uid-of-set'))).toMatchObject({
+      value: { reason: 'NotCreated', message: expect.stringContaining('exceeded quota') },
+    })
+    expect(waitingOf(now, 'kafka-0', failed('another'))).toMatchObject({ value: { message: expect.not.stringContaining('exceeded quota') } })
+  })
+
+  it('is its end, from the moment that it is being deleted, while it still runs', () => {
+    const subject = kafka(2)
+    const now = snapshot({ pods: [{ ...subject, metadata: { ...subject.metadata, deletionTimestamp: SINCE, deletionGracePeriodSeconds: 120 } }] })
+    expect(waitingOf(now, 'kafka-2')).toMatchObject({ value: { reason: 'Terminating' } })
   })
 })
 

@@ -18,6 +18,7 @@ export type Dispatch = (plan: Plan, command: Command, args: readonly unknown[]) 
 const TEXT_JSON: readonly Format[] = ['text', 'json']
 const ALL: readonly Format[] = ['text', 'json', 'ndjson']
 const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
+const LAB_SERVICES = ['schema-registry', 'kafka-connect'] as const
 
 const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 const split = (value: string, before: readonly string[] | undefined): readonly string[] => [
@@ -29,6 +30,13 @@ const effects = (value: string, before: readonly string[] | undefined): readonly
   const given = split(value, before)
   const odd = given.find((word) => !EFFECTS.some((effect) => effect === word))
   if (odd !== undefined) throw new InvalidArgumentError(`${odd} is not an effect; known: ${EFFECTS.join(', ')}.`)
+  return given
+}
+
+const services = (value: string, before: readonly string[] | undefined): readonly string[] => {
+  const given = split(value, before)
+  const odd = given.find((word) => !LAB_SERVICES.some((service) => service === word))
+  if (odd !== undefined) throw new InvalidArgumentError(`${odd} is none that a lab has; known: ${LAB_SERVICES.join(', ')}.`)
   return given
 }
 
@@ -112,10 +120,15 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   const up = named(group.command('up').description('start one, or start again what is down in it'))
     .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
-    .addOption(new Option('--with <service...>', 'in Docker: besides brokers and their quorum').choices(['schema-registry', 'kafka-connect']))
+    .addOption(new Option('--with <services>', `in Docker, besides brokers and their quorum, by comma: ${LAB_SERVICES.join(', ')}`).argParser(services))
     .addHelpText(
       'after',
-      examples('kdr lab up', 'kdr lab up --name old --kafka 3.5', 'kdr lab up --platform docker --name boxes', 'kdr diagnose --cluster lab'),
+      examples(
+        'kdr lab up',
+        'kdr lab up --name old --kafka 3.5',
+        'kdr lab up --platform docker --name boxes --with schema-registry',
+        'kdr diagnose --cluster lab',
+      ),
     )
   plan(up, () => import('./commands/lab-up.ts'))
   plan(

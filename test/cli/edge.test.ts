@@ -75,6 +75,8 @@ describe('a wrong command line is exit 2, said once on stderr', () => {
     ['recover single-broker --accept-loss orders:5-2', 'does not name partitions'],
     ['lab break explode', 'there is no fault explode'],
     ['lab up --kafka 2.8', 'Allowed choices are 3.5, 3.9, 4'],
+    ['lab up --platform docker --with schema-registry,nothing', 'nothing is none that a lab has; known: schema-registry, kafka-connect'],
+    ['lab up --with kafka-connect', 'only a lab in Docker'],
     ['lab up --name ../x', 'cannot name a lab'],
     ['lab status --name gone', 'there is no lab named gone'],
     ['help nothing', 'no help on nothing'],

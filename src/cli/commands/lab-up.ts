@@ -1,9 +1,9 @@
 // kdr lab up: a disposable cluster, ready to be broken.
 import { join } from 'node:path'
-import type { Exit } from '../../errors.ts'
+import { type Exit, KdrError } from '../../errors.ts'
 import { labsHome } from '../clusters.ts'
 import { openLabs } from '../compose.ts'
-import { type Invocation, optionText } from '../invocation.ts'
+import { type Invocation, optionList, optionText } from '../invocation.ts'
 import { printLab } from '../render/lab.ts'
 
 export const cacheHome = (env: Invocation['env']): string => join(env['XDG_CACHE_HOME'] || join(env['HOME'] || '/', '.cache'), 'kdr')
@@ -12,12 +12,20 @@ const DOCKER_SERVICES = ['schema-registry', 'kafka-connect'] as const
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { env, terminal, interruption } = invocation
+  const platform = optionText(invocation, 'platform') === 'docker' ? 'docker' : 'process'
+  const extra = optionList(invocation, 'with')
+  if (extra.length > 0 && platform !== 'docker') {
+    throw new KdrError('only a lab in Docker has services besides brokers and their quorum', {
+      code: 'usage',
+      exit: 'usage',
+      hint: 'Add --platform docker, or leave --with out',
+    })
+  }
   const { labUp, parseLabVersion } = await openLabs()
   const name = optionText(invocation, 'name') ?? 'lab'
-  const wanted: readonly unknown[] = Array.isArray(invocation.options['with']) ? invocation.options['with'] : []
   const status = await labUp({
     name,
-    platform: optionText(invocation, 'platform') === 'docker' ? 'docker' : 'process',
+    platform,
     kafka: parseLabVersion(optionText(invocation, 'kafka') ?? '4'),
     home: labsHome(env),
     cache: cacheHome(env),
@@ -26,7 +34,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
       if (!terminal.quiet) terminal.err(line)
     },
     signal: interruption.signal,
-    with: DOCKER_SERVICES.filter((service) => wanted.includes(service)),
+    with: DOCKER_SERVICES.filter((service) => extra.includes(service)),
   })
   printLab(terminal, status)
   if (terminal.format === 'text') terminal.err(`Use it: kdr diagnose --cluster ${name}; kdr lab break kill-broker --name ${name}`)

@@ -127,10 +127,16 @@ const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter =
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
 /** Whom to ask: as configured, else as the platform's members advertise themselves. */
-const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, signal: AbortSignal) => {
+const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, abort: AbortSignal) => {
+  const signal = clock.deadline(surveyDeadline(settings.platform.kind), abort)
   const { bootstrap, zookeeper } = settings
   if (bootstrap.length > 0 && (zookeeper.length > 0 || settings.platform.kind === 'process')) return { endpoints: bootstrap, zookeeper }
-  const members = await platform.members(signal)
+  // Who cannot be listed is unknown to the survey too, which says why: no reason to end here.
+  const members = await platform.members(signal).catch((thrown: unknown) => {
+    if (abort.aborted) throw abort.reason
+    return thrown instanceof KdrError && thrown.exit === 'usage' ? Promise.reject(thrown) : null
+  })
+  if (members === null) return { endpoints: bootstrap, zookeeper }
   const of = (role: Role) => members.flatMap((member) => (member.roles.includes(role) ? member.addresses.slice(0, 1) : []))
   const endpoints = bootstrap.length > 0 ? bootstrap : of('broker')
   if (endpoints.length > 0) return { endpoints, zookeeper: zookeeper.length > 0 ? zookeeper : of('zookeeper') }
@@ -168,7 +174,7 @@ export const composeWorld = async (
   ])
   const { settings } = chosen
   const platform = readerOf(opened, chosen.name)
-  const { endpoints, zookeeper } = await addressesOf(chosen, platform, interruption.signal)
+  const { endpoints, zookeeper } = await addressesOf(chosen, platform, systemClock(), interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const timeout = requestTimeout(settings.platform.kind)

@@ -2,6 +2,7 @@
 // see every topic, and to get the lock.
 import { wordsOf } from '../errors.ts'
 import type { Known } from '../model/known.ts'
+import type { PlatformKind } from '../model/member.ts'
 import type { Survey } from '../model/survey.ts'
 import { formatInstant } from '../units.ts'
 import { surveyOnce, type World } from './compose.ts'
@@ -9,10 +10,27 @@ import { type Finding, finding, type Result } from './doctor-machine.ts'
 import type { Invocation } from './invocation.ts'
 import { permissionFindings } from './permissions.ts'
 
-const platform = ({ members }: Survey): Finding => {
+const REACH: Readonly<Record<PlatformKind, string>> = {
+  process: 'check the state file and who may read the processes',
+  docker: 'check that the engine answers (docker info), and DOCKER_HOST or the context',
+  kubernetes: 'check the context and the API server (kubectl cluster-info), and what this principal may list',
+  simulated: 'nothing: it is simulated',
+}
+
+const platform = ({ members, target }: Survey): Finding => {
   const title = 'Platform'
-  if (!members.known) return finding('platform', title, true, 'UNKNOWN', members.why, 'check the state file and who may read the processes')
+  if (!members.known) return finding('platform', title, true, 'UNKNOWN', members.why, REACH[target.platform])
   const running = members.value.filter((member) => member.state.known && member.state.value === 'running').length
+  const blind = members.value.flatMap(({ workload }) => (workload.known ? [] : [workload.why]))
+  if (blind[0] !== undefined)
+    return finding(
+      'platform',
+      title,
+      true,
+      'UNKNOWN',
+      `${running} of ${members.value.length} members run; ${blind[0]}`,
+      'see that kdr can read what declares them',
+    )
   return finding('platform', title, true, 'PASS', `${running} of ${members.value.length} members run`)
 }
 
@@ -62,6 +80,7 @@ const identity = (clusterId: Known<string>): Finding =>
     : finding('cluster-id', 'Cluster id', true, 'UNKNOWN', clusterId.why, 'kdr diagnose')
 
 const lock = async (world: World, survey: Survey): Promise<Finding> => {
+  if (survey.target.identity === '') return finding('lock', 'Lock', true, 'UNKNOWN', 'whose lock to look for was not seen', REACH[survey.target.platform])
   const title = 'Lock'
   // A Lease may be out of sight, as with a role that may only look.
   const held = await world.lock.inspect(survey.target).catch((thrown: unknown) => wordsOf(thrown))

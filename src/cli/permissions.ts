@@ -20,6 +20,10 @@ const required = (permissions: readonly Permission[]): readonly Permission[] => 
 export const demandPermissions = async ({ name, ports }: World, signal: AbortSignal): Promise<void> => {
   const missing = required(missingOf(await ports.platform.permissions('recover', signal)))
   if (missing.length === 0) return
+  const [first] = missing
+  // Nothing could be asked at all: that is the news, not a list of verbs.
+  if (first !== undefined && !first.allowed.known && missing.every(({ allowed }) => !allowed.known))
+    throw new KdrError(`what kdr may do on ${name} was not seen: ${first.allowed.why}`, { code: 'permission-unknown', exit: 'unknown', hint: 'kdr doctor' })
   const refused = missing.every(({ allowed }) => isKnownFalse(allowed))
   throw new KdrError(`kdr ${refused ? 'may not' : 'is not known to be allowed to'} do what a recovery of ${name} needs: ${words(missing)}`, {
     code: 'permission-missing',
@@ -37,6 +41,6 @@ export const permissionFindings = async ({ ports }: World, signal: AbortSignal):
   const title = 'Permission on the platform'
   if (missing.length === 0) return [finding('platform-permission', title, true, 'PASS', `all ${all.length} verbs that a recovery needs`)]
   const result = must.some(({ allowed }) => isKnownFalse(allowed)) ? 'FAIL' : 'UNKNOWN'
-  const fix = `whoever may grant it applies this:\n${missingRole(missing)}`
+  const fix = `whoever may grant it applies this, and binds it to whom kdr works as (kubectl create rolebinding kdr-missing --role=kdr-missing --user=…, or --serviceaccount=…):\n${missingRole(missing)}`
   return [finding('platform-permission', title, must.length > 0, result, `missing: ${words(missing)}`, fix)]
 }

@@ -22,6 +22,8 @@ import { fanOut, type Renderer, silent } from './render/renderer.ts'
 import { type Style, styleFor, wrap } from './render/text.ts'
 import { endingLines } from './render/words.ts'
 
+/** An API server that never answers must not keep the operator waiting. */
+const PREFLIGHT = seconds(20)
 const PACE = { poll: seconds(0.5), heartbeat: seconds(15) }
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { readonly type: T }>
@@ -175,7 +177,7 @@ export const runDeps = async (
     host: process,
   })
   for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
-  const { signal } = invocation.interruption
+  const signal = world.ports.clock.deadline(PREFLIGHT, invocation.interruption.signal)
   await demandPermissions(world, signal)
   const { identity } = await world.ports.platform.identity(signal)
   return {

@@ -60,20 +60,26 @@ const guard = async (context: Context, step: Act<unknown>, key: string, target: 
   const end = clock.monotonic() + SIGHT
   for (;;) {
     const now = await context.world.survey()
-    pinned(context, now)
+    const unseen = pinned(context, now)
     const guarding = runGuards(step, now, target, context.deps.force)
-    if (guarding.refused?.blind !== true || clock.monotonic() >= end) return told(context, step, key, guarding)
+    if (unseen === null && guarding.refused?.blind !== true) return told(context, step, key, guarding)
+    if (clock.monotonic() >= end) {
+      if (unseen !== null) throw unseen
+      return told(context, step, key, guarding)
+    }
     await clock.sleep(context.deps.pace.poll, context.deps.interrupt.signal)
   }
 }
 
-/** Whatever was planned was planned for one target: a switched context or a namespace made anew is another one. */
-const pinned = ({ past }: Context, { target }: Survey): void => {
-  if (target.identity === past.identity) return
-  const now = target.identity === '' ? 'not seen' : `now ${target.identity}`
-  const words = `this run belongs to ${past.identity}, which is ${now}`
-  if (target.identity === '') throw new Trouble('unknown', words)
-  throw new Trouble('refused', words, 'switch back to it, or start a new run on the new target')
+/** Whatever was planned was planned for one target: a switched context or a namespace made anew is another one. Returned: it was not seen. */
+const pinned = ({ past }: Context, { target }: Survey): Trouble | null => {
+  if (target.identity === past.identity) return null
+  if (target.identity === '') return new Trouble('unknown', `whether this is still ${past.identity}, which the run belongs to, was not seen`)
+  throw new Trouble(
+    'refused',
+    `this run belongs to ${past.identity}, and the target is now ${target.identity}`,
+    'switch back to it, or start a new run on the new target',
+  )
 }
 
 const told = (context: Context, step: Act<unknown>, key: string, { refused, forced }: Guarding): readonly Refusal[] => {

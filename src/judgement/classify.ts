@@ -68,6 +68,7 @@ const logOf = (the: Case): string => (the.member.signals.known ? the.member.sign
 
 const IMAGE = /ImagePull|ErrImage|InvalidImage|ImageInspect|no such image|manifest unknown/i
 const VOLUME = /FailedMount|FailedAttachVolume|VolumeBinding|PersistentVolumeClaim|unbound/i
+const REFUSED = /FailedCreate|forbidden|exceeded quota|denied|not ready/i
 const CONFIG = /CreateContainerConfigError|RunContainerError|CreateContainerError/
 const UNSCHEDULABLE = /Unschedulable|FailedScheduling|affinity|Insufficient (?:cpu|memory)/i
 
@@ -80,6 +81,19 @@ const byPlatform: Rule = ({ member }) => {
   const by = member.waiting.by
   if (waiting?.reason === 'NoNetwork') return failure('network', 'yes', waiting.message, null, by)
   if (waiting?.reason === 'ScaledDown') return failure('scaled-down', 'yes', waiting.message, 'find out who scaled it down: it may happen again', by)
+  if (waiting?.reason === 'NotCreated')
+    return REFUSED.test(waiting.message)
+      ? failure(
+          'scheduling',
+          'no',
+          waiting.message,
+          'mend what its controller was refused for (quota, admission, an earlier member): it tries again by itself',
+          by,
+        )
+      : failure('scheduling', 'wait', waiting.message, null, by)
+  if (waiting?.reason === 'CrashLoopBackOff' && member.state.known && member.state.value === 'pending')
+    return failure('fatal-start-up', 'no', words, 'read the log of the container that the message names: it dies before the broker starts', by)
+  if (waiting?.reason === 'Attaching') return failure('volume', 'wait', words, null, by)
   if (waiting !== null && CONFIG.test(waiting.reason))
     return failure('fatal-start-up', 'no', words, 'repair what the message names: a restart asks for the same thing again', by)
   if (waiting !== null && IMAGE.test(words))
@@ -122,6 +136,11 @@ const RECOPIED = 'its replicas are copied again from their leaders'
 const REBIND = 'the data is still there: give the volume back to its claim (clear claimRef, pin volumeName) before the broker starts on a new one'
 
 const byVolume: Rule = ({ member }) => {
+  const going = member.volumes.find(({ backing }) => backing?.phase === 'Terminating')?.backing
+  if (going !== undefined && going !== null && member.revives === 'always') {
+    const because = `claim ${going.claim} is being deleted, and its volume ${going.volume ?? ''} with it (${going.reclaim ?? 'reclaim policy not seen'}), as soon as the pod goes`
+    return failure('volume', 'no', because, 'set the reclaim policy of the volume to Retain before anything restarts the pod', member.state.by)
+  }
   const gone = member.volumes.find((volume) => volume.state.known && volume.state.value === 'gone')
   if (gone?.backing?.phase === 'Released')
     return failure('volume', 'no', `its claim ${gone.backing.claim} is gone, its volume ${gone.backing.volume} is not`, REBIND, gone.state.by)

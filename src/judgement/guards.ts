@@ -1,7 +1,7 @@
 // G1, G2 and G5: what must never be done to a broker, decided from a survey alone. Not knowing refuses.
 // G3 (freshness) is the engine's: it runs these again on a fresh survey immediately before acting.
 import type { Guard, Refusal } from '../engine/step.ts'
-import type { Member } from '../model/member.ts'
+import { isLeftover, type Member } from '../model/member.ts'
 import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import type { QuorumView, Survey } from '../model/survey.ts'
@@ -9,7 +9,7 @@ import { memberOfBroker } from '../model/survey.ts'
 import type { Millis } from '../units.ts'
 import { seconds } from '../units.ts'
 import { few } from './evidence.ts'
-import { notManaged, withinBudget } from './platform-guards.ts'
+import { ableToReturn, notManaged, withinBudget } from './platform-guards.ts'
 import { brokerStatus, outOfService, quorumHeld } from './status.ts'
 
 /** What every guard here needs of a step's target. */
@@ -46,7 +46,7 @@ const othersNotUp = (now: Survey, target: BrokerTarget): readonly { readonly id:
 const unmatchedBrokers = (now: Survey): readonly string[] => {
   if (!now.members.known || !now.brokers.known) return []
   const matched = new Set(now.brokers.value.flatMap((broker) => (broker.member.known ? [broker.member.value] : [])))
-  return now.members.value.filter((member) => member.roles.includes('broker') && !matched.has(member.name)).map((member) => member.name)
+  return now.members.value.filter((member) => member.roles.includes('broker') && !matched.has(member.name) && !isLeftover(member)).map((member) => member.name)
 }
 
 const whileAnotherIsMissing = (now: Survey, table: PartitionTable, target: BrokerTarget): Refusal | null => {
@@ -58,7 +58,7 @@ const whileAnotherIsMissing = (now: Survey, table: PartitionTable, target: Broke
   const shared = hosted.filter((row) => row.replicas.some((replica) => ids.has(replica)))
   const names = (shared.length > 0 ? shared : hosted).map(partitionName)
   const brokers = [...missing.map((other) => `broker ${other.id}`), ...unmatched]
-  const why = missing[0]?.because ?? `${few(unmatched)} runs a broker whose id was not seen`
+  const why = missing[0]?.because ?? `${few(unmatched)} is a broker whose id was not seen`
   return refusal('G1', `another broker is missing (${why}): partitions of both would lose a second replica`, names.length > 0 ? names : brokers)
 }
 
@@ -120,8 +120,25 @@ const staleCouldWin = (table: PartitionTable, row: PartitionRow, broker: number)
   return !cleanOnly && (record === null || !record.includes(broker))
 }
 
-const checkStart = (now: Survey, target: BrokerTarget): Refusal | null => {
-  const disk = diskOf(memberOfBroker(now, target.broker))
+/** Deleting what runs on it takes the disk along: no claim, or one that is on its way out. */
+const keptOf = (member: Member | undefined): Disk => {
+  for (const { name, backing } of member?.volumes ?? []) {
+    if (backing === null) return { fit: false, because: `volume ${name} has no claim: it goes with the pod` }
+    if (backing.phase !== 'Bound') return { fit: false, because: `claim ${backing.claim} is ${backing.phase}: its volume may go with the pod` }
+  }
+  return { fit: true }
+}
+
+const checkStart = (now: Survey, target: BrokerTarget): Refusal | null => checkDisk(now, target, diskOf(memberOfBroker(now, target.broker)))
+
+/** A stop that is a start too: the disk must be fit, and outlive what is stopped. */
+const checkRevival = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const member = memberOfBroker(now, target.broker)
+  const disk = diskOf(member)
+  return checkDisk(now, target, disk.fit ? keptOf(member) : disk)
+}
+
+const checkDisk = (now: Survey, target: BrokerTarget, disk: Disk): Refusal | null => {
   if (!now.partitions.known) {
     return disk.fit ? null : blind('G2', `${disk.because}, and the partitions were not seen: ${now.partitions.why}`, self(target))
   }
@@ -194,11 +211,18 @@ export const quorumKept = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G5',
 /** Where the platform starts again whatever was stopped, a stop is a start too. */
 const blankIfRevived = <T extends BrokerTarget>(): Guard<T> => ({
   name: 'G2',
-  check: (now, target) => (memberOfBroker(now, target.broker)?.revives === 'always' ? checkStart(now, target) : null),
+  check: (now, target) => (memberOfBroker(now, target.broker)?.revives === 'always' ? checkRevival(now, target) : null),
 })
 
 /** Before a broker, or what is left of it, is stopped. */
-export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), withinBudget(), restartSafe(), blankIfRevived(), quorumKept()]
+export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [
+  notManaged(),
+  withinBudget(),
+  ableToReturn(),
+  restartSafe(),
+  blankIfRevived(),
+  quorumKept(),
+]
 
 /** Before a broker that does not run is started. */
 export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), restartSafe(), blankDisk(), quorumKept()]

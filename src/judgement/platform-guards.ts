@@ -53,5 +53,49 @@ const checkBudget = (now: Survey, target: BrokerTarget): Refusal | null => {
   return refusal('PDB', disruption.value, [member.name], 'bring the other members of the budget back first, or change it')
 }
 
+const REPLICA_SETS: ReadonlySet<string> = new Set(['ReplicaSet', 'Deployment'])
+
+/** Earlier members of an ordered set that hold up every later one while they are not well. */
+const heldUpBy = (now: Survey, { name, workload }: Member): readonly string[] => {
+  const own = workload.known ? workload.value : null
+  if (own?.ordered !== true || !now.members.known) return []
+  const ordinal = (of: string): number => Number(/-(\d+)$/.exec(of)?.[1] ?? Number.NaN)
+  return now.members.value
+    .filter((other) => other.workload.known && other.workload.value?.name === own.name && ordinal(other.name) < ordinal(name))
+    .filter(({ state, waiting }) => !state.known || state.value !== 'running' || !waiting.known || waiting.value !== null)
+    .map((other) => other.name)
+}
+
+const checkReturn = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const member = memberOfBroker(now, target.broker)
+  if (member === undefined || member.revives !== 'always') return null
+  const { name, workload, nodeTrouble, node } = member
+  if (!workload.known) return { ...refusal('RETURN', `what would start ${name} again was not seen: ${workload.why}`, [name]), blind: true }
+  if (workload.value !== null && REPLICA_SETS.has(workload.value.kind)) {
+    const because = `${name} belongs to ${workload.value.kind} ${workload.value.name}: its successor would start beside it, on the same disk`
+    return { ...refusal('RETURN', because, [name], 'scale it to 0, wait until the pod is gone, scale it to 1'), force: null }
+  }
+  if (nodeTrouble.known && nodeTrouble.value !== null) {
+    const where = node.known && node.value !== null ? node.value : 'its node'
+    return refusal(
+      'RETURN',
+      `${name} could not return to ${where}: ${nodeTrouble.value}`,
+      [name],
+      `mend ${where} first (kubectl uncordon, where it was cordoned)`,
+    )
+  }
+  const held = heldUpBy(now, member)
+  if (held.length === 0) return null
+  return refusal(
+    'RETURN',
+    `${name} would not be created again while ${held.join(', ')} is not ready (podManagementPolicy OrderedReady)`,
+    [name],
+    'mend the earlier members first',
+  )
+}
+
+/** RETURN: where the platform starts it again, whether it can: a restart must not become an outage for good. */
+export const ableToReturn = <T extends BrokerTarget>(): Guard<T> => ({ name: 'RETURN', check: checkReturn })
+
 /** PDB: a deletion asks no PodDisruptionBudget, an eviction does: kdr keeps to what an eviction would be told (policy/v1). */
 export const withinBudget = <T extends BrokerTarget>(): Guard<T> => ({ name: 'PDB', check: checkBudget })

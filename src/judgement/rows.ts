@@ -2,7 +2,7 @@
 // does it not, or was too little seen to tell? `diagnose.ts` asks them in order.
 import type { Known, Source } from '../model/known.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
-import type { Member, Role } from '../model/member.ts'
+import { isLeftover, type Member, type Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { Survey, Verdict } from '../model/survey.ts'
@@ -52,7 +52,7 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
     context,
     ids: brokers.map((broker) => broker.id),
     status: new Map(brokers.map((broker) => [broker.id, brokerStatus(survey, broker.id)])),
-    unmatched: members.filter((member) => !matched.has(member.name)).map((member) => member.name),
+    unmatched: members.filter((member) => !matched.has(member.name) && !isLeftover(member)).map((member) => member.name),
   }
 }
 
@@ -158,7 +158,7 @@ const countNotUp = ({ status, unmatched }: Facts) => {
 const notSeen = (facts: Facts): string => {
   const { unknown, unmatched } = countNotUp(facts)
   const words = unknown.map((id) => facts.status.get(id)?.because ?? `broker ${id}`)
-  return few([...words, ...unmatched.map((name) => `${name} runs a broker whose id was not seen`)], 3)
+  return few([...words, ...unmatched.map((name) => `${name} is a broker whose id was not seen`)], 3)
 }
 
 const statusEvidence = (facts: Facts, verdict: Verdict, brokers: readonly number[]): readonly Evidence[] =>

@@ -102,6 +102,10 @@ interface Waiting {
   readonly message: string
 }
 
+/** A claim that an old scale-down left behind: whose broker it held was not seen, and nothing of it runs. */
+export const isLeftover = ({ state, waiting, id }: Member): boolean =>
+  !id.known && state.known && state.value === 'stopped' && waiting.known && waiting.value?.reason === 'ScaledDown'
+
 export interface Member {
   /** The platform's own name for it: `kafka1`, container `kafka-2`, pod `kafka-2`. */
   readonly name: string

@@ -8,7 +8,7 @@ import type { Member } from '../model/member.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
-import { type FailedBroker, incarnationGone, runsAnew } from './failed-broker.ts'
+import { type FailedBroker, incarnationGone, movedTo, runsAnew } from './failed-broker.ts'
 import { rejoined, withRejoined } from './rejoined.ts'
 
 type From = { readonly from: Decision<FailedBroker> }
@@ -45,12 +45,15 @@ export const stopRemains = ({ from }: From): Step =>
     why: 'A frozen or half-dead broker must be gone before its successor starts on the same disk; a controlled stop needs up to 120 s.',
     effect: 'stop',
     aspects: ['members'],
-    budget: { expected: seconds(30), deadline: GRACEFUL_STOP + minutes(1) },
+    // A pod may be given longer than 120 s by its own terminationGracePeriodSeconds.
+    budget: { expected: seconds(30), deadline: minutes(10) },
     guards: stopGuards(),
     challenge: ({ member }) => member,
     resolve: async (world) => {
       const now = await world.survey()
       const { broker, member: name, healthy } = from.value()
+      const moved = movedTo(now, from.value())
+      if (moved !== null) return { blocked: moved, hint: 'kdr diagnose' }
       if (runsAnew(now, from.value())) return { nothing: `${name} runs anew already` }
       const member = memberOf(now, name)
       if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} still runs was not seen` }
@@ -81,6 +84,8 @@ export const stopRemains = ({ from }: From): Step =>
     done: (now, { member, uid }) => {
       const gone = incarnationGone(now, { ...from.value(), member, uid })
       if (gone === 'unknown') return { state: 'unknown', detail: `${member} was not seen` }
+      const waiting = memberOf(now, member)?.waiting
+      if (!gone && waiting?.known === true && waiting.value?.reason === 'Terminating') return { state: 'under-way', detail: `${member} is on its way out` }
       return gone ? { state: 'done', detail: `${member} no longer runs` } : { state: 'not-started', detail: `${member} still runs` }
     },
   })
@@ -139,6 +144,8 @@ export const startBroker = ({ from }: From): Step =>
     resolve: async (world) => {
       const now = await world.survey()
       const { broker, member: name } = from.value()
+      const moved = movedTo(now, from.value())
+      if (moved !== null) return { blocked: moved, hint: 'kdr diagnose' }
       const member = memberOf(now, name)
       if (member === undefined || !member.state.known || !member.uid.known) return { unknown: `whether ${name} runs was not seen` }
       if (comesByItself(member)) return { nothing: `${name} is being started by its platform` }
@@ -163,5 +170,5 @@ export const startBroker = ({ from }: From): Step =>
       return undefined
     },
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now, { broker, member }) => rejoined(now, broker, member),
+    done: (now) => rejoined(now, from.value()),
   })

@@ -18,6 +18,8 @@ export interface FailedBroker {
   readonly member: string
   /** uid of the incarnation that failed; null when it was already gone. */
   readonly uid: string | null
+  /** How often its platform had restarted it by then, over its whole life. */
+  readonly restarts: number
   /** What the broker looked like, in words. */
   readonly because: string
   /** Set when it looks healthier than a recovery assumes: the gate says so. */
@@ -72,16 +74,39 @@ const coordinationProblem = (now: Survey, wanted: number | null): Resolution<Fai
   return refusal === null ? null : { blocked: refusalWords(refusal), hint: 'kdr diagnose' }
 }
 
+/** What the platform could not list, in its own words. */
+const unseenOf = ({ members }: Survey): string => {
+  const why = members.known ? members.value.flatMap(({ workload }) => (workload.known ? [] : [workload.why])) : []
+  return why[0] === undefined ? '' : ` (${why[0]})`
+}
+
+/** The broker is another member's now: what was decided about the one must not be done to the other. */
+export const movedTo = (now: Survey, { broker, member }: FailedBroker): string | null => {
+  const match = memberOfBroker(now, broker)
+  return match === undefined || match.name === member ? null : `broker ${broker} is ${match.name} now, not ${member}`
+}
+
 const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
   const member = memberOfBroker(now, broker)
-  if (member === undefined) return { unknown: `what runs broker ${broker} was not seen`, hint: 'kdr doctor' }
+  if (member === undefined) return { unknown: `what runs broker ${broker} was not seen${unseenOf(now)}`, hint: 'kdr doctor' }
   if (!member.uid.known) {
     const { kind, because, instead } = classifyFailure(now, broker)
     const words = kind === 'node' ? because : `which incarnation of ${member.name} runs was not seen: ${member.uid.why}`
     return { unknown: words, ...(instead === null ? {} : { hint: instead }) }
   }
   const { status, because } = brokerStatus(now, broker)
-  return { target: { broker, member: member.name, uid: member.uid.value, because, healthy: status === 'up', verdict, inDoubt: inDoubt(now) } }
+  return {
+    target: {
+      broker,
+      member: member.name,
+      uid: member.uid.value,
+      restarts: member.restarts.known ? member.restarts.value : 0,
+      because,
+      healthy: status === 'up',
+      verdict,
+      inDoubt: inDoubt(now),
+    },
+  }
 }
 
 /** Names enough to say which; one is enough to doubt. */

@@ -4,7 +4,7 @@ import { startGuards } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { memberOf } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
-import type { FailedBroker } from './failed-broker.ts'
+import { type FailedBroker, movedTo } from './failed-broker.ts'
 import { rejoined, withRejoined } from './rejoined.ts'
 
 interface CutOff {
@@ -26,6 +26,8 @@ export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker
     resolve: async (world) => {
       const now = await world.survey()
       const { broker, member: name } = from.value()
+      const moved = movedTo(now, from.value())
+      if (moved !== null) return { blocked: moved, hint: 'kdr diagnose' }
       const member = memberOf(now, name)
       if (member === undefined || !member.waiting.known || !member.uid.known) return { unknown: `whether ${name} is on its network was not seen` }
       if (member.waiting.value?.reason !== 'NoNetwork') return { nothing: `${name} is not cut off` }
@@ -41,10 +43,10 @@ export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker
       return undefined
     },
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now, { broker, member: name }) => {
+    done: (now, { member: name }) => {
       const member = memberOf(now, name)
       if (member === undefined || !member.waiting.known) return { state: 'unknown', detail: `${name} was not seen` }
       if (member.waiting.value?.reason === 'NoNetwork') return { state: 'not-started', detail: member.waiting.value.message }
-      return rejoined(now, broker, name)
+      return rejoined(now, from.value())
     },
   })

@@ -10,13 +10,15 @@ import { type FailedBroker, isRegistered } from './failed-broker.ts'
 const MANY_EXITS = 3
 
 /** Runs, and is registered. */
-export const rejoined = (now: Survey, broker: number, name: string): Progress => {
+export const rejoined = (now: Survey, { broker, member: name, restarts }: FailedBroker): Progress => {
   const member = memberOf(now, name)
   if (member === undefined || !member.state.known) return { state: 'unknown', detail: `${name} was not seen` }
   if (member.state.value !== 'running') {
     const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
     const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
-    const again = member.restarts.known ? member.restarts.value : 0
+    // A new pod counts from none; the same one from what it had before.
+    const count = member.restarts.known ? member.restarts.value : 0
+    const again = count < restarts ? count : count - restarts
     // Where the platform restarts by itself, one exit with NODEEXISTS is no reason to give up.
     return member.revives !== 'never' && again < MANY_EXITS
       ? { state: 'under-way', detail }
@@ -57,5 +59,5 @@ export const awaitRejoin = ({ from }: { readonly from: Decision<FailedBroker> })
       commands: [commands.list()],
     }),
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now, { broker, member }) => rejoined(now, broker, member),
+    done: (now, failed) => rejoined(now, failed),
   })

@@ -2,7 +2,7 @@
 // answer say. A member is matched by the id on its disk and by what it advertises, never by its name.
 import type { Known } from '../model/known.ts'
 import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
-import type { Member } from '../model/member.ts'
+import { isLeftover, type Member } from '../model/member.ts'
 import type { Broker, LogDir } from '../model/survey.ts'
 import type { MetadataView, Ping } from '../ports/kafka.ts'
 import type { Registration } from './zookeeper.ts'
@@ -89,8 +89,10 @@ const byElimination = (matches: ReadonlyMap<number, Known<string>>, members: Kno
   const taken = new Set(matched.values())
   const left = brokerMembers(members).filter((member) => !taken.has(member.name))
   const [id, ...others] = [...matches.keys()].filter((each) => !matched.has(each))
-  const [member] = left
-  if (id === undefined || others.length > 0 || member === undefined || left.length > 1 || member.id.known) return matches
+  // Claims that old scale-downs left behind stand back for what is wanted.
+  const wanted = left.filter((each) => !isLeftover(each))
+  const [member, ...more] = wanted.length > 0 ? wanted : left
+  if (id === undefined || others.length > 0 || member === undefined || more.length > 0 || member.id.known) return matches
   if (!inStep(id, member.name, matched)) return matches
   return new Map([...matches, [id, known(member.name, `the only member that is left, as broker ${id} is the only broker`)]])
 }

@@ -19,6 +19,11 @@ const crashing = changeMember(down, 'kafka2', { waiting: seen({ reason: 'CrashLo
 const lost = (phase: string): Survey =>
   changeVolume(said(down), 'kafka2', { state: seen('gone'), backing: { claim: 'data-kafka-2', phase, volume: 'pv-2', reclaim: 'Retain', node: null } })
 
+const waitsFor = (reason: string, message: string) => changeMember(down, 'kafka2', { waiting: seen({ reason, message }) })
+const going = changeVolume(changeMember(runs(said(changeBroker(down, 2, { reachable: blind }))), 'kafka2', { revives: 'always' }), 'kafka2', {
+  backing: { claim: 'data-kafka-2', phase: 'Terminating', volume: 'pv-2', reclaim: 'Delete', node: null },
+})
+
 const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart'], RegExp?])[] = [
   ['killed, registration still there', killed(healthy(), 2), 'killed', 'yes'],
   ['exit 137', exit(said(down), 137), 'killed', 'yes'],
@@ -79,6 +84,10 @@ const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart']
   ['a claim that is gone with its data', lost('Lost'), 'blank-disk', 'yes'],
   ['crash looping with its last words', said(crashing, 'fatal', 'bad-configuration'), 'fatal-start-up', 'no', /configuration/],
   ['restarting over and over with its last words', said(waits('Restarting'), 'fatal', 'bad-configuration'), 'fatal-start-up', 'no', /configuration/],
+  ['not created, its controller refused', waitsFor('NotCreated', 'kafka wants kafka-2; FailedCreate: exceeded quota'), 'scheduling', 'no', /quota/],
+  ['not created yet', waitsFor('NotCreated', 'kafka wants kafka-2, but there is no such pod'), 'scheduling', 'wait'],
+  ['an init container that dies', waits('CrashLoopBackOff', 'init container format'), 'fatal-start-up', 'no', /log/],
+  ['a claim on its way out', going, 'volume', 'no', /Retain/],
   ['crash looping for want of memory', exit(said(crashing), 137, 'SIGKILL', true), 'oom', 'yes', /memory/],
   ['paused', paused(healthy(), 2), 'hung', 'yes'],
   ['runs, unregistered, silent', runs(said(changeBroker(down, 2, { reachable: blind }))), 'hung', 'yes'],

@@ -239,7 +239,7 @@ describe('what was not seen', () => {
   })
 
   it('is guarded in this order', () => {
-    expect(stopGuards().map((guard) => guard.name)).toEqual(['OWNER', 'PDB', 'G1', 'G2', 'G5'])
+    expect(stopGuards().map((guard) => guard.name)).toEqual(['OWNER', 'PDB', 'RETURN', 'G1', 'G2', 'G5'])
     expect(startGuards().map((guard) => guard.name)).toEqual(['OWNER', 'G1', 'G2', 'G5'])
   })
 })

@@ -1,7 +1,7 @@
 // What the platform's other masters are asked: nothing is forced on them unless it is named.
 import { describe, expect, it } from 'vitest'
 import { stopGuards } from '../../src/judgement/guards.ts'
-import { notManaged, withinBudget } from '../../src/judgement/platform-guards.ts'
+import { ableToReturn, notManaged, withinBudget } from '../../src/judgement/platform-guards.ts'
 import type { Member, Owner } from '../../src/model/member.ts'
 import { blind, changeMember, changeVolume, dead, healthy, seen } from '../helpers/survey.ts'
 
@@ -38,6 +38,36 @@ describe('OWNER', () => {
   it('refuses blind when the owner was not seen', () => expect(check({ owner: blind })).toMatchObject({ blind: true }))
 })
 
+describe('RETURN', () => {
+  const set = { kind: 'StatefulSet', name: 'kafka', version: '7', replicas: 3, ordered: true, deletesClaims: { whenScaled: false, whenDeleted: false } }
+  const pods = (change: Partial<Member> = {}, first: Partial<Member> = {}) => {
+    const of = (ordinal: number): Partial<Member> => ({ name: `kafka-${ordinal}`, revives: 'always', workload: seen(set) })
+    const named = changeMember(changeMember(healthy(), 'kafka1', { ...of(0), ...first }), 'kafka2', { ...of(1), ...change })
+    if (!named.brokers.known) throw new Error('no brokers')
+    return { ...named, brokers: seen(named.brokers.value.map((broker) => (broker.id === 2 ? { ...broker, member: seen('kafka-1') } : broker))) }
+  }
+  const check = (...given: Parameters<typeof pods>) => ableToReturn().check(pods(...given), at)
+
+  it('lets through what would come back', () => expect(check()).toBeNull())
+  it('says nothing where nobody starts it again', () => expect(check({ revives: 'never', nodeTrouble: seen('cordoned') })).toBeNull())
+  it('refuses while its node would not take it', () => {
+    expect(check({ nodeTrouble: seen('cordoned by ada') })).toMatchObject({
+      guard: 'RETURN',
+      because: expect.stringContaining('cordoned'),
+      force: { partitions: [] },
+    })
+  })
+  it('refuses while an earlier ordinal holds it up, unless they start side by side', () => {
+    const waits = { waiting: seen({ reason: 'NotReady', message: 'its probe fails' }) }
+    expect(check({}, waits)).toMatchObject({ because: expect.stringContaining('kafka-0') })
+    expect(check({ workload: seen({ ...set, ordered: false }) }, waits)).toBeNull()
+  })
+  it('never lets a successor start beside it, forced or not', () => {
+    expect(check({ workload: seen({ ...set, kind: 'ReplicaSet' }) })).toMatchObject({ guard: 'RETURN', force: null })
+  })
+  it('refuses blind when its controller was not seen', () => expect(check({ workload: blind })).toMatchObject({ blind: true }))
+})
+
 describe('PDB', () => {
   const check = (change: Partial<Member>) => withinBudget().check(with2(change), at)
   const why = 'PodDisruptionBudget kafka allows no disruption: 2 of 3 are healthy, 3 wanted'
@@ -57,6 +87,20 @@ describe('where the platform starts again whatever was stopped', () => {
     stopGuards()
       .find(({ name }) => name === 'G2')
       ?.check(blank(revives), at) ?? null
+
+  const bound = { claim: 'data-kafka2', phase: 'Bound', volume: 'pv-2', reclaim: 'Delete', node: null }
+  const lastOfIsr = (backing: typeof bound | null) => {
+    const down = changeVolume(dead(dead(healthy(), 1), 3), 'kafka2', { backing })
+    return stopGuards()
+      .find(({ name }) => name === 'G2')
+      ?.check(changeMember(down, 'kafka2', { revives: 'always' }), at)
+  }
+
+  it('the disk has to outlive the pod', () => {
+    expect(lastOfIsr(bound)).toBeNull()
+    expect(lastOfIsr({ ...bound, phase: 'Terminating' })).toMatchObject({ guard: 'G2', because: expect.stringContaining('Terminating') })
+    expect(lastOfIsr(null)).toMatchObject({ guard: 'G2', because: expect.stringContaining('no claim') })
+  })
 
   it('a stop is a start, and G2 guards it', () => expect(g2('always')).toMatchObject({ guard: 'G2' }))
   it('elsewhere it is not', () => expect([g2('never'), g2('crashes')]).toEqual([null, null]))

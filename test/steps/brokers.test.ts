@@ -7,7 +7,16 @@ import { awaitExpiry, startBroker, stopRemains } from '../../src/steps/brokers.t
 import type { FailedBroker } from '../../src/steps/failed-broker.ts'
 import { changeMember, changeVolume, healthy, killed, seen } from '../helpers/survey.ts'
 
-const decided: FailedBroker = { broker: 2, member: 'kafka2', uid: 'kafka2@1', because: 'it was hung', healthy: false, verdict: 'single-broker', inDoubt: [] }
+const decided: FailedBroker = {
+  broker: 2,
+  member: 'kafka2',
+  uid: 'kafka2@1',
+  restarts: 0,
+  because: 'it was hung',
+  healthy: false,
+  verdict: 'single-broker',
+  inDoubt: [],
+}
 const from = { from: { step: {} as Step, value: () => decided } }
 
 const resolve = (step: Step, survey: Survey) => step.resolve({ survey: async () => survey } as unknown as ReadWorld)

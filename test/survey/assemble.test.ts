@@ -96,6 +96,19 @@ describe('brokers', () => {
     expect(second({ members: pods('kafka-1') }).member).toMatchObject({ known: true, value: 'kafka-1', by: expect.stringContaining('only member') })
   })
 
+  it('are not confused by claims that an old scale-down left behind', () => {
+    const leftover = {
+      ...member('kafka-9', ['broker'], 9),
+      id: blind,
+      addresses: [],
+      state: seen('stopped' as const),
+      waiting: seen({ reason: 'ScaledDown', message: '' }),
+    }
+    const all = pods('kafka-1')
+    if (!all.known) throw new Error('no members')
+    expect(second({ members: seen([...all.value, leftover]) }).member).toMatchObject({ known: true, value: 'kafka-1' })
+  })
+
   it('are not matched to a member that is left when its ordinal is out of step with the others', () => {
     expect(second({ members: pods('kafka-7') }).member.known).toBe(false)
   })

@@ -118,6 +118,7 @@ export const open = async (kind: Kind): Promise<Ground> => {
     },
     close: async () => {
       await ledger.stop()
+      await ledger.remove(soon()).catch(() => {})
       await kafka.close()
       await platform.close()
       await here.clear()

@@ -7,14 +7,16 @@ const BIN = path.join(import.meta.dirname, '..', '..', 'bin', 'kdr.js')
 /** kdr's own command line, for a shell. */
 export const KDR = `${process.execPath} ${BIN}`
 
+const shows = (screen: string, when: string | RegExp): boolean => (typeof when === 'string' ? screen.includes(when) : when.test(screen))
+
 /**
  * Runs a command in a pseudo-terminal (exec: a shell in between would answer Ctrl-C with an exit code of its own);
- * `keys` are typed one after another, each when its words are on the screen.
+ * `keys` are typed one after another, each when its words are on the screen after the last one's.
  */
 export const atTerminal = (
   home: string,
   line: string,
-  keys: readonly (readonly [when: string, typed: string])[],
+  keys: readonly (readonly [when: string | RegExp, typed: string])[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number | null; readonly screen: string }> =>
   new Promise((resolve) => {
@@ -36,11 +38,12 @@ export const atTerminal = (
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       screen += text
       const [next] = left
-      if (next !== undefined && screen.slice(read).includes(next[0])) {
+      if (next !== undefined && shows(screen.slice(read), next[0])) {
         left.shift()
         read = screen.length
         setTimeout(() => child.stdin.write(next[1]), 300)
       }
     })
-    child.on('close', (code) => resolve({ code, screen }))
+    // `script` ends well also when it is told to end: that is no answer of kdr's.
+    child.on('close', (code) => resolve({ code: child.killed ? null : code, screen }))
   })

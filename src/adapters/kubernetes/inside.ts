@@ -15,8 +15,10 @@ import { nameOf } from './pod-state.ts'
 import type { Entry } from './roster.ts'
 import { mountsOf } from './volumes.ts'
 
-/** One look into one pod: a survey has eight seconds for everything. */
+/** One look into one pod, disks and log together: a survey has eight seconds for everything. */
 const LOOK = seconds(3)
+/** A kubelet that does not answer is not asked at every look. */
+const AGAIN = seconds(10)
 /** How long free space, and a log that named nobody, count. */
 const KEEP = seconds(30)
 const TAIL = 2000
@@ -43,9 +45,14 @@ const keeping = <T>() => {
   }
 }
 
+interface Seen {
+  readonly disks: Known<readonly Disk[]>
+  readonly id: Known<number>
+}
+
 export interface Inside {
-  disks(entry: Entry, running: boolean, signal: AbortSignal): Promise<Known<readonly Disk[]>>
-  id(entry: Entry, disks: Known<readonly Disk[]>, reporting: boolean, signal: AbortSignal): Promise<Known<number>>
+  /** `reporting`: its kubelet is heard of. Rejects with the signal's reason only. */
+  look(entry: Entry, running: boolean, reporting: boolean, signal: AbortSignal): Promise<Seen>
 }
 
 const isIntact = (disks: readonly Disk[]): boolean => disks.length > 0 && disks.every(({ meta, zooKeeper }) => meta !== null || zooKeeper)
@@ -62,30 +69,45 @@ const idOnDisk = (entry: Entry, disks: Known<readonly Disk[]>): Known<number> | 
   return others.length === 0 ? known(only, by) : unknown(`its disks name different ids: ${ids.join(', ')}`, by)
 }
 
+/** What ends one look, and that part of it which is the time it may take. */
+interface Limit {
+  readonly signal: AbortSignal
+  readonly time: AbortSignal
+}
+
+/** Nobody wanted it any more, which is no word of the kubelet's. */
+const wasCut = (thrown: unknown, { signal, time }: Limit): boolean => signal.aborted && !time.aborted && thrown === signal.reason
+
+const wordsOfFailure = (thrown: unknown): string => (thrown instanceof DOMException ? `no answer within ${LOOK / 1000} s` : wordsOf(thrown))
+
+/** `read` never rejects; `recall` is null where it would have to look. */
 const diskReader = (client: KubeClient) => {
-  const kept = keeping<readonly Disk[]>()
+  const kept = keeping<Known<readonly Disk[]>>()
   // The principal's permission does not change from one look to the next; asked again by the next command.
   let refused: Known<never> | null = null
-  return async (entry: Entry, running: boolean, signal: AbortSignal): Promise<Known<readonly Disk[]>> => {
+  const recall = ({ pod }: Entry): Known<readonly Disk[]> | null => kept.get((pod === null ? null : uidOf(pod)) ?? '')
+  const read = async (entry: Entry, running: boolean, limit: Limit): Promise<Known<readonly Disk[]>> => {
     const by = `disks of ${entry.name}, from inside it`
     const uid = entry.pod === null ? null : uidOf(entry.pod)
     const paths = mountsOf(entry).map(({ path }) => path)
     if (!running || uid === null || entry.container === undefined) return unknown('it does not run, so nothing can look at its disk from inside', by)
     if (paths.length === 0) return unknown('no volume is mounted where it could keep data', by)
-    const before = kept.get(uid)
-    if (before !== null) return known(before, by)
+    const before = recall(entry)
+    if (before !== null) return before
     if (refused !== null) return refused
     try {
-      const result = await execIn(client, entry.name, entry.container.name, diskCommand(paths), AbortSignal.any([signal, AbortSignal.timeout(LOOK)]))
+      const result = await execIn(client, entry.name, entry.container.name, diskCommand(paths), limit.signal)
       const disks = parseDisks(result)
       if (disks.length < paths.length) return unknown(`the command that looks ended with exit ${result.code}: ${result.stderr.trim()}`, by)
-      return known(isIntact(disks) ? kept.set(uid, disks, KEEP) : disks, by)
+      return isIntact(disks) ? kept.set(uid, known(disks, by), KEEP) : known(disks, by)
     } catch (thrown) {
-      signal.throwIfAborted()
-      if (thrown instanceof KdrError && thrown.code === 'forbidden') refused = unknown(`pods/exec is not permitted: ${thrown.message}`, by)
-      return unknown(thrown instanceof DOMException ? `no answer within ${LOOK / 1000} s` : wordsOf(thrown), by)
+      if (wasCut(thrown, limit)) return unknown('it was not waited for', by)
+      if (!(thrown instanceof KdrError && thrown.code === 'forbidden')) return kept.set(uid, unknown(wordsOfFailure(thrown), by), AGAIN)
+      refused = unknown(`pods/exec is not permitted: ${thrown.message}`, by)
+      return refused
     }
   }
+  return { read, recall }
 }
 
 /** Its incarnations are told apart by pod and count of restarts: a dead container has no other name. */
@@ -101,17 +123,17 @@ const logReader = (client: KubeClient) => {
     }
     return null
   }
-  return async (pod: V1Pod, roles: Entry['roles'], signal: AbortSignal): Promise<number | null> => {
+  return async (pod: V1Pod, roles: Entry['roles'], limit: Limit): Promise<number | null> => {
     const life = lifeOf(pod)
     const before = kept.get(life)
     if (before !== null || missed.get(life) === true) return before
     try {
-      const id = await look(pod, roles, AbortSignal.any([signal, AbortSignal.timeout(LOOK)]))
+      const id = await look(pod, roles, limit.signal)
       if (id === null) missed.set(life, true, KEEP)
       else kept.set(life, id, Number.POSITIVE_INFINITY)
       return id
-    } catch {
-      signal.throwIfAborted()
+    } catch (thrown) {
+      if (!wasCut(thrown, limit)) missed.set(life, true, AGAIN)
       return null
     }
   }
@@ -119,16 +141,23 @@ const logReader = (client: KubeClient) => {
 
 /** Remembers between looks; one for each opening of the platform. */
 export const openInside = (client: KubeClient): Inside => {
-  const readDisks = diskReader(client)
+  const disksOf = diskReader(client)
   const readId = logReader(client)
   return {
-    disks: readDisks,
-    id: async (entry, disks, reporting, signal) => {
+    look: async (entry, running, reporting, signal) => {
+      const { pod, container, roles } = entry
+      const time = AbortSignal.timeout(LOOK)
+      const enough = new AbortController()
+      const before = disksOf.recall(entry)
+      const wanted = reporting && (before === null || idOnDisk(entry, before) === null)
+      const inLog = wanted && pod !== null ? readId(pod, roles, { signal: AbortSignal.any([signal, time, enough.signal]), time }) : null
+      const disks = await disksOf.read(entry, running, { signal: AbortSignal.any([signal, time]), time })
       const onDisk = idOnDisk(entry, disks)
-      if (onDisk !== null) return onDisk
-      const inLog = reporting && entry.pod !== null ? await readId(entry.pod, entry.roles, signal) : null
-      if (inLog !== null) return known(inLog, `log of ${nameOf(entry.pod ?? {})}`)
-      return idInEnvironment(entry.container, entry.roles)
+      if (onDisk !== null) enough.abort()
+      const id = await inLog
+      signal.throwIfAborted()
+      const otherwise = id === null ? idInEnvironment(container, roles) : known(id, `log of ${nameOf(pod ?? {})}`)
+      return { disks, id: onDisk ?? otherwise }
     },
   }
 }

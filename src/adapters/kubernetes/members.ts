@@ -1,6 +1,6 @@
 // Every member, put together from one snapshot of the API, from what its disks and logs say, and from the
 // events of those that do not run.
-import { type Known, known, unknown } from '../../model/known.ts'
+import { known, unknown } from '../../model/known.ts'
 import type { Member, Volume } from '../../model/member.ts'
 import { addressesOf } from './addresses.ts'
 import type { KubeClient } from './client.ts'
@@ -59,6 +59,8 @@ const placeOf = ({ pod, set, name }: Entry, namespace: string) => ({
 
 const keepsData = ({ roles }: Entry): boolean => roles.some((role) => role === 'broker' || role === 'controller' || role === 'zookeeper')
 
+const SERVICE: Awaited<ReturnType<Inside['look']>> = { disks: unknown('it keeps no data', API), id: unknown('services have no id', API) }
+
 const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
   const { client, snapshot, inside, signal } = look
   const { namespace } = client
@@ -66,12 +68,9 @@ const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
   const lost = lostOf(entry, snapshot)
   const life = lifeOf(entry, lost)
   const running = life.state.known && life.state.value === 'running'
-  const disks: Awaited<ReturnType<Inside['disks']>> = keepsData(entry) ? await inside.disks(entry, running, signal) : unknown('it keeps no data', API)
+  const { disks, id } = keepsData(entry) ? await inside.look(entry, running, lost === null, signal) : SERVICE
   const volumes = keepsData(entry) ? volumesOf(entry, disks, snapshot, namespace) : []
-  const [id, told] = await Promise.all([
-    idOf(look, entry, disks, lost),
-    running && pod?.metadata?.deletionTimestamp === undefined ? new Map() : events(look, entry, volumes),
-  ])
+  const told: Told = running && pod?.metadata?.deletionTimestamp === undefined ? new Map() : await events(look, entry, volumes)
   const backings = volumes.flatMap(({ backing }) => (backing === null ? [] : [backing]))
   const node = nodeOf(entry, backings, told)
   return {
@@ -91,9 +90,6 @@ const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
     signals: unknown('logs were not read', API),
   }
 }
-
-const idOf = async ({ inside, signal }: Looking, entry: Entry, disks: Parameters<Inside['id']>[1], lost: string | null): Promise<Known<number>> =>
-  keepsData(entry) ? inside.id(entry, disks, lost === null, signal) : unknown('services have no id', API)
 
 /** Throws what listing the pods throws. The roster is what the members were read from, for those who must know more of them. */
 export const readMembers = async (

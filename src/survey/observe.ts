@@ -48,7 +48,7 @@ interface First {
   readonly zookeeper: ZooKeeperReading | null
   readonly reassigning: Survey['reassigning']
   readonly groups: Survey['groups']
-  readonly early: readonly Ping[]
+  readonly early: Promise<readonly Ping[]>
 }
 
 const notAsked = (by: string): Known<never> => unknown(NOT_ASKED, by)
@@ -97,7 +97,10 @@ const readFirst = async (look: Looking): Promise<First> => {
   const wanted = look.asked('brokers', 'partitions', 'log-dirs')
   const length = look.left('first')
   const members = readMembers(look)
-  const [target, seen, metadata, coordination, reassigning, groups, early] = await Promise.all([
+  // A hung broker is waited for beside the second wave, not before it.
+  const early = readPings(look, look.settings.endpoints, 'first')
+  early.catch(() => {})
+  const [target, seen, metadata, coordination, reassigning, groups] = await Promise.all([
     readTarget(look),
     members,
     wanted ? reading(look, length, 'Metadata', (signal) => kafka.metadata(signal)) : notAsked('Metadata'),
@@ -106,7 +109,6 @@ const readFirst = async (look: Looking): Promise<First> => {
       ? reading(look, length, 'ListPartitionReassignments', async (signal) => (await kafka.reassigning(signal)).map(partitionName))
       : (look.base?.reassigning ?? notAsked('ListPartitionReassignments')),
     look.asked('groups') ? reading(look, length, 'ListGroups', (signal) => kafka.groups(signal)) : (look.base?.groups ?? notAsked('ListGroups')),
-    readPings(look, look.settings.endpoints, 'first'),
   ])
   return { target, members: seen, metadata, ...coordination, reassigning, groups, early }
 }
@@ -129,13 +131,13 @@ const readBrokers = async (look: Looking, first: First): Promise<Survey['brokers
     (endpoint) => !look.settings.endpoints.includes(endpoint),
   )
   const listed = first.metadata.known ? first.metadata.value.brokers.map((broker) => broker.id) : []
-  const [pings, logDirs] = await Promise.all([readPings(look, late, 'second'), readLogDirs(look, listed)])
+  const [early, pings, logDirs] = await Promise.all([first.early, readPings(look, late, 'second'), readLogDirs(look, listed)])
   const brokers = brokersOf({
     members: first.members,
     metadata: first.metadata,
     registrations,
     quorum: quorumOf(first),
-    pings: [...first.early, ...pings],
+    pings: [...early, ...pings],
     logDirs,
   })
   if (look.asked('brokers') || look.base?.brokers.known !== true) return brokers

@@ -95,7 +95,8 @@ export const start = async (argv: readonly string[], host: NodeJS.Process = proc
     command.configureOutput({
       outputError: () => {},
       writeErr: (text) => void host.stderr.write(text),
-      writeOut: (text) => void host.stdout.write(text),
+      // A reader that went away (`--help | head`) is not an error of ours.
+      writeOut: (text) => void host.stdout.once('error', () => {}).write(text),
     })
   })
   try {

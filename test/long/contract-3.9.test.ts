@@ -1,4 +1,4 @@
 // Every contract on a real Kafka 3.9, as processes of this machine.
-import { processContract } from './process.contract.ts'
+import { processContract } from '../contract/process.contract.ts'
 
 processContract('3.9')

@@ -95,10 +95,21 @@ describe('dial', () => {
 
   it('tells a port that refuses from everything that says nothing about the pod', async () => {
     expect(await failure(dial('probe-0', 5))).toMatchObject({ code: 'ECONNREFUSED', message: expect.stringContaining('pod probe-0, port 5') })
-    expect(await failure(dial('nobody', 7))).toMatchObject({ code: 'ENOTFOUND' })
-    expect(await failure(dial('broker.example.com.invalid.name', 7))).toMatchObject({ code: 'ENOTFOUND' })
+    expect(await failure(dial(`nobody.${NAMESPACE}.svc`, 7))).toMatchObject({ code: 'ENOTFOUND', message: expect.stringContaining('no pod and no service') })
     expect(await failure(dial('empty', 7))).toMatchObject({ code: 'ETUNNEL', message: expect.stringContaining('no pod of service empty is ready') })
     expect(await failure(dial('probe-service', 1))).toMatchObject({ code: 'ETUNNEL', message: expect.stringContaining('it has 7007, 13') })
+  })
+
+  it('goes straight to a host that is none of the cluster’s, as to an external listener', async () => {
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    for (const host of ['127.0.0.1', 'localhost']) expect(await echo(dial(host, port), 'outside')).toBe('outside')
+    server.close()
+    await once(server, 'close')
+    expect(await failure(dial('127.0.0.1', port))).toMatchObject({ code: 'ECONNREFUSED' })
+    // No DNS knows it, and none may answer where the test runs.
+    expect((await failure(dial('broker.example.invalid', 7))).code).toMatch(/^(ENOTFOUND|EAI_AGAIN)$/)
   })
 
   it('gives up at once when nobody wants it any more', async () => {

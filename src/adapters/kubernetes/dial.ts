@@ -8,7 +8,7 @@ import { KdrError, wordsOf } from '../../errors.ts'
 import type { Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
 import { isReady } from './containers.ts'
-import { type Meaning, meaningsOf } from './names.ts'
+import { isClusterName, type Meaning, meaningsOf } from './names.ts'
 import { type Spot, socketError, Tunnel } from './tunnel.ts'
 
 const LOOK: Millis = 15_000
@@ -95,12 +95,16 @@ const finder = (client: KubeClient) => {
     if (meaning.kind === 'pod') return podNamed(meaning, port, signal)
     return meaning.kind === 'service' ? behind(meaning, port, signal) : podAt(meaning, port, signal)
   }
-  return async (host: string, port: number, signal: AbortSignal): Promise<Spot> => {
+  /** null: nothing of the cluster's, and so a host of the world outside, if any. */
+  return async (host: string, port: number, signal: AbortSignal): Promise<Spot | null> => {
     for (const meaning of meaningsOf(host, client.namespace)) {
       const spot = await look(meaning, port, signal)
       if (spot !== null) return spot
     }
-    throw new KdrError(`${host} is the name of no pod and no service of the cluster, seen from namespace ${client.namespace}`, { code: NO_SUCH_NAME })
+    if (host !== '' && !isClusterName(host)) return null
+    throw new KdrError(`${host || 'an empty name'} is the name of no pod and no service of the cluster, seen from namespace ${client.namespace}`, {
+      code: NO_SUCH_NAME,
+    })
   }
 }
 
@@ -136,15 +140,15 @@ const direct = (host: string, port: number): Duplex => {
 /**
  * `dial` of the platform port: hosts as advertised inside the cluster. Errors arrive on the stream with a code as
  * net.Socket's: ECONNREFUSED only when the pod itself refused, ENOTFOUND for a name that means nothing, else ETUNNEL,
- * which says nothing about the pod.
+ * which says nothing about the pod. What is none of the cluster's is dialled directly, and fails as net.Socket does.
  */
 export const kubernetesDial = (client: KubeClient): Dialling => {
   const find = finder(client)
   const pods = registry()
   const all = new Set<Tunnel>()
-  const looks = new Map<string, Promise<Spot>>()
+  const looks = new Map<string, Promise<Spot | null>>()
   /** Dials at the same moment share one look: a survey opens a dozen sockets at once. Never older: the pod may be another by then. */
-  const looked = (host: string, port: number): Promise<Spot> => {
+  const looked = (host: string, port: number): Promise<Spot | null> => {
     const key = `${host}:${port}`
     const running = looks.get(key)
     if (running !== undefined) return running
@@ -156,6 +160,7 @@ export const kubernetesDial = (client: KubeClient): Dialling => {
     try {
       const spot = await looked(host, port)
       if (tunnel.destroyed) return
+      if (spot === null) return await tunnel.connectTo({ host, port })
       pods.add(spot, tunnel)
       await tunnel.connect(client, spot)
     } catch (error) {

@@ -5,6 +5,7 @@ import { wordsOf } from '../../errors.ts'
 import type { Millis } from '../../units.ts'
 import { type Channels, type Ending, type Hearing, openChannels } from './channels.ts'
 import type { KubeClient } from './client.ts'
+import { openDirect, type Target } from './direct.ts'
 
 /** A pod's port, and which pod of that name. */
 export interface Spot {
@@ -55,15 +56,35 @@ export class Tunnel extends Duplex {
   /** Port-forward over websocket, one port a connection: /pods/…/portforward, protocol v4.channel.k8s.io. */
   async connect(client: KubeClient, spot: Spot): Promise<void> {
     const path = `/api/v1/namespaces/${spot.namespace}/pods/${spot.pod}/portforward?ports=${spot.port}`
-    const hearing: Hearing = { data: (channel, chunk) => this.#hear(channel, chunk), ended: (ending) => this.#ended(spot, ending) }
+    const hearing = this.#hearing((words) => troubleOf(spot, words))
     try {
-      const channels = await openChannels(client, `reach pod ${spot.pod}, port ${spot.port}`, path, ['v4.channel.k8s.io'], hearing, this.wanted)
-      if (this.destroyed) return channels.drop()
-      this.#channels = channels
+      this.#opened(await openChannels(client, `reach pod ${spot.pod}, port ${spot.port}`, path, ['v4.channel.k8s.io'], hearing, this.wanted))
     } catch (error) {
       this.destroy(socketError(wordsOf(error), 'ETUNNEL'))
+    }
+  }
+
+  /** Straight to a host that is none of the cluster's; fails as net.Socket does. */
+  async connectTo(target: Target): Promise<void> {
+    this.#skip = [0, 0]
+    const hearing = this.#hearing((words) => socketError(`the connection to ${target.host}:${target.port} broke: ${words}`, 'ETUNNEL'))
+    try {
+      this.#opened(await openDirect(target, DATA, hearing, this.wanted))
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : socketError(wordsOf(error), 'ETUNNEL'))
+    }
+  }
+
+  #hearing(broken: (words: string) => Error): Hearing {
+    return { data: (channel, chunk) => this.#hear(channel, chunk), ended: (ending) => this.#ended(ending, broken) }
+  }
+
+  #opened(channels: Channels): void {
+    if (this.destroyed) {
+      channels.drop()
       return
     }
+    this.#channels = channels
     this.connecting = false
     this.emit('connect')
     this.#held?.()
@@ -82,12 +103,12 @@ export class Tunnel extends Duplex {
   }
 
   /** A goodbye is the pod's own end; without one nobody knows what became of the other side. */
-  #ended(spot: Spot, { clean, why }: Ending): void {
+  #ended({ clean, why }: Ending, broken: (words: string) => Error): void {
     this.#over = true
     if (this.destroyed) return
-    if (this.#trouble !== '') this.destroy(troubleOf(spot, this.#trouble))
+    if (this.#trouble !== '') this.destroy(broken(this.#trouble))
     else if (clean || this.#linger !== null) this.push(null)
-    else this.destroy(troubleOf(spot, why))
+    else this.destroy(broken(why))
   }
 
   override _read(): void {

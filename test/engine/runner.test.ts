@@ -276,7 +276,7 @@ describe('a run whose ports misbehave', () => {
     const answer = async () => {
       const other = at.simulation.beside()
       const run = at.simulation.store.list()[0] ?? ''
-      other.lock.acquire(at.simulation.identity, 'another', run)
+      await other.lock.acquire(at.simulation.identity, 'another', run)
       return true
     }
     const slow = { ...at.deps, approver: { ask: async () => ({ approved: await answer(), by: 'operator' as const, answer: 'y' }) } }

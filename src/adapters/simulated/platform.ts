@@ -58,7 +58,8 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
       usableBytes: known(48 * GIB, BY),
       totalBytes: known(64 * GIB, BY),
       clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
-      backing: cluster.revives === 'always' ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null } : null,
+      backing:
+        cluster.revives === 'always' ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null } : null,
     },
   ],
   owner: known(null, BY),

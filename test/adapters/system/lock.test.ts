@@ -67,7 +67,7 @@ it('counts up across releases', async () => {
 
 it('is per target', async () => {
   const lock = fileLock(root)
-  lock.acquire(TARGET, 'one', null)
+  await lock.acquire(TARGET, 'one', null)
   expect((await lock.acquire({ ...TARGET, identity: 'other' }, 'two', null)).holder.fence).toBe(1)
 })
 
@@ -80,7 +80,7 @@ it('lets exactly one of many in', async () => {
 
 it('does not take a file it cannot read for a free lock', async () => {
   const lock = fileLock(root)
-  lock.acquire(TARGET, 'one', null)
+  await lock.acquire(TARGET, 'one', null)
   const [name = ''] = fs.readdirSync(join(root, 'locks')).filter((each) => each.endsWith('.lock'))
   fs.writeFileSync(join(root, 'locks', name), '{')
   expect(await codeOf(() => lock.acquire(TARGET, 'two', null))).toBe('lock-unreadable')

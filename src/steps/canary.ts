@@ -6,7 +6,7 @@ import type { Thresholds } from '../judgement/health.ts'
 import { isKnownTrue, known } from '../model/known.ts'
 import type { CanaryResult, Survey } from '../model/survey.ts'
 import type { WriteWorld } from '../ports/world.ts'
-import { minutes, seconds } from '../units.ts'
+import { type Millis, minutes, seconds } from '../units.ts'
 import type { FailedBroker } from './failed-broker.ts'
 
 interface CanaryTarget {
@@ -62,10 +62,11 @@ const roundTrip = async (world: WriteWorld, { topic, assignments }: CanaryTarget
   const ledBy: number[] = []
   let received = 0
   let problem: string | null = null
+  const end = world.clock.monotonic() + PATIENCE
   try {
     await probe.createTopic(topic, assignments, { 'min.insync.replicas': String(minIsr) }, signal)
     for (const [partition, replicas] of assignments.entries()) {
-      const back = await throughPartition(world, { topic, partition }, times, signal)
+      const back = await throughPartition(world, { topic, partition }, times, end, signal)
       received += back
       if (back === PER_PARTITION) ledBy.push(replicas[0] ?? -1)
     }
@@ -81,26 +82,36 @@ const roundTrip = async (world: WriteWorld, { topic, assignments }: CanaryTarget
   return { at: world.clock.now(), sent, received, p99: Math.round(times[Math.ceil(times.length * 0.99) - 1] ?? 0), ledBy, lost: sent - received, problem }
 }
 
-const TRIES = 3
+/**
+ * What a round trip as a whole waits for leaders that have just moved, and for followers that look for a broker where
+ * it was before: a pod comes back at another address, and the JVM keeps the old one for 30 s (InetAddress).
+ */
+const PATIENCE = seconds(45)
 
-/** A leader that moved a moment ago answers with an error once: the same id again counts once. */
-const produceOne = async (world: WriteWorld, at: { topic: string; partition: number }, id: string, signal: AbortSignal): Promise<bigint> => {
-  for (let left = TRIES - 1; ; left -= 1) {
+/** Tried again under the same id, which counts once. */
+const produceOne = async (world: WriteWorld, at: { topic: string; partition: number }, id: string, end: Millis, signal: AbortSignal): Promise<bigint> => {
+  for (;;) {
     try {
       return await world.change.probe.produce(at, [{ key: Buffer.from(id), value: Buffer.from(id) }], signal)
     } catch (thrown) {
-      if (left === 0) throw thrown
+      if (world.clock.monotonic() >= end) throw thrown
       await world.clock.sleep(seconds(0.5), signal)
     }
   }
 }
 
-const throughPartition = async (world: WriteWorld, at: { topic: string; partition: number }, times: number[], signal: AbortSignal): Promise<number> => {
+const throughPartition = async (
+  world: WriteWorld,
+  at: { topic: string; partition: number },
+  times: number[],
+  end: Millis,
+  signal: AbortSignal,
+): Promise<number> => {
   const ids = Array.from({ length: PER_PARTITION }, (_, index) => `${world.run}-${at.partition}-${index}-${world.clock.randomHex(4)}`)
   let offset: bigint | null = null
   for (const id of ids) {
     const start = world.clock.monotonic()
-    const base = await produceOne(world, at, id, signal)
+    const base = await produceOne(world, at, id, end, signal)
     // The first one pays for connections and leaders being looked up: it counts, but is not timed.
     if (offset !== null) times.push(world.clock.monotonic() - start)
     offset ??= base

@@ -1,6 +1,7 @@
 // What a person would type for it. Names and networks are those of the last look at the engine: before the first
 // there are only the names that were asked for.
 
+import { TOOL_ENVIRONMENT, withBootstrap } from '../../model/kafka-tools.ts'
 import type { PlatformCommands } from '../../ports/platform.ts'
 import type { WantedService } from './compose.ts'
 import { addressesOf } from './configured.ts'
@@ -20,21 +21,7 @@ interface CommandSettings {
   readonly files: readonly string[]
 }
 
-/** What the launcher inherits from the broker's surroundings and must not: its JMX port is taken, its agents are the broker's. */
-export const TOOL_ENVIRONMENT = ['env', '-u', 'JMX_PORT', '-u', 'KAFKA_JMX_OPTS', '-u', 'KAFKA_OPTS', 'KAFKA_HEAP_OPTS=-Xmx256M'] as const
-
 const quote = (word: string): string => (/^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
-const BOOTSTRAP = ['--bootstrap-server', '--bootstrap-controller']
-const NEEDS_BOOTSTRAP = [
-  'kafka-topics',
-  'kafka-leader-election',
-  'kafka-metadata-quorum',
-  'kafka-configs',
-  'kafka-log-dirs',
-  'kafka-consumer-groups',
-  'kafka-broker-api-versions',
-]
 
 /** Confluent's tools carry no .sh; Apache's image, told by what it runs, keeps them outside its PATH. */
 const toolOf = (tool: string, broker: Container | undefined): string => {
@@ -44,8 +31,7 @@ const toolOf = (tool: string, broker: Container | undefined): string => {
 
 const toolArgs = (tool: string, args: readonly string[], inside: string, zookeeper: string): readonly string[] => {
   if (tool === 'zookeeper-shell') return /:\d+/.test(args[0] ?? '') ? args : [zookeeper, ...args]
-  if (!NEEDS_BOOTSTRAP.includes(tool) || args.some((arg) => BOOTSTRAP.includes(arg.split('=', 1)[0] ?? ''))) return args
-  return ['--bootstrap-server', inside, ...args]
+  return withBootstrap(tool, args, inside)
 }
 
 /** Whole seconds, as `docker stop` takes them. */

@@ -1,9 +1,11 @@
 // The platform port over one compose project of a Docker engine.
+
 import { KdrError } from '../../errors.ts'
+import { TOOL_ENVIRONMENT } from '../../model/kafka-tools.ts'
 import type { ExitStatus } from '../../model/member.ts'
 import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { absentServices } from './absent.ts'
-import { commandsOf, type LastLook, TOOL_ENVIRONMENT } from './commands.ts'
+import { commandsOf, type LastLook } from './commands.ts'
 import { openCompose } from './compose.ts'
 import { type Container, containersOf } from './containers.ts'
 import { reconnectContainer, startContainer, still, stopContainer } from './control.ts'

@@ -1,4 +1,5 @@
 // What a person would type for it with kubectl: short, and really working.
+import { TOOL_ENVIRONMENT, withBootstrap } from '../../model/kafka-tools.ts'
 import type { PlatformCommands } from '../../ports/platform.ts'
 import { type Millis, seconds } from '../../units.ts'
 
@@ -27,16 +28,6 @@ export const LEAST_GRACE = seconds(120)
 
 const PLAIN = /^[\w@%+=:,./-]+$/
 const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
-const NEEDS_BOOTSTRAP = [
-  'kafka-topics',
-  'kafka-leader-election',
-  'kafka-metadata-quorum',
-  'kafka-configs',
-  'kafka-log-dirs',
-  'kafka-consumer-groups',
-  'kafka-broker-api-versions',
-]
 
 /** Apache's own image, Bitnami's and Strimzi's have the scripts with their ending; the first not on its path. */
 const scriptOf = (tool: string, image: string): string => {
@@ -71,11 +62,8 @@ export const commandsOf = (kubectl: Kubectl): PlatformCommands => {
     reconnect: (member) => `# pod ${member} cannot lose its network by itself`,
     kafka: (tool, args) => {
       const [pod, broker] = anyBroker()
-      const has = (option: string) => args.some((arg) => arg.split('=', 1)[0] === option)
-      const bootstrap = NEEDS_BOOTSTRAP.includes(tool) && !has('--bootstrap-server') && !has('--bootstrap-controller')
-      const words = [scriptOf(tool, broker?.image ?? ''), ...(bootstrap ? ['--bootstrap-server', broker?.address ?? 'kafka-service:9092'] : []), ...args]
-      // The pod's environment would have the tool open the broker's own JMX port.
-      return run(`exec ${pod}${inside(broker)} -- env -u JMX_PORT -u KAFKA_JMX_OPTS -u KAFKA_OPTS KAFKA_HEAP_OPTS=-Xmx256M ${words.map(quote).join(' ')}`)
+      const words = [...TOOL_ENVIRONMENT, scriptOf(tool, broker?.image ?? ''), ...withBootstrap(tool, args, broker?.address ?? 'kafka-service:9092')]
+      return run(`exec ${pod}${inside(broker)} -- ${words.map(quote).join(' ')}`)
     },
   }
 }

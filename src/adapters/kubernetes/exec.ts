@@ -1,6 +1,8 @@
 // Runs a command inside a pod. Only the status that the kubelet sends at the end says how it went: a
 // connection that ends without one leaves the outcome unknown.
+
 import { KdrError } from '../../errors.ts'
+import { TOOL_ENVIRONMENT } from '../../model/kafka-tools.ts'
 import type { ExecResult } from '../../ports/platform.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { KubeClient } from './client.ts'
@@ -10,12 +12,6 @@ const STDERR = 2
 const STATUS = 3
 /** Far more than any tool of Kafka prints; a command that never stops printing must not fill the memory. */
 const MAX_OUTPUT = 64 << 20
-
-/**
- * Kafka's scripts take these from the pod's environment: with JMX_PORT they collide with the broker's own port, and a
- * broker's heap would be taken a second time within the same memory limit.
- */
-const HYGIENE = ['env', '-u', 'JMX_PORT', '-u', 'KAFKA_JMX_OPTS', '-u', 'KAFKA_OPTS', 'KAFKA_HEAP_OPTS=-Xmx256M']
 
 /** metav1.Status, of what the kubelet sends. */
 interface Status {
@@ -52,7 +48,7 @@ const unseen = (pod: string, why: string, cause?: unknown): KdrError =>
 
 const pathOf = (namespace: string, pod: string, container: string, argv: readonly string[]): string => {
   const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' })
-  for (const word of [...HYGIENE, ...argv]) query.append('command', word)
+  for (const word of [...TOOL_ENVIRONMENT, ...argv]) query.append('command', word)
   return `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query}`
 }
 

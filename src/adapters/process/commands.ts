@@ -1,5 +1,6 @@
 // What a person would type for it: short, and really working. Ids change, so processes are named by their
 // properties file.
+import { withBootstrap } from '../../model/kafka-tools.ts'
 import type { MemberRef, PlatformCommands } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
 import { LOG } from './logs.ts'
@@ -13,25 +14,12 @@ const pattern = (node: ProcessNode): string => {
   return quote(`${`${main} ${node.file}`.replace(/[.[\]()*+?{}|^$\\]/g, '\\$&')}$`)
 }
 
-/** Options that say where the cluster is; tools that need one get it when it was left out. */
-const BOOTSTRAP = ['--bootstrap-server', '--bootstrap-controller']
-const NEEDS_BOOTSTRAP = [
-  'kafka-topics',
-  'kafka-leader-election',
-  'kafka-metadata-quorum',
-  'kafka-configs',
-  'kafka-log-dirs',
-  'kafka-consumer-groups',
-  'kafka-broker-api-versions',
-]
-
 const addressesOf = (state: ProcessState, role: ProcessNode['roles'][number]): string =>
   state.nodes.flatMap((node) => (node.roles.includes(role) ? node.listeners.slice(0, 1) : [])).join(',')
 
 const toolArgs = (state: ProcessState, tool: string, args: readonly string[]): readonly string[] => {
   if (tool === 'zookeeper-shell') return /:\d+/.test(args[0] ?? '') ? args : [addressesOf(state, 'zookeeper'), ...args]
-  if (!NEEDS_BOOTSTRAP.includes(tool) || args.some((arg) => BOOTSTRAP.includes(arg.split('=', 1)[0] ?? ''))) return args
-  return ['--bootstrap-server', addressesOf(state, 'broker'), ...args]
+  return withBootstrap(tool, args, addressesOf(state, 'broker'))
 }
 
 /** Seconds to wait with `timeout`, at least one. */

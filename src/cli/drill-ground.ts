@@ -1,24 +1,11 @@
 // Where a drill takes place: a lab of its own, of processes or in Docker, or a simulated cluster. Says which and why.
-import type { DrillReport } from '../drill/drill.ts'
+
 import { KdrError, wordsOf } from '../errors.ts'
-import type { Faults } from '../ports/faults.ts'
-import type { RunStore } from '../ports/run-store.ts'
-import type { WritePorts } from '../ports/world.ts'
 import { chooseCluster, labsHome } from './clusters.ts'
 import { cacheHome } from './commands/lab-up.ts'
-import { composeWorld, labDirectory, openLabs, openSimulation, processLabReason, type World } from './compose.ts'
+import { composeWorld, labDirectory, openLabs, openSimulation, processLabReason } from './compose.ts'
+import type { DrillGround } from './ground.ts'
 import { type Invocation, optionFlag, optionText } from './invocation.ts'
-
-export interface DrillGround {
-  readonly world: World
-  readonly write: WritePorts
-  readonly faults: Faults
-  readonly kafka: string
-  /** Where a simulated cluster keeps its runs; null: the machine's own. */
-  readonly store: RunStore | null
-  readonly phases: DrillReport['phases']
-  close(): Promise<void>
-}
 
 const DEFAULT_KAFKA = '4'
 

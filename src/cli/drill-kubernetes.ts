@@ -3,7 +3,7 @@
 import { KdrError } from '../errors.ts'
 import type { World } from './compose.ts'
 import { openKubernetesLab, openWorld } from './compose.ts'
-import type { DrillGround } from './drill-ground.ts'
+import type { DrillGround } from './ground.ts'
 import type { Invocation } from './invocation.ts'
 
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })

@@ -1,118 +1,18 @@
 // Why one broker failed, and whether a restart helps: some failures are only lengthened or hidden by one.
 // Source of the classes: kafka-operations.md §1 scenario 1; the lines they rest on, survey/log-signals.ts.
-import type { LogSignal, Member } from '../model/member.ts'
-import type { Broker, Survey } from '../model/survey.ts'
+import type { LogSignal } from '../model/member.ts'
+import type { Survey } from '../model/survey.ts'
 import { brokerOf, memberOfBroker } from '../model/survey.ts'
 import { formatBytes } from '../units.ts'
-import type { Evidence } from './evidence.ts'
-import { speaksFor } from './evidence.ts'
-import type { BrokerStatus } from './status.ts'
+import { byNode, byPlatform } from './classify-platform.ts'
+import { type Case, type Failure, type FailureKind, failure, type Rule } from './failure.ts'
 import { brokerStatus, quorumHeld } from './status.ts'
-
-export type FailureKind =
-  | 'exited'
-  | 'killed'
-  | 'oom'
-  | 'disk-full'
-  | 'fatal-start-up'
-  | 'log-recovery'
-  | 'hung'
-  | 'image'
-  | 'scheduling'
-  | 'scaled-down'
-  | 'node'
-  | 'network'
-  | 'volume'
-  | 'blank-disk'
-  | 'running-unregistered'
-  | 'healthy'
-  | 'unknown'
-
-export interface Failure {
-  readonly kind: FailureKind
-  /** `wait`: it is coming up, or must not be started yet. `no`: see `instead`. */
-  readonly restart: 'yes' | 'wait' | 'no'
-  readonly because: string
-  /** What to do instead of a restart, or besides it; null when a restart is all. */
-  readonly instead: string | null
-  readonly evidence: readonly Evidence[]
-}
 
 /** Less than this share of a disk free counts as full: a broker on it dies again at its next segment (log.segment.bytes is 1 GiB). */
 const FULL_BELOW = 0.01
 
-interface Case {
-  readonly survey: Survey
-  readonly broker: Broker
-  readonly member: Member
-  readonly status: BrokerStatus
-  readonly running: boolean
-  /** Signals of the latest incarnation after it last came up: a fatal line before `started` was survived. */
-  readonly signals: readonly LogSignal[]
-  readonly signalsSeen: boolean
-  readonly everStarted: boolean
-}
-
-type Rule = (the: Case) => Failure | null
-
-const failure = (kind: FailureKind, restart: Failure['restart'], because: string, instead: string | null, source: string): Failure => ({
-  kind,
-  restart,
-  because,
-  instead,
-  evidence: [speaksFor(kind, because, source)],
-})
-
 const signalOf = (the: Case, kind: LogSignal['kind']): LogSignal | undefined => the.signals.findLast((signal) => signal.kind === kind)
 const logOf = (the: Case): string => (the.member.signals.known ? the.member.signals.by : 'log')
-
-const IMAGE = /ImagePull|ErrImage|InvalidImage|ImageInspect|no such image|manifest unknown/i
-const VOLUME = /FailedMount|FailedAttachVolume|VolumeBinding|PersistentVolumeClaim|unbound/i
-const REFUSED = /FailedCreate|forbidden|exceeded quota|denied|not ready/i
-const CONFIG = /CreateContainerConfigError|RunContainerError|CreateContainerError/
-const UNSCHEDULABLE = /Unschedulable|FailedScheduling|affinity|Insufficient (?:cpu|memory)/i
-
-/** What the platform itself says it waits for. */
-const byPlatform: Rule = ({ member }) => {
-  const waiting = member.waiting.known ? member.waiting.value : null
-  const trouble = member.nodeTrouble.known && member.nodeTrouble.value !== null ? `: ${member.nodeTrouble.value}` : ''
-  const node = member.node.known && member.node.value !== null ? ` (node ${member.node.value}${trouble})` : ''
-  const words = waiting === null ? '' : `${waiting.reason}: ${waiting.message}`
-  const by = member.waiting.by
-  if (waiting?.reason === 'NoNetwork') return failure('network', 'yes', waiting.message, null, by)
-  if (waiting?.reason === 'ScaledDown') return failure('scaled-down', 'yes', waiting.message, 'find out who scaled it down: it may happen again', by)
-  if (waiting?.reason === 'NotCreated')
-    return REFUSED.test(waiting.message)
-      ? failure(
-          'scheduling',
-          'no',
-          waiting.message,
-          'mend what its controller was refused for (quota, admission, an earlier member): it tries again by itself',
-          by,
-        )
-      : failure('scheduling', 'wait', waiting.message, null, by)
-  if (waiting?.reason === 'CrashLoopBackOff' && member.state.known && member.state.value === 'pending')
-    return failure('fatal-start-up', 'no', words, 'read the log of the container that the message names: it dies before the broker starts', by)
-  if (waiting?.reason === 'Attaching') return failure('volume', 'wait', words, null, by)
-  if (waiting !== null && CONFIG.test(waiting.reason))
-    return failure('fatal-start-up', 'no', words, 'repair what the message names: a restart asks for the same thing again', by)
-  if (waiting !== null && IMAGE.test(words))
-    return failure('image', 'no', words, 'repair the image name, tag or pull secret; a restart pulls the same image', by)
-  if (waiting !== null && VOLUME.test(words))
-    return failure('volume', 'no', words, 'repair the volume or its claim; do not delete the claim, it is the data', by)
-  if (waiting !== null && UNSCHEDULABLE.test(words))
-    return failure(
-      'scheduling',
-      'no',
-      `${words}${node}`,
-      'bring the node back or make room for it; deleting it cannot help while its affinity names a lost node',
-      by,
-    )
-  // Between two tries of its restart policy what it died of still counts.
-  if (member.state.known && member.state.value === 'pending' && waiting?.reason !== 'Restarting')
-    return failure('scheduling', 'wait', `${member.name} is wanted, but not placed yet${node}${words === '' ? '' : `: ${words}`}`, null, member.state.by)
-  return null
-}
 
 const byDisk: Rule = (the) => {
   const { member, broker } = the
@@ -269,14 +169,6 @@ const byExit: Rule = (the) => {
 const RULES: readonly Rule[] = [byPlatform, byPause, byDisk, byRefusal, byVolume, byOldRegistration, byMemory, byRunning, byExit]
 
 const unseen = (because: string, source: string): Failure => failure('unknown', 'no', because, 'look again, or from a second vantage point', source)
-
-/** Its node does not report: what ran there may run on, and must not be started a second time. */
-const byNode = ({ name, node, nodeTrouble, state }: Member): Failure | null => {
-  if (!nodeTrouble.known || nodeTrouble.value === null) return null
-  const where = node.known && node.value !== null ? node.value : 'its node'
-  const instead = `bring ${where} back; only when its machine is proven to be off, delete the node: its pods are then placed anew`
-  return failure('node', 'no', `${name} is on ${where}: ${nodeTrouble.value}`, instead, state.by)
-}
 
 /** First rule wins; a healthy broker may be restarted, if the guards let it. Pure; only what the latest incarnation said counts. */
 export const classifyFailure = (survey: Survey, id: number): Failure => {

@@ -1,6 +1,7 @@
 // Which failures a restart heals, which it does not, and what to do instead.
 import { describe, expect, it } from 'vitest'
-import { classifyFailure, type Failure, type FailureKind } from '../../src/judgement/classify.ts'
+import { classifyFailure } from '../../src/judgement/classify.ts'
+import type { Failure, FailureKind } from '../../src/judgement/failure.ts'
 import { known } from '../../src/model/known.ts'
 import type { LogSignal } from '../../src/model/member.ts'
 import type { Survey } from '../../src/model/survey.ts'

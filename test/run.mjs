@@ -37,7 +37,11 @@ const FIRST = [
   { name: 'unit', reason: () => null, args: SIDE_BY_SIDE },
   { name: 'simulated', reason: () => null, args: SIDE_BY_SIDE },
 ]
-const ON_DEMAND = [{ name: 'long', reason: kafkaReason, args: SIDE_BY_SIDE }]
+const longReason = () => {
+  const why = dockerReason({})
+  return kafkaReason() ?? (why === null ? null : { exclude: ['**/*docker*'], note: `those on containers are left out: ${why}` })
+}
+const ON_DEMAND = [{ name: 'long', reason: longReason, args: SIDE_BY_SIDE }]
 
 const read = (file, label) => {
   try {

@@ -9,7 +9,6 @@ import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
 import { platformContract } from '../contract/platform.contract.ts'
 import type { Subject } from '../contract/subject.ts'
 import { deploy, KUBECONFIG } from './harness.ts'
-import { openSpace } from './space.ts'
 
 const REQUEST = 5000
 
@@ -33,8 +32,6 @@ const open = (kind: Subject['mode'], namespace: string) => {
     await kafka.close()
     await coordination?.close()
     await platform.close()
-    const space = await openSpace(namespace, {})
-    await space.remove()
   }
   return { subject, close }
 }
@@ -43,7 +40,8 @@ for (const kind of ['zookeeper', 'kraft'] as const) {
   describe(`Kafka on ${kind} in Kubernetes`, () => {
     let opened: ReturnType<typeof open> | null = null
     beforeAll(() => {
-      const namespace = `kdr-contract-${kind}`
+      // The one that recoveries are tested on: put back first, whatever they left of it.
+      const namespace = `kdr-test-${kind}`
       deploy(kind, namespace)
       opened = open(kind, namespace)
     })

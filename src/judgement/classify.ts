@@ -113,8 +113,10 @@ const byMemory: Rule = (the) => {
   const instead = 'raise its memory (heap or limit), or it will happen again'
   const line = signalOf(the, 'out-of-memory')
   if (line !== undefined) return failure('oom', 'yes', line.line, instead, logOf(the))
-  if (!the.running && lastExit.known && lastExit.value?.oomKilled === true)
-    return failure('oom', 'yes', 'killed by the kernel for want of memory', instead, lastExit.by)
+  // Started again a moment ago, it will most likely end the same way.
+  const young = the.running && the.status.status === 'starting'
+  if ((!the.running || young) && lastExit.known && lastExit.value?.oomKilled === true)
+    return failure('oom', young ? 'wait' : 'yes', `${young ? 'started again after it was ' : ''}killed by the kernel for want of memory`, instead, lastExit.by)
   return null
 }
 

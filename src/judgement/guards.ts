@@ -1,11 +1,11 @@
 // G1, G2 and G5: what must never be done to a broker, decided from a survey alone. Not knowing refuses.
 // G3 (freshness) is the engine's: it runs these again on a fresh survey immediately before acting.
 import type { Guard, Refusal } from '../engine/step.ts'
-import { isLeftover, type Member } from '../model/member.ts'
+import type { Member } from '../model/member.ts'
 import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import type { QuorumView, Survey } from '../model/survey.ts'
-import { memberOfBroker } from '../model/survey.ts'
+import { memberOfBroker, unmatchedBrokers } from '../model/survey.ts'
 import type { Millis } from '../units.ts'
 import { seconds } from '../units.ts'
 import { few } from './evidence.ts'
@@ -41,13 +41,6 @@ const othersNotUp = (now: Survey, target: BrokerTarget): readonly { readonly id:
         .map((broker) => ({ id: broker.id, ...brokerStatus(now, broker.id) }))
         .filter((other) => other.status !== 'up')
     : []
-
-/** Broker members that no broker id was matched to may be missing brokers too. */
-const unmatchedBrokers = (now: Survey): readonly string[] => {
-  if (!now.members.known || !now.brokers.known) return []
-  const matched = new Set(now.brokers.value.flatMap((broker) => (broker.member.known ? [broker.member.value] : [])))
-  return now.members.value.filter((member) => member.roles.includes('broker') && !matched.has(member.name) && !isLeftover(member)).map((member) => member.name)
-}
 
 const whileAnotherIsMissing = (now: Survey, table: PartitionTable, target: BrokerTarget): Refusal | null => {
   const unmatched = unmatchedBrokers(now)

@@ -2,10 +2,10 @@
 // does it not, or was too little seen to tell? `diagnose.ts` asks them in order.
 import type { Known, Source } from '../model/known.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
-import { isLeftover, type Member, type Role } from '../model/member.ts'
+import type { Member, Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
-import type { Survey, Verdict } from '../model/survey.ts'
+import { type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
 import type { Evidence } from './evidence.ts'
 import { few, speaksAgainst, speaksFor } from './evidence.ts'
 import { VOTER_SILENCE } from './guards.ts'
@@ -45,14 +45,12 @@ export interface Facts {
 
 export const factsOf = (survey: Survey, context: Context): Facts => {
   const brokers = survey.brokers.known ? survey.brokers.value : []
-  const matched = new Set(brokers.flatMap((broker) => (broker.member.known ? [broker.member.value] : [])))
-  const members = membersWith(survey, 'broker') ?? []
   return {
     survey,
     context,
     ids: brokers.map((broker) => broker.id),
     status: new Map(brokers.map((broker) => [broker.id, brokerStatus(survey, broker.id)])),
-    unmatched: members.filter((member) => !matched.has(member.name) && !isLeftover(member)).map((member) => member.name),
+    unmatched: unmatchedBrokers(survey),
   }
 }
 

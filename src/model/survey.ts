@@ -2,7 +2,7 @@
 // not be seen is unknown, never assumed; every value says who saw it.
 import type { Instant, Millis } from '../units.ts'
 import type { Known } from './known.ts'
-import type { Member, TargetIdentity } from './member.ts'
+import { isLeftover, type Member, type TargetIdentity } from './member.ts'
 import type { PartitionTable } from './partitions.ts'
 
 export interface LogDir {
@@ -115,6 +115,13 @@ export const memberOf = (survey: Survey, name: string): Member | undefined =>
 export const memberOfBroker = (survey: Survey, id: number): Member | undefined => {
   const broker = brokerOf(survey, id)
   return broker?.member.known ? memberOf(survey, broker.member.value) : undefined
+}
+
+/** Members that are brokers and that no broker id was matched to: each may be a broker that is missing. */
+export const unmatchedBrokers = ({ members, brokers }: Survey): readonly string[] => {
+  const matched = new Set((brokers.known ? brokers.value : []).flatMap(({ member }) => (member.known ? [member.value] : [])))
+  const all = members.known ? members.value.filter(({ roles }) => roles.includes('broker')) : []
+  return all.filter((member) => !matched.has(member.name) && !isLeftover(member)).map(({ name }) => name)
 }
 
 /** What a probe learned: carried into every later survey of the run. */

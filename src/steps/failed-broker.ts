@@ -9,7 +9,7 @@ import { quorumKept } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
-import { memberOfBroker, type Survey } from '../model/survey.ts'
+import { memberOfBroker, type Survey, unmatchedBrokers } from '../model/survey.ts'
 import { minutes, seconds } from '../units.ts'
 
 export interface FailedBroker {
@@ -52,6 +52,12 @@ const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<Fai
     const unseen = out.find(({ status }) => status === 'unknown')
     if (unseen !== undefined)
       return { unknown: `whether broker ${unseen.id} is down was not seen: ${unseen.because}`, hint: 'look again in some seconds, or name it with --broker' }
+    const unmatched = unmatchedBrokers(now)
+    if (unmatched.length > 0)
+      return {
+        unknown: `which broker ${unmatched.join(', ')} is was not seen: it may be the one that is down`,
+        hint: 'look again in some seconds, or name it with --broker',
+      }
     if (out.length === 0) return { blocked: NONE_DOWN, hint: 'kdr diagnose' }
     if (out.length > 1)
       return {

@@ -33,6 +33,7 @@ const CASES: readonly (readonly [string, Survey, FailureKind, Failure['restart']
   ['exited with a code', exit(said(down), 3), 'exited', 'yes'],
   ['neither exit nor log seen', changeMember(down, 'kafka2', { lastExit: blind, signals: blind }), 'unknown', 'no', /log/],
   ['killed for memory by the kernel', exit(said(down), 137, 'SIGKILL', true), 'oom', 'yes', /memory/],
+  ['started again after it was killed for memory', exit(runs(said(down), 1000), 137, 'SIGKILL', true), 'oom', 'wait', /memory/],
   ['out of heap', exit(said(down, 'started', 'out-of-memory'), 3), 'oom', 'yes', /memory/],
   ['disk full by its log', said(down, 'started', 'disk-full', 'fatal'), 'disk-full', 'no', /space/],
   ['disk full by its size', changeVolume(said(down), 'kafka2', { usableBytes: seen(5e8), totalBytes: seen(100e9) }), 'disk-full', 'no', /space/],

@@ -8,7 +8,7 @@ export default defineConfig({
     projects: [
       tier('unit', ['test/**/*.test.ts'], {
         exclude: ['contract', 'real', 'simulated', 'long', 'docker', 'kubernetes'].map((folder) => `test/${folder}/**`),
-        testTimeout: 20_000,
+        testTimeout: 60_000,
       }),
       tier('simulated', ['test/simulated/**/*.test.ts', 'test/contract/simulated.test.ts'], { testTimeout: 120_000 }),
       tier('contract', ['test/contract/real-*.test.ts'], { testTimeout: 180_000, hookTimeout: 300_000 }),

@@ -2,6 +2,7 @@
 // command does is in commands/, imported when it runs.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { EFFECTS } from '../engine/step.ts'
+import { LAB_SERVICES, LAB_VERSIONS } from '../model/lab.ts'
 import { FAULTS } from '../ports/faults.ts'
 import type { CommandModule } from './invocation.ts'
 import type { Format } from './terminal.ts'
@@ -17,8 +18,6 @@ export type Dispatch = (plan: Plan, command: Command, args: readonly unknown[]) 
 
 const TEXT_JSON: readonly Format[] = ['text', 'json']
 const ALL: readonly Format[] = ['text', 'json', 'ndjson']
-const LAB_KAFKAS = ['3.5', '3.9', '4'] as const
-const LAB_SERVICES = ['schema-registry', 'kafka-connect'] as const
 
 const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 const split = (value: string, before: readonly string[] | undefined): readonly string[] => [
@@ -97,7 +96,7 @@ const drill = (program: Command): Command =>
         'simulated',
       ]),
     )
-    .addOption(new Option('--kafka <version>', 'Kafka of the lab').choices(LAB_KAFKAS))
+    .addOption(new Option('--kafka <version>', 'Kafka of the lab').choices(LAB_VERSIONS))
     .addOption(
       new Option('--fault <name>', 'what to break (default: kill-broker; on kubernetes, which brings back what is killed, stop-broker)').choices(FAULTS),
     )
@@ -119,7 +118,7 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   const named = (command: Command) => command.option('--name <lab>', 'name of the lab, which is its cluster name too', 'lab')
   const up = named(group.command('up').description('start one, or start again what is down in it'))
     .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
-    .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_KAFKAS))
+    .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_VERSIONS))
     .addOption(new Option('--with <services>', `in Docker, besides brokers and their quorum, by comma: ${LAB_SERVICES.join(', ')}`).argParser(services))
     .addHelpText(
       'after',

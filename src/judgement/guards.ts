@@ -17,9 +17,6 @@ export interface BrokerTarget {
   readonly broker: number
 }
 
-/** G4: controlled shutdown tries three times, up to about 30 s each plus backoff (KafkaServer.controlledShutdown); less than this may SIGKILL half-way. */
-export const GRACEFUL_STOP: Millis = seconds(120)
-
 const refusal = (guard: string, because: string, protects: readonly string[], force: Refusal['force'] = null): Refusal => ({
   guard,
   because,

@@ -10,6 +10,7 @@ import { LOG } from '../adapters/process/logs.ts'
 import { writeStartScript } from '../adapters/process/start-script.ts'
 import { type ProcessNode, type ProcessState, readState, writeState } from '../adapters/process/state-file.ts'
 import { KdrError, wordsOf } from '../errors.ts'
+import type { LabVersion } from '../model/lab.ts'
 import { formatDuration } from '../units.ts'
 import type { DockerService } from './docker/images.ts'
 import { isDockerLab } from './docker/lab-file.ts'
@@ -23,7 +24,7 @@ import { claimPorts, releasePorts } from './ports.ts'
 import { listedBrokers, servesZooKeeper } from './probe.ts'
 import { type Controllers, portOffsets } from './properties.ts'
 import { busy, exists, isAlive, newClusterId, thisProcess } from './setting-up.ts'
-import { type LabVersion, RELEASES } from './versions.ts'
+import { RELEASES } from './versions.ts'
 
 export interface LabUpOptions {
   readonly name: string

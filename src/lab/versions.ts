@@ -1,8 +1,6 @@
 // The Kafka versions a lab can run, and where their tools' classes are: those move between versions.
 import { KdrError } from '../errors.ts'
-
-const LAB_VERSIONS = ['3.5', '3.9', '4'] as const
-export type LabVersion = (typeof LAB_VERSIONS)[number]
+import { LAB_VERSIONS, type LabVersion } from '../model/lab.ts'
 
 export interface Release {
   /** As Maven names it. */

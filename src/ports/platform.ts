@@ -5,6 +5,12 @@ import type { Known } from '../model/known.ts'
 import type { Member, PlatformKind, TargetIdentity } from '../model/member.ts'
 import type { Instant, Millis } from '../units.ts'
 
+/**
+ * G4: controlled shutdown tries three times, up to about 30 s each plus backoff (KafkaServer.controlledShutdown); less than this,
+ * as Docker's own 10 s and Kubernetes' 30 s, may SIGKILL half-way.
+ */
+export const GRACEFUL_STOP: Millis = 120_000
+
 /** The member as it was when it was looked at: a write refuses (code `member-changed`) when `uid` no longer names it. */
 export interface MemberRef {
   readonly name: string

@@ -1,11 +1,12 @@
 // Steps that take a broker down and bring it back, each about the failed broker that was decided first.
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
-import { GRACEFUL_STOP, startGuards, stopGuards } from '../judgement/guards.ts'
+import { startGuards, stopGuards } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { known } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
+import { GRACEFUL_STOP } from '../ports/platform.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import { type FailedBroker, incarnationGone, movedTo, runsAnew } from './failed-broker.ts'

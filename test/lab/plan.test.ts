@@ -5,7 +5,8 @@ import { parseJavaVersion } from '../../src/lab/java.ts'
 import { labFolder } from '../../src/lab/labs.ts'
 import { type LabPlan, planLab } from '../../src/lab/plan.ts'
 import { type Controllers, portOffsets } from '../../src/lab/properties.ts'
-import { type LabVersion, parseLabVersion, RELEASES, toolClasses } from '../../src/lab/versions.ts'
+import { parseLabVersion, RELEASES, toolClasses } from '../../src/lab/versions.ts'
+import type { LabVersion } from '../../src/model/lab.ts'
 
 const FOLDER = "/home/o'neil/labs/lab"
 const plan = (kafka: LabVersion, controllers: Controllers = 'own'): LabPlan =>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { labDown } from '../../src/lab/down.ts'
 import { stateFileOf } from '../../src/lab/labs.ts'
 import { type LabUpOptions, labUp } from '../../src/lab/up.ts'
-import type { LabVersion } from '../../src/lab/versions.ts'
+import type { LabVersion } from '../../src/model/lab.ts'
 
 export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kdr')
 

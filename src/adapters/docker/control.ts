@@ -2,15 +2,13 @@
 // that was looked at.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KdrError, wordsOf } from '../../errors.ts'
-import type { MemberRef } from '../../ports/platform.ts'
+import { GRACEFUL_STOP, type MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis, seconds } from '../../units.ts'
 import type { WantedService } from './compose.ts'
 import { type Container, inspect, lives, missingNetworks, uidOf } from './containers.ts'
 import { type Engine, statusOf } from './engine.ts'
 import { isFrozen } from './frozen.ts'
 
-/** Controlled shutdown tries three times, up to some 30 s each (KafkaServer.controlledShutdown); Docker's own 10 s would kill half-way. */
-const LEAST_GRACE: Millis = seconds(120)
 const POLL: Millis = 100
 /** From SIGKILL to gone: the kernel only needs longer where a disk hangs. */
 const KILL_DEADLINE: Millis = seconds(30)
@@ -71,7 +69,7 @@ export const stopContainer = async (engine: Engine, container: Container, grace:
     return untilGone(engine, container, signal)
   }
   if (!lives(container) && container.status !== 'restarting') return
-  const t = Math.ceil(Math.max(grace, LEAST_GRACE) / 1000)
+  const t = Math.ceil(Math.max(grace, GRACEFUL_STOP) / 1000)
   await unless(
     304,
     engine.call(what, signal, (abortSignal) => box.stop({ t, abortSignal })),

@@ -1,7 +1,7 @@
 // What a person would type for it with kubectl: short, and really working.
 import { TOOL_ENVIRONMENT, withBootstrap } from '../../model/kafka-tools.ts'
-import type { PlatformCommands } from '../../ports/platform.ts'
-import { type Millis, seconds } from '../../units.ts'
+import { GRACEFUL_STOP, type PlatformCommands } from '../../ports/platform.ts'
+import type { Millis } from '../../units.ts'
 
 /** What a command has to know of a member; of one that was not seen yet, nothing. */
 export interface Typed {
@@ -23,9 +23,6 @@ export interface Kubectl {
   seen(): ReadonlyMap<string, Typed>
 }
 
-/** A controlled shutdown needs up to this (G4); Kubernetes' own default of 30 s may kill it half-way. */
-export const LEAST_GRACE = seconds(120)
-
 const PLAIN = /^[\w@%+=:,./-]+$/
 const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
@@ -45,7 +42,7 @@ export const commandsOf = (kubectl: Kubectl): PlatformCommands => {
   ]
   const run = (command: string): string => `kubectl ${global.join(' ')} ${command}`
   const inside = (member: Typed | undefined): string => (member?.container ? ` -c ${member.container}` : '')
-  const remove = (member: string, grace: Millis): string => run(`delete pod ${member} --grace-period=${Math.ceil(Math.max(grace, LEAST_GRACE) / 1000)}`)
+  const remove = (member: string, grace: Millis): string => run(`delete pod ${member} --grace-period=${Math.ceil(Math.max(grace, GRACEFUL_STOP) / 1000)}`)
   const anyBroker = (): readonly [string, Typed | undefined] => {
     const brokers = [...kubectl.seen()].filter(([, { isBroker }]) => isBroker)
     return brokers.find(([, { running }]) => running) ?? brokers[0] ?? ['kafka-0', undefined]

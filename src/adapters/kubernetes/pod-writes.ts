@@ -4,10 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Pod } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
 import type { Role } from '../../model/member.ts'
-import type { MemberRef } from '../../ports/platform.ts'
+import { GRACEFUL_STOP, type MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
-import { LEAST_GRACE } from './commands.ts'
 import { mainStatusOf, uidOf } from './containers.ts'
 import { lookAtPod, notSeen, readPod } from './pod-look.ts'
 import { waitingOf } from './pod-state.ts'
@@ -27,7 +26,7 @@ export const memberChanged = (ref: MemberRef, now: string | null): KdrError =>
     hint: 'Look again: kdr diagnose',
   })
 
-const graceOf = (pod: V1Pod, grace: Millis): number => Math.max(Math.ceil(Math.max(grace, LEAST_GRACE) / 1000), pod.spec?.terminationGracePeriodSeconds ?? 0)
+const graceOf = (pod: V1Pod, grace: Millis): number => Math.max(Math.ceil(Math.max(grace, GRACEFUL_STOP) / 1000), pod.spec?.terminationGracePeriodSeconds ?? 0)
 
 const controllerOf = (pod: V1Pod) => pod.metadata?.ownerReferences?.find(({ controller }) => controller === true)
 
@@ -133,7 +132,7 @@ export const replaceStanding = async (client: KubeClient, seen: V1Pod, roles: re
     if (!leaving && (!standsStill(pod) || controllerOf(pod) === undefined)) return
     const refused = replaceable(pod, roles)
     if (refused !== null) throw refused
-    const graceSeconds = leaving ? (pod.metadata?.deletionGracePeriodSeconds ?? 0) : graceOf(pod, LEAST_GRACE)
+    const graceSeconds = leaving ? (pod.metadata?.deletionGracePeriodSeconds ?? 0) : graceOf(pod, GRACEFUL_STOP)
     if (leaving || (await deletePod(client, pod, graceSeconds, signal))) return untilGone(client, pod, graceSeconds * 1000 + AFTER_GRACE, signal)
     pod = await readPod(client, name, signal)
   }

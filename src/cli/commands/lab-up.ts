@@ -1,14 +1,13 @@
 // kdr lab up: a disposable cluster, ready to be broken.
 import { join } from 'node:path'
 import { type Exit, KdrError } from '../../errors.ts'
+import { LAB_SERVICES } from '../../model/lab.ts'
 import { labsHome } from '../clusters.ts'
 import { openLabs } from '../compose.ts'
 import { type Invocation, optionList, optionText } from '../invocation.ts'
 import { printLab } from '../render/lab.ts'
 
 export const cacheHome = (env: Invocation['env']): string => join(env['XDG_CACHE_HOME'] || join(env['HOME'] || '/', '.cache'), 'kdr')
-
-const DOCKER_SERVICES = ['schema-registry', 'kafka-connect'] as const
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { env, terminal, interruption } = invocation
@@ -34,7 +33,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
       if (!terminal.quiet) terminal.err(line)
     },
     signal: interruption.signal,
-    with: DOCKER_SERVICES.filter((service) => extra.includes(service)),
+    with: LAB_SERVICES.filter((service) => extra.includes(service)),
   })
   printLab(terminal, status)
   if (terminal.format === 'text') terminal.err(`Use it: kdr diagnose --cluster ${name}; kdr lab break kill-broker --name ${name}`)

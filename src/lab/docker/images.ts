@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Engine, statusOf } from '../../adapters/docker/engine.ts'
 import { KdrError } from '../../errors.ts'
+import type { LAB_SERVICES, LabVersion } from '../../model/lab.ts'
 import { type Fetching, jarsOf } from '../jars.ts'
 import { needJava } from '../java.ts'
-import type { LabVersion, Release } from '../versions.ts'
+import type { Release } from '../versions.ts'
 
 export const SHIPPED = join(import.meta.dirname, '..', '..', '..', 'deploy')
 const RECIPE = join(SHIPPED, 'lab-image')
@@ -18,7 +19,7 @@ const RECIPE_LABEL = 'kdr.recipe'
 /** Confluent Platform of the same Kafka, as the compose files name it. */
 const CONFLUENT: Readonly<Record<LabVersion, string>> = { '3.5': '7.5.3', '3.9': '7.9.0', '4': '8.1.0' }
 
-export type DockerService = 'schema-registry' | 'kafka-connect'
+export type DockerService = (typeof LAB_SERVICES)[number]
 
 export interface ImageRequest extends Fetching {
   readonly kafka: LabVersion

@@ -7,7 +7,8 @@ import { isDockerLab, projectOf, readDockerLab, writeDockerLab } from '../../../
 import { dockerPortOffsets, planDocker } from '../../../src/lab/docker/plan.ts'
 import { openFaults } from '../../../src/lab/faults.ts'
 import { labStatus } from '../../../src/lab/labs.ts'
-import { type LabVersion, RELEASES } from '../../../src/lab/versions.ts'
+import { RELEASES } from '../../../src/lab/versions.ts'
+import type { LabVersion } from '../../../src/model/lab.ts'
 import { FAULTS } from '../../../src/ports/faults.ts'
 
 const plan = (kafka: LabVersion, name = 'old') =>

@@ -19,6 +19,7 @@ const problems = []
 /** Said again at the end: a log's tail is what people get to see. */
 const failures = []
 const times = []
+const files = []
 
 const SIDE_BY_SIDE = ['--maxWorkers=2']
 const ALONE = ['--maxWorkers=1', '--no-file-parallelism']
@@ -41,6 +42,7 @@ const read = (file, label) => {
   try {
     const report = JSON.parse(readFileSync(file, 'utf8'))
     for (const suite of report.testResults) {
+      files.push({ name: path.relative(root, suite.name), seconds: Math.round((suite.endTime - suite.startTime) / 1000) })
       for (const { status, fullName } of suite.assertionResults)
         if (status === 'failed') failures.push(`${label}: ${path.relative(root, suite.name)}: ${fullName}`)
     }
@@ -113,7 +115,9 @@ if (asked.length > 0) await inTurn(ON_DEMAND)
 else for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) repeatOn(major)
 rmSync(folder, { recursive: true, force: true })
 
-console.log(`\ntook: ${times.join(', ')}`)
+const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 16)
+console.log(`\nslowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds} s`).join(', ')}`)
+console.log(`took: ${times.join(', ')}`)
 for (const failure of failures) console.log(`failed: ${failure}`)
 for (const problem of problems) console.error(`FAILED: ${problem}`)
 console.log(`tests: ${total.passed} passed, ${total.failed + problems.length} failed, ${total.skipped} skipped`)

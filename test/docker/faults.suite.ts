@@ -14,8 +14,7 @@ const FAULTS: readonly (readonly [fault: string, broker: number, says: RegExp])[
   ['oom-broker', 1, /killed by the kernel for want of memory/],
 ]
 
-/** `faults`: those of them that only containers have; all when left out. */
-export const faultsOn = (kafka: string, faults: readonly string[] = FAULTS.map(([fault]) => fault)) =>
+export const faultsOn = (kafka: string) =>
   describe(`single-broker in Docker on Kafka ${kafka}`, () => {
     const name = `drill-docker-${kafka}`
     const grants = ['--cluster', name, '--non-interactive', '--allow', 'restart,change,stop', '--confirm', name]
@@ -121,25 +120,22 @@ export const faultsOn = (kafka: string, faults: readonly string[] = FAULTS.map((
       expect({ ...after, [containerOf(2)]: null }).toEqual({ ...before, [containerOf(2)]: null })
     })
 
-    it.each(FAULTS.filter(([fault]) => faults.includes(fault)))(
-      '%s: names broker %i and what is wrong with it, and recovers it',
-      async (fault, broker, says) => {
-        await healthy()
-        expect(await here.json(['lab', 'break', fault, '--broker', String(broker), '--name', name])).toMatchObject({ fault, members: [containerOf(broker)] })
-        const diagnosis = (await here.json(['diagnose', '--cluster', name])) as { verdict: string; brokers: number[] }
-        expect(diagnosis).toMatchObject({ verdict: 'single-broker', brokers: [broker] })
-        const acknowledged = ledger.acknowledged()
-        const ran = await here.kdr(['recover', 'single-broker', ...grants, '--output', 'ndjson'])
-        expect(ran.code, ran.out + ran.err).toBe(0)
-        expect(JSON.stringify(diagnosis) + ran.out).toMatch(says)
-        expect(eventsOf(ran).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'recovered', rpoRecords: 0 })
-        expect(ledger.acknowledged()).toBeGreaterThan(acknowledged)
-        const { HostConfig, State } = await engine.docker.getContainer(containerOf(broker)).inspect()
-        expect(State.Status).toBe('running')
-        // What a fault changed for its own ends is as it was.
-        expect([HostConfig.RestartPolicy?.Name, HostConfig.Memory]).toEqual(['unless-stopped', 1 << 30])
-      },
-    )
+    it.each(FAULTS)('%s: names broker %i and what is wrong with it, and recovers it', async (fault, broker, says) => {
+      await healthy()
+      expect(await here.json(['lab', 'break', fault, '--broker', String(broker), '--name', name])).toMatchObject({ fault, members: [containerOf(broker)] })
+      const diagnosis = (await here.json(['diagnose', '--cluster', name])) as { verdict: string; brokers: number[] }
+      expect(diagnosis).toMatchObject({ verdict: 'single-broker', brokers: [broker] })
+      const acknowledged = ledger.acknowledged()
+      const ran = await here.kdr(['recover', 'single-broker', ...grants, '--output', 'ndjson'])
+      expect(ran.code, ran.out + ran.err).toBe(0)
+      expect(JSON.stringify(diagnosis) + ran.out).toMatch(says)
+      expect(eventsOf(ran).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'recovered', rpoRecords: 0 })
+      expect(ledger.acknowledged()).toBeGreaterThan(acknowledged)
+      const { HostConfig, State } = await engine.docker.getContainer(containerOf(broker)).inspect()
+      expect(State.Status).toBe('running')
+      // What a fault changed for its own ends is as it was.
+      expect([HostConfig.RestartPolicy?.Name, HostConfig.Memory]).toEqual(['unless-stopped', 1 << 30])
+    })
 
     it('lost not one acknowledged record in all of this', async () => {
       await ledger.stop()

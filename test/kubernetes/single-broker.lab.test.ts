@@ -28,12 +28,15 @@ describe('single-broker on ZooKeeper in Kubernetes', () => {
       ground.kubectl('delete', 'pod', 'kafka-2')
       ground.deploy()
     }
-    for (let crash = 1; crash <= CRASHES; crash += 1) {
-      await until('it runs', async () => statusOf('state.running.startedAt') !== '')
-      const restarts = statusOf('restartCount')
-      killProcess()
-      await until('it is gone', async () => statusOf('state.running.startedAt') === '' || statusOf('restartCount') !== restarts, 15_000)
-    }
+    for (let crash = 1; crash <= CRASHES; crash += 1) await crashOnce()
+  }
+
+  /** It is down for 10 s after the first, and twice as long after each one more. */
+  const crashOnce = async (): Promise<void> => {
+    await until('it runs', async () => statusOf('state.running.startedAt') !== '')
+    const restarts = statusOf('restartCount')
+    killProcess()
+    await until('it is gone', async () => statusOf('state.running.startedAt') === '' || statusOf('restartCount') !== restarts, 15_000)
   }
 
   const recovered = async (run: () => ReturnType<Ground['recover']>): Promise<void> => {
@@ -81,6 +84,7 @@ describe('single-broker on ZooKeeper in Kubernetes', () => {
     })
 
     it('recovers it for somebody who says y', async () => {
+      await crashOnce()
       const { code, screen } = await atTerminal(ground.here.home, `${KDR} recover single-broker ${ground.cluster.join(' ')}`, [
         [/start kafka-2[\s\S]*\(y\/N\)/, 'y\r'],
         [/elect broker 3[\s\S]*\(y\/N\)/, 'y\r'],

@@ -26,6 +26,8 @@ export interface Ground {
   readonly cluster: readonly string[]
   readonly ledger: Ledger
   kubectl(...args: readonly string[]): string
+  /** Resolves when that very pod is gone: kubectl's own wait was seen to go on for ever once another of its name was there. */
+  deletePod(name: string, ...flags: readonly string[]): Promise<void>
   /** Puts back what is declared, and waits for nothing. */
   declare(): void
   /** The same, and every pod is Ready. */
@@ -41,8 +43,8 @@ export interface Ground {
 
 /** Runs kubectl to its end; throws with what it said. */
 const kubectl = (...args: readonly string[]): string => {
-  const { status, stdout, stderr } = spawnSync(KUBECTL, args, { env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
+  const { status, stdout, stderr, error } = spawnSync(KUBECTL, args, { env, encoding: 'utf8', timeout: 200_000 })
+  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${error?.message ?? stderr}`)
   return stdout.trim()
 }
 
@@ -70,7 +72,7 @@ const configure = (home: string, namespace: string): string => {
 
 /** As declared, whatever an earlier test did, and every pod Ready. */
 export const deploy = (kind: Kind, namespace: string, more: Readonly<Record<string, string>> = {}): void => {
-  execFileSync(path.join(LAB, 'deploy'), [kind, namespace], { env: { ...env, ...more }, stdio: 'ignore' })
+  execFileSync(path.join(LAB, 'deploy'), [kind, namespace], { env: { ...env, ...more }, stdio: 'ignore', timeout: 900_000 })
 }
 
 const soon = (length = 30_000): AbortSignal => AbortSignal.timeout(length)
@@ -105,6 +107,12 @@ export const open = async (kind: Kind): Promise<Ground> => {
     cluster,
     ledger,
     kubectl: (...args) => kubectl('-n', namespace, ...args),
+    deletePod: async (name, ...flags) => {
+      const uid = () => kubectl('-n', namespace, 'get', 'pod', name, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}')
+      const before = uid()
+      kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false', '--ignore-not-found', ...flags)
+      await until(`pod ${name} is gone`, async () => before === '' || uid() !== before, 150_000)
+    },
     declare: () => deploy(kind, namespace, { KDR_LAB_WAIT: '0' }),
     deploy: () => deploy(kind, namespace),
     diagnosis,

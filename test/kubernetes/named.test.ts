@@ -23,10 +23,10 @@ const waiting = (ground: Ground): string => {
 }
 
 /** A new template reaches kafka-2 first, and no other pod while kafka-2 is not ready. A pod that is not ready is not replaced by itself. */
-const template = (container: Readonly<Record<string, unknown>>) => (ground: Ground) => {
+const template = (container: Readonly<Record<string, unknown>>) => async (ground: Ground) => {
   const patch = { spec: { template: { spec: { containers: [{ name: 'kafka', ...container }] } } } }
   ground.kubectl('patch', 'statefulset', 'kafka', '--type=strategic', '-p', JSON.stringify(patch))
-  ground.kubectl('delete', 'pod', 'kafka-2', '--grace-period=1', '--ignore-not-found')
+  await ground.deletePod('kafka-2', '--grace-period=1')
 }
 
 /** A claim in place of kafka-2's own, of a storage class that there is not. Its file's path. */
@@ -49,7 +49,7 @@ const CASES: readonly Case[] = [
     state: 'CrashLoopBackOff with a fatal line at start-up',
     breakIt: (ground) => {
       ground.declare()
-      template({ env: [{ name: 'KAFKA_NUM_PARTITIONS', value: 'many' }] })(ground)
+      return template({ env: [{ name: 'KAFKA_NUM_PARTITIONS', value: 'many' }] })(ground)
     },
     shown: (ground) => waiting(ground).includes('CrashLoopBackOff'),
     names: /fatal-start-up: .*Invalid value many for configuration num\.partitions/,
@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
     breakIt: (ground) => {
       ground.declare()
       // Too little to start at all: it is hardly ever seen running between two kills.
-      template({ resources: { requests: { memory: '16Mi' }, limits: { memory: '20Mi' } } })(ground)
+      return template({ resources: { requests: { memory: '16Mi' }, limits: { memory: '20Mi' } } })(ground)
     },
     shown: (ground) => /CrashLoopBackOff.*OOMKilled|OOMKilled.*CrashLoopBackOff/.test(waiting(ground)),
     names: /oom: killed by the kernel for want of memory/,

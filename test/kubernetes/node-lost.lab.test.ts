@@ -25,7 +25,7 @@ it('names the node that is gone, and deletes nothing', async () => {
   expect([5, 7], old.out + old.err).toContain(old.code)
   expect(old.out + old.err).toContain(node)
 
-  ground.kubectl('delete', 'pod', 'kafka-2', '--force', '--grace-period=0')
+  await ground.deletePod('kafka-2', '--force', '--grace-period=0')
   await until('its successor is Pending', async () => statusOf('pod', 'kafka-2', '-o', 'jsonpath={.status.conditions[0].reason}') === 'Unschedulable')
   const before = ground.uids()
   const diagnosis = (await ground.diagnosis()) as { readonly brokers: readonly number[] }

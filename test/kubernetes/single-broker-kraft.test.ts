@@ -14,7 +14,7 @@ describe('single-broker on KRaft in Kubernetes', () => {
 
   it('recovers a pod that was deleted by force', async () => {
     const before = ground.uids()
-    ground.kubectl('delete', 'pod', 'kafka-2', '--force', '--grace-period=0')
+    await ground.deletePod('kafka-2', '--force', '--grace-period=0')
     const ran = await ground.recover('--broker', '3', ...GRANTS, ground.namespace)
     expect(ran.code, ran.out + ran.err).toBe(0)
     await ground.healthy()

@@ -25,7 +25,7 @@ describe('single-broker on ZooKeeper in Kubernetes', () => {
   const crashLoop = async (): Promise<void> => {
     // A pod that crashed before waits longer after each crash: a new one is quicker.
     if (statusOf('restartCount') !== '0') {
-      ground.kubectl('delete', 'pod', 'kafka-2')
+      await ground.deletePod('kafka-2')
       ground.deploy()
     }
     for (let crash = 1; crash <= CRASHES; crash += 1) await crashOnce()
@@ -97,7 +97,7 @@ describe('single-broker on ZooKeeper in Kubernetes', () => {
 
   it('recovers its pod, deleted by force, unattended', async () => {
     const before = ground.uids()
-    ground.kubectl('delete', 'pod', 'kafka-2', '--force', '--grace-period=0')
+    await ground.deletePod('kafka-2', '--force', '--grace-period=0')
     await recovered(() => ground.recover('--broker', '3', ...GRANTS, ground.namespace))
     expect({ ...ground.uids(), 'Pod kafka-2': '' }).toEqual({ ...before, 'Pod kafka-2': '' })
   })

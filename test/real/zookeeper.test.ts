@@ -56,12 +56,12 @@ describe('znodes', () => {
     expect((await zk.get('/brokers', never))?.data.length).toBe(0)
   })
 
-  it('reads ten thousand times in few round trips', async () => {
-    const before = performance.now()
-    const all = await Promise.all(Array.from({ length: 10_000 }, (_, at) => zk.get(`/brokers/ids/${(at % 3) + 1}`, never)))
-    // One by one, at even half a millisecond each way, this would take ten seconds.
-    expect(performance.now() - before).toBeLessThan(8000)
-    expect(new Set(all.map((node) => String(node?.czxid))).size).toBe(3)
+  it('gives each of thousands that are asked at once its own answer', async () => {
+    const ids = Array.from({ length: 3000 }, (_, at) => (at % 3) + 1)
+    const all = await Promise.all(ids.map((id) => zk.get(`/brokers/ids/${id}`, never)))
+    const own = await Promise.all([1, 2, 3].map((id) => zk.get(`/brokers/ids/${id}`, never)))
+    expect(new Set(own.map((node) => String(node?.czxid))).size).toBe(3)
+    expect(all.map((node) => node?.czxid)).toEqual(ids.map((id) => own[id - 1]?.czxid))
   })
 
   it('reads again after its session was closed for being idle', async () => {

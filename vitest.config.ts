@@ -1,8 +1,5 @@
-// One project per tier: what is real differs, and so does how long it may take. Where the system is real and the
-// machine busy, a test gets a second try; one that needed it is named at the end of the run.
+// One project per tier: what is real differs, and so does how long it may take.
 import { defineConfig } from 'vitest/config'
-
-const REAL = { retry: 1 }
 
 const tier = (name: string, include: string[], test: Record<string, unknown> = {}) => ({ test: { name, include, ...test } })
 
@@ -14,10 +11,10 @@ export default defineConfig({
         testTimeout: 60_000,
       }),
       tier('simulated', ['test/simulated/**/*.test.ts', 'test/contract/simulated.test.ts'], { testTimeout: 120_000 }),
-      tier('contract', ['test/contract/real-*.test.ts'], { ...REAL, testTimeout: 180_000, hookTimeout: 300_000 }),
-      tier('real', ['test/real/**/*.test.ts'], { ...REAL, testTimeout: 300_000, hookTimeout: 300_000 }),
-      tier('docker', ['test/docker/**/*.test.ts'], { ...REAL, testTimeout: 300_000, hookTimeout: 600_000 }),
-      tier('kubernetes', ['test/kubernetes/**/*.test.ts'], { ...REAL, testTimeout: 300_000, hookTimeout: 600_000 }),
+      tier('contract', ['test/contract/real-*.test.ts'], { testTimeout: 180_000, hookTimeout: 300_000 }),
+      tier('real', ['test/real/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
+      tier('docker', ['test/docker/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 600_000 }),
+      tier('kubernetes', ['test/kubernetes/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 600_000 }),
       tier('long', ['test/long/**/*.test.ts'], { fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 300_000 }),
     ],
   },

@@ -12,14 +12,12 @@ import { dockerLab, dockerReason, kafkaReason, kubernetesLab, kubernetesReason }
 
 const root = path.join(import.meta.dirname, '..')
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs')
-const SECOND_TRIES = path.join(root, 'test', 'second-tries.mjs')
 const folder = mkdtempSync(path.join(tmpdir(), 'kdr-tests-'))
 const required = process.env.KDR_TIERS === 'all'
 const total = { passed: 0, failed: 0, skipped: 0 }
 const problems = []
 /** Said again at the end: a log's tail is what people get to see. */
 const failures = []
-const again = []
 const times = []
 const files = []
 
@@ -59,20 +57,11 @@ const runTier = (label, node, args, env = {}) => {
   console.log(`\n== ${label} (Node ${version})`)
   const began = performance.now()
   const out = path.join(folder, `${label.replaceAll(' ', '-')}.json`)
-  const tries = path.join(folder, `${label.replaceAll(' ', '-')}.again`)
-  const reporters = ['default', 'json', SECOND_TRIES].map((name) => `--reporter=${name}`)
-  const { status } = spawnSync(node, [vitest, 'run', ...args, ...reporters, `--outputFile.json=${out}`], {
+  const { status } = spawnSync(node, [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], {
     stdio: 'inherit',
     cwd: root,
-    env: { ...process.env, ...env, KDR_SECOND_TRIES: tries },
+    env: { ...process.env, ...env },
   })
-  if (existsSync(tries))
-    again.push(
-      ...readFileSync(tries, 'utf8')
-        .split('\n')
-        .filter(Boolean)
-        .map((name) => `${label}: ${name}`),
-    )
   const counts = read(out, label)
   for (const key of Object.keys(total)) total[key] += counts[key]
   times.push(`${label} ${Math.round((performance.now() - began) / 1000)} s`)
@@ -129,7 +118,6 @@ rmSync(folder, { recursive: true, force: true })
 const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 16)
 console.log(`\nslowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds} s`).join(', ')}`)
 console.log(`took: ${times.join(', ')}`)
-for (const test of again) console.log(`passed at the second try: ${test}`)
 for (const failure of failures) console.log(`failed: ${failure}`)
 for (const problem of problems) console.error(`FAILED: ${problem}`)
 console.log(`tests: ${total.passed} passed, ${total.failed + problems.length} failed, ${total.skipped} skipped`)

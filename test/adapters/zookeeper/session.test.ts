@@ -106,6 +106,20 @@ describe('reading', () => {
     expect(performance.now() - before).toBeLessThan(2000)
   })
 
+  it('does not wait for one answer before it asks for the next', async () => {
+    const asked: number[] = []
+    const holding = zooKeeper((xid, op, socket) => {
+      if (op === 4) asked.push(xid)
+      else socket.write(reply(xid, 0))
+      // Answers nobody until it has been asked a hundred times: one by one, that would never be.
+      if (asked.length === 100) for (const each of asked) socket.write(reply(each, 0, DATA))
+    })
+    const zk = reader([await serve(holding)], 2000)
+    const all = await Promise.all(Array.from({ length: 100 }, (_, at) => zk.get(`/${at}`, never)))
+    expect(all.every((node) => node?.czxid === 9n)).toBe(true)
+    await zk.close()
+  })
+
   it('ends with the reason of an abort, for all that wait', async () => {
     const zk = reader([await serve(zooKeeper(() => {}))], 5000)
     const abort = new AbortController()

@@ -5,14 +5,17 @@ import type { ClusterSettings } from '../config.ts'
 import { DEFAULT_STABILITY } from '../config.ts'
 import type { Scenario } from '../engine/step.ts'
 import { KdrError } from '../errors.ts'
-import type { Options } from '../scenarios/single-broker.ts'
+import type { Options } from '../scenarios/options.ts'
+import type { ScenarioEntry } from '../scenarios/registry.ts'
+
+export const loadScenario = async (id: string | undefined): Promise<Scenario<Options>> => (await findScenario(id)).load()
 
 /** Throws `scenario-not-found` (exit 2) with a suggestion. */
-export const loadScenario = async (id: string | undefined): Promise<Scenario<Options>> => {
+export const findScenario = async (id: string | undefined): Promise<ScenarioEntry> => {
   const { SCENARIOS } = await import('../scenarios/registry.ts')
   const ids = SCENARIOS.map((scenario) => scenario.id)
   const entry = SCENARIOS.find((scenario) => scenario.id === id)
-  if (entry !== undefined) return entry.load()
+  if (entry !== undefined) return entry
   throw new KdrError(`there is no scenario ${id ?? ''}${didYouMean(id ?? '', ids)}`, {
     code: 'scenario-not-found',
     exit: 'usage',

@@ -1,13 +1,13 @@
 // The canary: records through a topic of kdr's own, produced with acks=all to partitions led by every broker
 // and read back by their ids. What only looks healthy does not pass it.
-import { act, type Decision, type Step } from '../engine/step.ts'
+import { act, type Step } from '../engine/step.ts'
 import { wordsOf } from '../errors.ts'
+import { few } from '../judgement/evidence.ts'
 import type { Thresholds } from '../judgement/health.ts'
 import { isKnownTrue, known } from '../model/known.ts'
 import type { CanaryResult, Survey } from '../model/survey.ts'
 import type { WriteWorld } from '../ports/world.ts'
 import { type Millis, minutes, seconds } from '../units.ts'
-import type { FailedBroker } from './failed-broker.ts'
 
 interface CanaryTarget {
   readonly topic: string
@@ -20,7 +20,8 @@ const PER_PARTITION = 5
 const MIN_ISR = 2
 const CANARY_PREFIX = '__kdr_canary_'
 
-export const canaryRoundTrip = ({ from, thresholds }: { readonly from: Decision<FailedBroker>; readonly thresholds: Thresholds }): Step =>
+/** `through`: brokers that have to be registered for it to prove anything. */
+export const canaryRoundTrip = ({ through, thresholds }: { readonly through: () => readonly number[]; readonly thresholds: Thresholds }): Step =>
   act<CanaryTarget>({
     id: 'canary',
     title: 'Send canary records through it and read them back',
@@ -33,7 +34,8 @@ export const canaryRoundTrip = ({ from, thresholds }: { readonly from: Decision<
       const now = await world.survey()
       if (!now.brokers.known) return { unknown: `the brokers were not seen: ${now.brokers.why}` }
       const live = now.brokers.value.filter(({ registered }) => isKnownTrue(registered)).map(({ id }) => id)
-      if (!live.includes(from.value().broker)) return { unknown: `broker ${from.value().broker} is not registered` }
+      const missing = through().filter((id) => !live.includes(id))
+      if (missing.length > 0 || live.length === 0) return { unknown: `broker ${few(missing) || 'of any id'} is not registered` }
       const replicas = Math.min(3, live.length)
       const assignments = live.map((_, first) => Array.from({ length: replicas }, (__, next) => live[(first + next) % live.length] ?? -1))
       return { target: { topic: `${CANARY_PREFIX}${world.clock.randomHex(6)}`, assignments } }

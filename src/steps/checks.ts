@@ -1,12 +1,12 @@
 // Verification: the RTO clock stops here, and only here. Unknown never becomes PASS.
-import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { look, type Progress, type Step } from '../engine/step.ts'
+import { few } from '../judgement/evidence.ts'
 import { type Check, checkHealth, type Thresholds } from '../judgement/health.ts'
 import { lossBound } from '../judgement/objectives.ts'
 import { isKnownFalse, type Known, known, unknown } from '../model/known.ts'
 import { brokerOf, type Survey } from '../model/survey.ts'
 import { formatDuration, type Instant, type Millis, minutes, seconds } from '../units.ts'
 import { canaryThrough } from './canary.ts'
-import type { FailedBroker, Found } from './failed-broker.ts'
 
 /** Worth saying, but not what a recovered broker is measured by. */
 const BESIDES: ReadonlySet<string> = new Set(['disk', 'leader-balance'])
@@ -14,18 +14,36 @@ const BESIDES: ReadonlySet<string> = new Set(['disk', 'leader-balance'])
 const failing = (checks: readonly Check[]): readonly string[] =>
   checks.filter(({ result }) => result !== 'PASS').map(({ result, title, detail }) => `${title}: ${result}, ${detail}`)
 
-export const verifyRecovery = ({ from, thresholds }: { readonly from: Found; readonly thresholds: Thresholds }): Step =>
-  look<FailedBroker>({
+/** What a recovery is verified about. */
+export interface Proof {
+  /** Brokers through which a canary record has to have come back. */
+  readonly through: () => readonly number[]
+  /** The cluster as this life of the run found it; null in a resumed one. */
+  readonly before: () => Survey | null
+  /** Partitions of which a stale replica may have been elected since the run began. */
+  readonly inDoubt: () => readonly string[]
+  readonly thresholds: Thresholds
+  /** Checks of the scenario's own, besides those of every cluster. */
+  readonly also?: (now: Survey) => readonly Check[]
+}
+
+interface Proven {
+  readonly brokers: readonly number[]
+  readonly inDoubt: readonly string[]
+}
+
+export const verifyRecovery = ({ through, before, inDoubt, thresholds, also }: Proof): Step =>
+  look<Proven>({
     id: 'verify-recovery',
     title: 'Verify the recovery',
-    why: 'Every expected broker, every partition at full ISR with a leader, and a record through the broker itself.',
+    why: 'Every expected broker, every partition at full ISR with a leader, and a record through each broker that was brought back.',
     effect: 'read',
     proves: 'recovery',
     aspects: ['members', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning'],
     budget: { expected: seconds(5), deadline: minutes(5) },
-    resolve: async () => ({ target: from.value() }),
-    preview: ({ broker }, commands) => ({
-      sentence: `check that broker ${broker} and the whole cluster are healthy`,
+    resolve: async () => ({ target: { brokers: through(), inDoubt: inDoubt() } }),
+    preview: ({ brokers }, commands) => ({
+      sentence: `check that ${brokers.length === 0 ? '' : `broker ${brokers.join(', ')} and `}the whole cluster ${brokers.length === 0 ? 'is' : 'are'} healthy`,
       changes: [],
       commands: [
         commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions']),
@@ -33,18 +51,18 @@ export const verifyRecovery = ({ from, thresholds }: { readonly from: Found; rea
       ],
     }),
     expect: (now) => now,
-    done: (now, { broker }) => verified(now, broker, thresholds),
-    loss: (now, { inDoubt }) => {
-      const before = from.before()
-      return before === null ? lossSince(now, inDoubt) : lossBound(before, now)
+    done: (now, { brokers }) => verified(now, brokers, [...checkHealth(now, thresholds), ...(also?.(now) ?? [])]),
+    loss: (now, target) => {
+      const then = before()
+      return then === null ? lossSince(now, target.inDoubt) : lossBound(then, now)
     },
   })
 
-const verified = (now: Survey, broker: number, thresholds: Thresholds): Progress => {
-  const all = checkHealth(now, thresholds)
+const verified = (now: Survey, brokers: readonly number[], all: readonly Check[]): Progress => {
   const checks = all.filter(({ id }) => !BESIDES.has(id))
   const besides = failing(all.filter(({ id }) => BESIDES.has(id)))
-  const wrong = [...failing(checks), ...(canaryThrough(now, broker) ? [] : [`no canary record came back through broker ${broker}`])]
+  const silent = brokers.filter((broker) => !canaryThrough(now, broker))
+  const wrong = [...failing(checks), ...(silent.length === 0 ? [] : [`no canary record came back through broker ${few(silent)}`])]
   const measure = { done: checks.length + 1 - wrong.length, total: checks.length + 1, unit: 'checks' }
   return wrong.length === 0
     ? { state: 'done', detail: `${measure.total} checks passed${besides.length > 0 ? `; besides: ${besides.join('; ')}` : ''}`, measure }
@@ -63,39 +81,32 @@ const lossSince = (now: Survey, inDoubt: readonly string[]): Known<number> => {
 
 interface Sample {
   readonly since: Instant
-  readonly incarnation: string
+  readonly brokers: readonly { readonly id: number; readonly incarnation: string }[]
 }
 
 /** Two samples an interval apart (and every look between them): reported on its own, outside the RTO. */
-export const checkStability = ({
-  from,
-  thresholds,
-  interval,
-}: {
-  readonly from: Decision<FailedBroker>
-  readonly thresholds: Thresholds
-  readonly interval: Millis
-}): Step =>
+export const checkStability = ({ through, thresholds, also, interval }: Omit<Proof, 'before' | 'inDoubt'> & { readonly interval: Millis }): Step =>
   look<Sample>({
     id: 'check-stability',
     title: `Check that it stays so for ${formatDuration(interval)}`,
-    why: 'A broker that comes back and goes again has not been recovered.',
+    why: 'What comes back and goes again has not been recovered.',
     effect: 'read',
     proves: 'stability',
     aspects: ['members', 'brokers', 'coordination', 'partitions', 'reassigning'],
     budget: { expected: interval, deadline: interval + minutes(2) },
     resolve: async (world) => {
       const now = await world.survey()
-      return { target: { since: now.takenAt, incarnation: incarnationOf(now, from.value().broker) } }
+      return { target: { since: now.takenAt, brokers: through().map((id) => ({ id, incarnation: incarnationOf(now, id) })) } }
     },
     preview: () => ({ sentence: `look again for ${formatDuration(interval)}`, changes: [], commands: [] }),
     expect: (now) => now,
-    done: (now, { since, incarnation }) => {
-      const wrong = failing(checkHealth(now, thresholds).filter(({ id }) => !BESIDES.has(id))).join('; ')
+    done: (now, { since, brokers }) => {
+      const checks = [...checkHealth(now, thresholds), ...(also?.(now) ?? [])]
+      const wrong = failing(checks.filter(({ id }) => !BESIDES.has(id))).join('; ')
       const settled = wrong === '' && now.takenAt - since >= interval
       const detail = settled ? `healthy for ${formatDuration(now.takenAt - since)}` : wrong === '' ? 'healthy so far' : wrong
-      if (incarnationOf(now, from.value().broker) !== incarnation)
-        return { state: 'under-way', detail, hopeless: `broker ${from.value().broker} was restarted meanwhile` }
+      const restarted = brokers.filter(({ id, incarnation }) => incarnationOf(now, id) !== incarnation).map(({ id }) => id)
+      if (restarted.length > 0) return { state: 'under-way', detail, hopeless: `broker ${few(restarted)} was restarted meanwhile` }
       return settled ? { state: 'done', detail } : { state: 'under-way', detail }
     },
   })

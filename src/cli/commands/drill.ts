@@ -5,24 +5,25 @@ import { drillApprover } from '../../engine/gate.ts'
 import type { RunDeps } from '../../engine/interaction.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import { FAULTS, type Fault } from '../../ports/faults.ts'
-import type { Options } from '../../scenarios/single-broker.ts'
+import type { Options } from '../../scenarios/options.ts'
 import { openGround } from '../drill-ground.ts'
 import type { DrillGround } from '../ground.ts'
 import { pastRuns } from '../history.ts'
 import { type Invocation, optionText } from '../invocation.ts'
 import { stopDesk } from '../prompter.ts'
 import { drillLines } from '../render/drill.ts'
-import { loadScenario, scenarioOptions } from '../scenarios.ts'
+import { findScenario, scenarioOptions } from '../scenarios.ts'
 import { openSession, rehearsalDeps } from '../session.ts'
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal } = invocation
-  const scenario = await loadScenario(invocation.args[0])
+  const entry = await findScenario(invocation.args[0])
+  const scenario = await entry.load()
   const named = faultOf(optionText(invocation, 'fault'))
   const ground = await openGround(invocation)
   try {
     // What a platform kills and revives by itself is over before anybody has recovered it.
-    const fault = named ?? (ground.world.ports.platform.kind === 'kubernetes' ? 'stop-broker' : 'kill-broker')
+    const fault = named ?? (ground.world.ports.platform.kind === 'kubernetes' ? entry.drill.revived : entry.drill.fault)
     const session = await openSession(invocation, ground.world, false)
     try {
       const deps = await depsOf(invocation, ground, session, scenario)

@@ -1,7 +1,7 @@
 // kdr runs resume [run]: goes on where the live system is, not where the journal left off.
 import { decode } from '../../engine/codec.ts'
 import { type Exit, KdrError } from '../../errors.ts'
-import type { Options } from '../../scenarios/single-broker.ts'
+import type { Options } from '../../scenarios/options.ts'
 import { openKeeping, openWorld } from '../compose.ts'
 import { latestUnfinished, summarise } from '../history.ts'
 import type { Invocation } from '../invocation.ts'

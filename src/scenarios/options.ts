@@ -1,0 +1,11 @@
+// What every scenario is composed with; each reads what concerns it.
+import type { Thresholds } from '../judgement/health.ts'
+import type { Millis } from '../units.ts'
+
+export interface Options {
+  /** Which broker, where more than one could be meant; null: the one that is down. */
+  readonly broker: number | null
+  readonly thresholds: Thresholds
+  /** How long it must stay healthy after it was verified. */
+  readonly stability: Millis
+}

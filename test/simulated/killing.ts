@@ -15,14 +15,14 @@ export interface KillCase {
   readonly given?: Parameters<typeof compose>[1]
   /** How the run ends that nobody kills, and so every one that was killed and resumed; `recovered` when left out. */
   readonly outcome?: Outcome
-  /** Everything that must be the same however often the run was killed; `endOf` when left out. */
-  readonly same?: (simulation: Simulation) => unknown
+  /** Everything that must be the same however often the run was killed: more or less than what always is. */
+  readonly same?: (simulation: Simulation, always: ReturnType<typeof endOf>) => unknown
   /** Invariants that must hold after each; `violations` when left out: where loss is typed, only that loss may be left out of them. */
   readonly invariants?: (simulation: Simulation) => readonly string[]
 }
 
 /** Leaders, ISRs, registrations, what kdr started and stopped, and that nothing of its own is left behind. */
-export const endOf = ({ world }: Simulation) => ({
+const endOf = ({ world }: Simulation) => ({
   isr: world.partitions().map(({ topic, index, isr, leader }) => `${topic.name}-${index} ${leader} [${[...isr].sort().join()}]`),
   registered: world.registered(),
   kdr: world.effects.filter(({ by, what }) => by === 'kdr' && (what === 'start' || what === 'stop')).map(({ what, target }) => `${what} ${target}`),
@@ -49,7 +49,8 @@ const killedAt = async (one: KillCase, line: number, kind: 'after' | 'torn') => 
 
 export const describeKills = (cases: readonly KillCase[]): void =>
   describe.each(cases)('killed at each journal line: $name', (one) => {
-    const { outcome = 'recovered', same = endOf, invariants = violations } = one
+    const { outcome = 'recovered', invariants = violations } = one
+    const end = (simulation: Simulation) => one.same?.(simulation, endOf(simulation)) ?? endOf(simulation)
     it.each(['after', 'torn'] as const)(
       'line durable or torn: %s',
       async (kind) => {
@@ -61,7 +62,7 @@ export const describeKills = (cases: readonly KillCase[]): void =>
         for (let line = 1; line <= lines; line += 1) {
           const { second, result } = await killedAt(one, line, kind)
           expect(result?.outcome ?? outcome, `line ${line}: ${result?.why}`).toBe(outcome)
-          expect(same(second), `line ${line}`).toEqual(same(whole))
+          expect(end(second), `line ${line}`).toEqual(end(whole))
           expect(invariants(second), `line ${line}`).toEqual([])
         }
       },

@@ -86,6 +86,15 @@ export type PlatformSettings =
       readonly selectors: Readonly<Partial<Record<Role, string>>>
     }
 
+/** A REST service beside Kafka. */
+export interface RestSettings {
+  /** `http://host:port`; empty: it is not looked at. */
+  readonly urls: readonly string[]
+  /** PEM; null: the system's authorities. */
+  readonly ca: string | null
+  readonly auth: { readonly username: string; readonly password: string } | null
+}
+
 export interface ClusterSettings {
   readonly name: string
   readonly platform: PlatformSettings
@@ -94,6 +103,8 @@ export interface ClusterSettings {
   readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
   readonly sasl: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string } | null
   readonly zookeeper: readonly string[]
+  /** null: the platform's Connect members, over plain HTTP. */
+  readonly connect: RestSettings | null
   readonly thresholds: NonNullable<ClusterFile['thresholds']>
   readonly stabilityInterval: Millis
   readonly notes: string | null
@@ -146,6 +157,12 @@ const resolvePlatform = ({ process, docker, kubernetes }: ClusterFile['platform'
   return { kind: 'process', state: resolve(base, process?.state ?? '') }
 }
 
+const resolveRest = (of: NonNullable<ClusterFile['connect']>, path: string, base: string, request: ConfigRequest): RestSettings => ({
+  urls: of.urls,
+  ca: of.ca === undefined ? null : readFileAt(`${path}.ca`, of.ca, base),
+  auth: of.auth === undefined ? null : { username: of.auth.username, password: resolveSecret(`${path}.auth.password`, of.auth.password, base, request) },
+})
+
 /** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
 export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
   const cluster = config.settings.clusters?.[name]
@@ -171,6 +188,7 @@ export const resolveCluster = (config: Config, name: string, request: ConfigRequ
         ? null
         : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(`${at}.sasl.password`, sasl.password, base, request) },
     zookeeper: cluster.zookeeper?.servers ?? [],
+    connect: cluster.connect === undefined ? null : resolveRest(cluster.connect, `clusters.${name}.connect`, base, request),
     thresholds: cluster.thresholds ?? {},
     stabilityInterval: cluster.stability?.interval ?? DEFAULT_STABILITY,
     notes: cluster.notes ?? null,

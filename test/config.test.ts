@@ -164,6 +164,6 @@ describe('the example', () => {
       .join('\n')
     const settings = parse(all)
     expect(settings.default).toBe('prod')
-    expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual(['platform', 'kafka', 'zookeeper', 'thresholds', 'stability', 'notes'])
+    expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual(['platform', 'kafka', 'zookeeper', 'connect', 'thresholds', 'stability', 'notes'])
   })
 })

@@ -56,6 +56,7 @@ const labSettings = (name: string, labs: LabDirectory): ClusterSettings | null =
     tls: null,
     sasl: null,
     zookeeper: lab.zookeeper,
+    connect: null,
     thresholds: {},
     stabilityInterval: LAB_STABILITY,
     notes: null,

@@ -181,11 +181,24 @@ export const composeWorld = async (
   const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr', tls, sasl: settings.sasl, dial, requestTimeout: timeout })
   const coordination =
     zookeeper.length === 0 ? null : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout })
-  const ports: ReadPorts = { clock: systemClock(), platform, kafka: kafkaReader(kafka), coordination }
+  const { openConnect } = await import('../adapters/connect/open-connect.ts')
+  const connect = openConnect({ dial, ca: settings.connect?.ca ?? null, auth: settings.connect?.auth ?? null })
+  const ports: ReadPorts = {
+    clock: systemClock(),
+    platform,
+    kafka: kafkaReader(kafka),
+    coordination,
+    connect: settings.connect?.urls.length === 0 ? null : connect,
+  }
   const close = async (): Promise<void> => {
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
   }
-  const observe = observer(ports, { endpoints, zookeeper, deadline: surveyDeadline(settings.platform.kind) })
+  const observe = observer(ports, {
+    endpoints,
+    zookeeper,
+    ...(settings.connect === null ? {} : { connect: settings.connect.urls }),
+    deadline: surveyDeadline(settings.platform.kind),
+  })
   const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
   return { ...chosen, ports, observe, write, endpoints, lock, close }
 }
@@ -212,6 +225,7 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
     tls: null,
     sasl: null,
     zookeeper,
+    connect: null,
     thresholds: {},
     stabilityInterval: seconds(5),
     notes: null,

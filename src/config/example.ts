@@ -50,6 +50,14 @@ clusters:
   #   # Only for a cluster that has ZooKeeper.
   #   zookeeper:
   #     servers: [zookeeper-1:2181, zookeeper-2:2181, zookeeper-3:2181]
+  #   # Kafka Connect's REST interface; left out, the platform is asked where its workers listen. urls: [] means: do not look.
+  #   connect:
+  #     urls: [http://connect-1:8083, http://connect-2:8083]
+  #     # For https://; left out, the system's authorities.
+  #     ca: ca.pem
+  #     auth:
+  #       username: kdr
+  #       password: { env: KDR_CONNECT_PASSWORD }
   #   # When a cluster counts as healthy. These are the defaults.
   #   thresholds:
   #     diskUsed: 0.8                     # of any log directory, 0 to 1

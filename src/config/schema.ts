@@ -70,6 +70,19 @@ const platform = v.pipe(
   v.check((all) => Object.values(all).filter((one) => one !== undefined).length === 1, PLATFORMS),
 )
 
+const url = v.pipe(
+  v.string('expected http://host:port'),
+  v.check((text) => /^https?:\/\/(?:\[[0-9A-Fa-f:]+\]|[^\s:/@,]+):\d{1,5}\/?$/.test(text), 'expected http://host:port or https://host:port'),
+  v.transform((text) => text.replace(/\/$/, '')),
+)
+
+/** A REST service beside Kafka. */
+const rest = v.strictObject({
+  urls: v.array(url, 'expected a list of http://host:port'),
+  ca: v.optional(named('the path of a PEM file')),
+  auth: v.optional(v.strictObject({ username: named('a user name'), password: reference })),
+})
+
 const thresholds = v.strictObject({
   diskUsed: v.optional(share),
   leaderImbalance: v.optional(share),
@@ -80,6 +93,7 @@ const cluster = v.strictObject({
   platform,
   kafka: v.optional(v.strictObject({ bootstrap: v.optional(hosts), tls: v.optional(tls), sasl: v.optional(sasl) })),
   zookeeper: v.optional(v.strictObject({ servers: hosts })),
+  connect: v.optional(rest),
   thresholds: v.optional(thresholds),
   stability: v.optional(v.strictObject({ interval: duration })),
   notes: v.optional(v.string('expected text')),
@@ -109,6 +123,9 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'clusters.*.kafka.sasl': Object.keys(sasl.entries),
   'clusters.*.kafka.sasl.password': ['env', 'file'],
   'clusters.*.zookeeper': ['servers'],
+  'clusters.*.connect': Object.keys(rest.entries),
+  'clusters.*.connect.auth': ['username', 'password'],
+  'clusters.*.connect.auth.password': ['env', 'file'],
   'clusters.*.thresholds': Object.keys(thresholds.entries),
   'clusters.*.stability': ['interval'],
 }

@@ -84,6 +84,24 @@ export interface GroupInfo {
   readonly state: string
 }
 
+interface ConnectTask {
+  readonly id: number
+  /** RUNNING, PAUSED, STOPPED, FAILED, UNASSIGNED, RESTARTING, as Connect says it. */
+  readonly state: string
+}
+
+export interface Connector {
+  readonly name: string
+  readonly state: string
+  readonly tasks: readonly ConnectTask[]
+}
+
+/** One Connect worker, and what it says of every connector of its group. */
+export interface ConnectWorker {
+  readonly member: string
+  readonly connectors: Known<readonly Connector[]>
+}
+
 export interface Survey {
   readonly takenAt: Instant
   readonly target: TargetIdentity
@@ -97,13 +115,15 @@ export interface Survey {
   /** Partitions with a reassignment under way, as `topic-partition`. */
   readonly reassigning: Known<readonly string[]>
   readonly groups: Known<readonly GroupInfo[]>
+  /** By its REST interface; empty where there is none, null where it is not wanted that anybody looks. */
+  readonly connect: Known<readonly ConnectWorker[] | null>
   readonly canary: Known<CanaryResult>
 }
 
 /** Parts of a survey a waiting step polls; the rest is carried over from the last full survey. */
-export type Aspect = 'members' | 'signals' | 'brokers' | 'coordination' | 'partitions' | 'log-dirs' | 'reassigning' | 'groups'
+export type Aspect = 'members' | 'signals' | 'brokers' | 'coordination' | 'partitions' | 'log-dirs' | 'reassigning' | 'groups' | 'connect'
 
-export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning']
+export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', 'connect']
 
 export const brokerOf = (survey: Survey, id: number): Broker | undefined =>
   survey.brokers.known ? survey.brokers.value.find((broker) => broker.id === id) : undefined
@@ -128,4 +148,14 @@ export const unmatchedBrokers = ({ members, brokers }: Survey): readonly string[
 export type Finding = Partial<Pick<Survey, 'canary'>>
 
 /** A word for the whole cluster, by `judgement/diagnose.ts`; each recoverable one names its scenario. */
-export type Verdict = 'single-broker' | 'multi-broker' | 'complete-loss' | 'zookeeper' | 'schema-registry' | 'at-risk' | 'healthy' | 'unknown'
+export type Verdict =
+  | 'single-broker'
+  | 'multi-broker'
+  | 'complete-loss'
+  | 'zookeeper'
+  | 'schema-registry'
+  | 'connect'
+  | 'applications'
+  | 'at-risk'
+  | 'healthy'
+  | 'unknown'

@@ -2,6 +2,7 @@
 // step that writes too early does not compile. A dry run composes no write half at all.
 import type { Aspect, Survey } from '../model/survey.ts'
 import type { Clock } from './clock.ts'
+import type { ConnectReader } from './connect.ts'
 import type { CoordinationReader } from './coordination.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from './kafka.ts'
 import type { PlatformReader, PlatformWriter } from './platform.ts'
@@ -13,6 +14,8 @@ export interface ReadPorts {
   readonly kafka: KafkaReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
+  /** null where no Connect is looked for. */
+  readonly connect: ConnectReader | null
 }
 
 export interface WritePorts {

@@ -9,6 +9,7 @@ import type { MetadataView, Ping } from '../ports/kafka.ts'
 import type { ReadPorts } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
+import { readConnect } from './connect.ts'
 import { quorumView } from './kraft.ts'
 import { recognise } from './log-signals.ts'
 import { partitionsOf, readPersisted } from './partitions.ts'
@@ -20,6 +21,8 @@ export interface ObserverSettings {
   readonly endpoints: readonly string[]
   /** ZooKeeper servers, `host:port`; empty: where the platform's ZooKeeper members listen. */
   readonly zookeeper: readonly string[]
+  /** Connect workers as `http://host:port`; left out: where the platform's Connect members listen. */
+  readonly connect?: readonly string[]
   /** For the whole survey. */
   readonly deadline: Millis
 }
@@ -48,6 +51,7 @@ interface First {
   readonly zookeeper: ZooKeeperReading | null
   readonly reassigning: Survey['reassigning']
   readonly groups: Survey['groups']
+  readonly connect: Survey['connect']
   readonly early: Promise<readonly Ping[]>
 }
 
@@ -92,6 +96,13 @@ const readPings = async (look: Looking, endpoints: readonly string[], wave: keyo
   return endpoints.map((endpoint): Ping => ({ endpoint, answer: 'silent', id: null, detail: pings.why }))
 }
 
+const readConnectors = async (look: Looking, members: Promise<Known<readonly Member[]>>): Promise<Survey['connect']> => {
+  const { connect } = look.ports
+  if (!look.asked('connect')) return look.base?.connect ?? notAsked('Connect')
+  if (connect === null) return known(null, 'configuration')
+  return readConnect(look, connect, look.settings.connect ?? null, await members, look.left('second'))
+}
+
 const readFirst = async (look: Looking): Promise<First> => {
   const { kafka } = look.ports
   const wanted = look.asked('brokers', 'partitions', 'log-dirs')
@@ -100,7 +111,7 @@ const readFirst = async (look: Looking): Promise<First> => {
   // A hung broker is waited for beside the second wave, not before it.
   const early = readPings(look, look.settings.endpoints, 'first')
   early.catch(() => {})
-  const [target, seen, metadata, coordination, reassigning, groups] = await Promise.all([
+  const [target, seen, metadata, coordination, reassigning, groups, connect] = await Promise.all([
     readTarget(look),
     members,
     wanted ? reading(look, length, 'Metadata', (signal) => kafka.metadata(signal)) : notAsked('Metadata'),
@@ -109,8 +120,9 @@ const readFirst = async (look: Looking): Promise<First> => {
       ? reading(look, length, 'ListPartitionReassignments', async (signal) => (await kafka.reassigning(signal)).map(partitionName))
       : (look.base?.reassigning ?? notAsked('ListPartitionReassignments')),
     look.asked('groups') ? reading(look, length, 'ListGroups', (signal) => kafka.groups(signal)) : (look.base?.groups ?? notAsked('ListGroups')),
+    readConnectors(look, members),
   ])
-  return { target, members: seen, metadata, ...coordination, reassigning, groups, early }
+  return { target, members: seen, metadata, ...coordination, reassigning, groups, connect, early }
 }
 
 const readLogDirs = async (look: Looking, ids: readonly number[]): Promise<Sightings['logDirs']> => {
@@ -231,6 +243,7 @@ export const observer =
       partitions,
       reassigning: first.reassigning,
       groups: first.groups,
+      connect: first.connect,
       canary: base?.canary ?? unknown('no canary was sent', 'canary'),
     }
   }

@@ -35,7 +35,7 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
   const coordination = zookeeper.length === 0 ? null : openZooKeeper({ servers: zookeeper, dial, timeout: 3000 })
   const subject: Subject = {
     mode: RELEASES[kafka].mode,
-    ports: { clock: systemClock(), platform, kafka: opened, coordination },
+    ports: { clock: systemClock(), platform, kafka: opened, coordination, connect: null },
     write: { platform, kafka: opened, probe: opened },
     faults: openFaults(lab.stateFile),
     endpoints: bootstrap,

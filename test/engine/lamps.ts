@@ -161,6 +161,7 @@ const surveyOf = (here: Room, simulation: Simulation): Survey => {
     coordination: none,
     partitions: none,
     reassigning: none,
+    connect: none,
     canary: none,
     groups: here.seen
       ? known(

@@ -135,6 +135,7 @@ export const healthy = (kind: Kind = 'zookeeper', brokers = 3): Survey => ({
   partitions: table([topic('orders'), topic('__consumer_offsets')], [...spread('orders', 6, brokers), ...spread('__consumer_offsets', 3, brokers)]),
   reassigning: seen([]),
   groups: seen([]),
+  connect: seen([]),
   canary: seen({ at: NOW, sent: 30, received: 30, p99: 40, ledBy: range(brokers), lost: 0, problem: null }),
 })
 

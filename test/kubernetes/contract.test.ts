@@ -22,7 +22,7 @@ const open = (kind: Subject['mode'], namespace: string) => {
   const coordination = servers.length === 0 ? null : openZooKeeper({ servers, dial, timeout: REQUEST })
   const subject: Subject = {
     mode: kind,
-    ports: { clock: systemClock(), platform, kafka, coordination },
+    ports: { clock: systemClock(), platform, kafka, coordination, connect: null },
     write: { platform, kafka, probe: kafka },
     faults: openKubernetesFaults(settings),
     endpoints,

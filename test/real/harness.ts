@@ -118,7 +118,7 @@ const truthOf = ({ home }: Stand, name: string): Truth => {
   const coordination = lab.zookeeper.length === 0 ? null : openZooKeeper({ servers: lab.zookeeper, dial, timeout: 3000 })
   const soon = () => AbortSignal.timeout(20_000)
   return {
-    ports: { clock: systemClock(), platform, kafka, coordination },
+    ports: { clock: systemClock(), platform, kafka, coordination, connect: null },
     kafka,
     platform,
     endpoints: lab.bootstrap,

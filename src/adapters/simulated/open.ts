@@ -119,6 +119,7 @@ const begin = (stage: Stage): Simulation => {
       platform: createPlatformReader(cluster, call),
       kafka: createKafkaReader(cluster, call),
       coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
+      connect: null,
     },
     write: { platform: createPlatformWriter(cluster, life, call), kafka: createKafkaWriter(cluster, life, call), probe: createKafkaProbe(cluster, life, call) },
     faults: createFaults(cluster, call),

@@ -25,8 +25,13 @@ export interface Answer {
 
 export interface Row {
   readonly verdict: Verdict
+  /** The scenario that repairs it, where that is not named as the verdict is. */
+  readonly scenario?: Scenario
   readonly ask: (facts: Facts) => Answer
 }
+
+/** What `kdr recover` has for a verdict; complete loss has none yet. */
+export type Scenario = 'single-broker' | 'multi-broker' | 'zookeeper' | 'schema-registry'
 
 export interface Context {
   /** cluster.id of the last snapshot or of the configuration; null or absent when there is none. */
@@ -54,22 +59,22 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
   }
 }
 
-const membersWith = (survey: Survey, role: Role): readonly Member[] | null =>
+export const membersWith = (survey: Survey, role: Role): readonly Member[] | null =>
   survey.members.known ? survey.members.value.filter((member) => member.roles.includes(role)) : null
 
-const holds = (verdict: Verdict, because: string, source: Source, brokers: readonly number[] = []): Answer => ({
+export const holds = (verdict: Verdict, because: string, source: Source, brokers: readonly number[] = []): Answer => ({
   holds: true,
   because,
   evidence: [speaksFor(verdict, because, source)],
   brokers,
 })
-const fails = (verdict: Verdict, because: string, source: Source): Answer => ({
+export const fails = (verdict: Verdict, because: string, source: Source): Answer => ({
   holds: false,
   because,
   evidence: [speaksAgainst(verdict, because, source)],
   brokers: [],
 })
-const unseen = (because: string): Answer => ({ holds: null, because, evidence: [], brokers: [] })
+export const unseen = (because: string): Answer => ({ holds: null, because, evidence: [], brokers: [] })
 
 /** All broker volumes proven gone or blank: one intact volume, or one broker that serves, denies it. */
 export const completeLoss: Row = {
@@ -134,10 +139,12 @@ export const quorumLost: Row = {
     if (isKnownTrue(view.quorum)) return fails('zookeeper', `the ${what} is held`, view.quorum.by)
     if (view.quorum.known) {
       const members = membersWith(survey, view.kind === 'zookeeper' ? 'zookeeper' : 'controller') ?? []
+      const intact = members.filter(({ volumes }) => volumes.some(({ state }) => state.known && state.value === 'intact')).map(({ name }) => name)
       const blank =
         members.length > 0 &&
         members.every((member) => member.volumes.length > 0 && member.volumes.every(({ state }) => state.known && state.value !== 'intact'))
-      return { ...holds('zookeeper', `the ${what} is lost${blank ? ', and all its data is gone' : ''}`, view.quorum.by), final: blank }
+      const data = blank ? ', and all its data is gone' : intact.length > 0 ? `; the data of ${few(intact)} is intact` : ''
+      return { ...holds('zookeeper', `the ${what} is lost${data}`, view.quorum.by), final: blank }
     }
     // Nobody is left to ask for KRaft's quorum when every broker is down: its processes then speak for it.
     const controllers = membersWith(survey, 'controller') ?? []
@@ -239,6 +246,7 @@ export const replicasBehind: Row = {
 /** The quorum is held, but one of its members is not there: repair it before anything else is restarted. */
 export const quorumMemberDown: Row = {
   verdict: 'at-risk',
+  scenario: 'zookeeper',
   ask: ({ survey }) => {
     if (!survey.coordination.known) return unseen(`the metadata quorum: ${survey.coordination.why}`)
     const view = survey.coordination.value

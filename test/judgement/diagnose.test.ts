@@ -145,12 +145,60 @@ const CASES: readonly Case[] = [
     next: [],
   },
   { name: 'another cluster.id than the last snapshot had', survey: healthy(), verdict: 'zookeeper', expectedClusterId: 'before', next: [] },
-  { name: 'quorum held, one ZooKeeper down', survey: zkDown(healthy(), 'zk2'), verdict: 'at-risk', because: /zk2/, next: [] },
+  {
+    name: 'quorum held, one ZooKeeper down',
+    survey: zkDown(healthy(), 'zk2'),
+    verdict: 'at-risk',
+    because: /zk2/,
+    next: ['recover', 'zookeeper', '--cluster', 'lab'],
+  },
   {
     name: 'quorum held, one ZooKeeper and one broker down',
     survey: dead(zkDown(healthy(), 'zk2'), 1),
     verdict: 'single-broker',
     compound: ['at-risk', 'single-broker'],
+    // What the broker depends on comes first.
+    next: ['recover', 'zookeeper', '--cluster', 'lab'],
+  },
+  { name: 'every volume blank: no scenario, so no command', survey: all(wiped, healthy()), verdict: 'complete-loss', next: [] },
+  { name: 'Connect runs', survey: withConnect(healthy(), { state: 'RUNNING', tasks: ['RUNNING', 'RUNNING'] }), verdict: 'healthy' },
+  { name: 'a paused connector is as wanted', survey: withConnect(healthy(), { state: 'PAUSED', tasks: ['PAUSED'] }), verdict: 'healthy' },
+  {
+    name: 'a connector runs, one of its tasks has failed',
+    survey: withConnect(healthy(), { state: 'RUNNING', tasks: ['RUNNING', 'FAILED'] }),
+    verdict: 'connect',
+    because: /orders-sink task 1 is FAILED/,
+    next: [],
+  },
+  { name: 'a connector has failed', survey: withConnect(healthy(), { state: 'FAILED', tasks: [] }), verdict: 'connect', because: /orders-sink is FAILED/ },
+  { name: 'Connect does not run', survey: withConnect(healthy(), null, 'stopped'), verdict: 'connect', because: /connect1 does not run/ },
+  { name: 'Connect runs and was not seen', survey: withConnect(healthy(), null), verdict: 'unknown', because: /connectors of connect1/ },
+  {
+    name: 'Connect is not to be looked at',
+    survey: { ...withConnect(healthy(), null), connect: seen(null) },
+    verdict: 'healthy',
+  },
+  {
+    name: 'an application that ended with an error',
+    survey: withService(healthy(), { state: seen('stopped'), lastExit: seen({ code: 1, signal: null, oomKilled: false }) }),
+    verdict: 'applications',
+    because: /shop/,
+    next: [],
+  },
+  {
+    name: 'an application that ended well',
+    survey: withService(healthy(), { state: seen('stopped'), lastExit: seen({ code: 0, signal: null, oomKilled: false }) }),
+    verdict: 'healthy',
+  },
+  { name: 'an application that was not seen', survey: withService(healthy(), { state: blind }), verdict: 'unknown', because: /shop/ },
+  {
+    name: 'ZooKeeper member, broker, registry, Connect and an application at once',
+    survey: withService(withConnect(withRegistry(dead(zkDown(healthy(), 'zk2'), 1), 'stopped'), { state: 'RUNNING', tasks: ['FAILED'] }), {
+      state: seen('pending'),
+      waiting: seen({ reason: 'CrashLoopBackOff', message: 'again' }),
+    }),
+    verdict: 'single-broker',
+    compound: ['at-risk', 'single-broker', 'schema-registry', 'connect', 'applications'],
   },
   { name: 'one controller does not run', survey: changeMember(healthy('kraft'), 'ctl3', { state: seen('stopped') }), verdict: 'at-risk', because: /ctl3/ },
   { name: 'one voter no longer fetches', survey: lagging(healthy('kraft')), verdict: 'at-risk', because: /voter 102/ },
@@ -192,6 +240,18 @@ function withMemberOfUnknownId(survey: Survey): Survey {
 function withRegistry(survey: Survey, state: 'running' | 'stopped'): Survey {
   return { ...survey, members: survey.members.known ? seen([...survey.members.value, member('sr1', ['schema-registry'], 81, { state: seen(state) })]) : blind }
 }
+function withConnect(survey: Survey, says: { state: string; tasks: readonly string[] } | null, state: 'running' | 'stopped' = 'running'): Survey {
+  const tasks = (says?.tasks ?? []).map((word, id) => ({ id, state: word }))
+  const connectors = says === null ? blind : seen([{ name: 'orders-sink', state: says.state, tasks }])
+  return {
+    ...survey,
+    members: survey.members.known ? seen([...survey.members.value, member('connect1', ['connect'], 91, { state: seen(state) })]) : blind,
+    connect: seen(state === 'running' ? [{ member: 'connect1', connectors }] : []),
+  }
+}
+function withService(survey: Survey, change: Partial<ReturnType<typeof member>>): Survey {
+  return { ...survey, members: survey.members.known ? seen([...survey.members.value, member('shop', ['service'], 95, change)]) : blind }
+}
 function lagging(survey: Survey): Survey {
   return changeQuorum(survey, {
     voters: seen([101, 102, 103].map((id) => ({ id, logEndOffset: 1n, lastFetchAgo: id === 102 ? 60_000 : 10, lastCaughtUpAgo: 10 }))),
@@ -220,6 +280,31 @@ describe('the first-match table', () => {
     if (compound !== undefined) expect(diagnosis.compound).toEqual(compound)
     if (verdict !== 'unknown') expect(diagnosis.evidence.some((item) => 'for' in item && item.for === verdict)).toBe(true)
     if (verdict !== 'healthy') expect(diagnosis.doNot.length).toBeGreaterThan(0)
+  })
+
+  it('says for each of several at once what to do, in the order of what depends on what', () => {
+    const { incidents, doNot } = diagnose(withConnect(dead(zkDown(healthy(), 'zk2'), 1), { state: 'FAILED', tasks: [] }))
+    expect(incidents.map(({ layer, verdict }) => [layer, verdict])).toEqual([
+      ['quorum', 'at-risk'],
+      ['brokers', 'single-broker'],
+      ['connect', 'connect'],
+    ])
+    expect(incidents[1]).toMatchObject({ brokers: [1], next: ['recover', 'single-broker', '--broker', '1', '--cluster', 'lab'], instead: null })
+    expect(incidents[2]).toMatchObject({ next: [], instead: expect.stringContaining('restart?includeTasks=true&onlyFailed=true') })
+    expect(doNot.join()).toMatch(/other broker[\s\S]*Connect/)
+  })
+
+  it('weighs every candidate, not only the first that fits', () => {
+    const { evidence } = diagnose(dead(healthy(), 2))
+    const against = evidence.flatMap((item) => ('against' in item ? [item.against] : []))
+    for (const candidate of ['complete-loss', 'zookeeper', 'multi-broker', 'schema-registry', 'connect']) expect(against).toContain(candidate)
+  })
+
+  it('always says what to do about what is wrong', () => {
+    for (const { survey, verdict, expectedClusterId } of CASES) {
+      const { next, instead } = diagnose(survey, { expectedClusterId: expectedClusterId ?? null })
+      if (verdict !== 'healthy' && verdict !== 'unknown') expect(next.length > 0 || instead !== null).toBe(true)
+    }
   })
 
   it('names evidence with its source', () => {

@@ -87,7 +87,7 @@ export type PlatformSettings =
     }
 
 /** A REST service beside Kafka. */
-export interface RestSettings {
+interface RestSettings {
   /** `http://host:port`; empty: it is not looked at. */
   readonly urls: readonly string[]
   /** PEM; null: the system's authorities. */

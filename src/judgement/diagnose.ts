@@ -14,7 +14,7 @@ const LAYERS = ['quorum', 'brokers', 'schema-registry', 'connect', 'applications
 type Layer = (typeof LAYERS)[number]
 
 /** One thing that is wrong, of however many there are at once. */
-export interface Incident extends Advice {
+interface Incident extends Advice {
   readonly layer: Layer
   readonly verdict: Verdict
   readonly brokers: readonly number[]

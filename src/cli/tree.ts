@@ -119,13 +119,16 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   const up = named(group.command('up').description('start one, or start again what is down in it'))
     .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_VERSIONS))
-    .addOption(new Option('--with <services>', `in Docker, besides brokers and their quorum, by comma: ${LAB_SERVICES.join(', ')}`).argParser(services))
+    .addOption(
+      new Option('--with <services>', `besides brokers and their quorum, by comma: ${LAB_SERVICES.join(', ')} (Connect in Docker only)`).argParser(services),
+    )
     .addHelpText(
       'after',
       examples(
         'kdr lab up',
         'kdr lab up --name old --kafka 3.5',
-        'kdr lab up --platform docker --name boxes --with schema-registry',
+        'kdr lab up --with schema-registry',
+        'kdr lab up --platform docker --name boxes --with schema-registry,kafka-connect',
         'kdr diagnose --cluster lab',
       ),
     )

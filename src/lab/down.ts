@@ -18,7 +18,7 @@ export const belongsTo = (row: Row, folder: string): boolean => {
   const program = basename(args[0] ?? '')
   const ours = (file: string) =>
     args.slice(1).some((arg) => arg.startsWith(`${folder}/`) && /^[^/]+$/.test(arg.slice(folder.length + 1, -file.length - 1)) && arg.endsWith(`/${file}`))
-  if (program === 'java') return ours('node.properties') && args.some((arg) => arg.startsWith('-Dkdr.lab='))
+  if (program === 'java' || program === 'node') return ours('node.properties') && args.some((arg) => arg.startsWith('-Dkdr.lab='))
   return program.endsWith('sh') && ours('start.sh')
 }
 

@@ -13,6 +13,8 @@ import {
   portOffsets,
   portsOf,
   propertiesText,
+  REGISTRIES,
+  registryProperties,
   zooKeeperProperties,
 } from './properties.ts'
 import { type Release, toolClasses } from './versions.ts'
@@ -31,6 +33,8 @@ export interface PlanInput {
   readonly folder: string
   readonly release: Release
   readonly controllers: Controllers
+  /** With two Schema Registries. */
+  readonly registries: boolean
   readonly java: string
   readonly jars: string
   readonly base: number
@@ -123,6 +127,26 @@ const broker = (input: PlanInput, id: number): Planned => {
   return planned(input, `kafka${id}`, { roles, main: 'kafka.Kafka', heap: '320m', port: portsOf(input.base).broker(id), format, properties })
 }
 
+/** kdr's own, run by the Node that runs kdr; from the source too it is the built one that runs. */
+const REGISTRY = join(import.meta.dirname, '..', '..', 'dist', 'lab', 'registry', 'main.js')
+
+const registry = (input: PlanInput, id: number): Planned => {
+  const name = `schema-registry${id}`
+  const home = join(input.folder, name)
+  const file = join(home, 'node.properties')
+  const node: ProcessNode = {
+    name,
+    roles: ['schema-registry'],
+    file,
+    home,
+    dataDirs: [],
+    listeners: [`${LOOPBACK}:${portsOf(input.base).registry(id)}`],
+    argv: [process.execPath, REGISTRY, `-Dkdr.lab=${input.id}`, 'schema-registry', file],
+    format: null,
+  }
+  return { node, files: [[file, propertiesText(registryProperties(input.base, id))]] }
+}
+
 const LOG4J = `log4j.rootLogger=\${kdr.level}, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.target=System.err
@@ -151,7 +175,8 @@ export const planLab = (input: PlanInput): LabPlan => {
   const own = input.controllers === 'own'
   const quorumNodes = input.release.mode === 'zookeeper' ? IDS.map((id) => zooKeeper(input, id)) : own ? IDS.map((id) => controller(input, id)) : []
   const brokers = IDS.map((id) => broker(input, id))
-  const nodes = [...quorumNodes, ...brokers].map((each) => each.node)
+  const all = [...quorumNodes, ...brokers, ...(input.registries ? REGISTRIES.map((id) => registry(input, id)) : [])]
+  const nodes = all.map((each) => each.node)
   const tools = join(input.folder, 'bin')
   const once = input.release.mode === 'zookeeper' ? [] : own ? quorumNodes : brokers
   return {
@@ -161,7 +186,7 @@ export const planLab = (input: PlanInput): LabPlan => {
       id: input.id,
       kafka: input.release.version,
       mode: input.release.mode,
-      ports: portOffsets(input.release).map((offset) => input.base + offset),
+      ports: portOffsets(input.release, input.registries).map((offset) => input.base + offset),
       tools,
       settingUp: input.settingUp,
       nodes,
@@ -170,7 +195,7 @@ export const planLab = (input: PlanInput): LabPlan => {
       [join(input.folder, 'log4j.properties'), LOG4J],
       [join(input.folder, 'log4j2.properties'), LOG4J2],
       ...Object.entries(toolClasses(input.release)).map(([tool, main]): [string, string] => [join(tools, tool), toolScript(input, main)]),
-      ...[...quorumNodes, ...brokers].flatMap((each) => each.files),
+      ...all.flatMap((each) => each.files),
     ]),
     formats: once.map(({ node }) => ({ node: node.name, argv: formatting(input, node.file) })),
   }

@@ -1,4 +1,4 @@
-// Tells when a lab serves: every broker answers Metadata and lists all of them. Asked directly, because a
+// Tells when a lab serves: every broker answers Metadata and lists all of them, every registry its subjects. Asked directly, because a
 // lab knows no other adapter.
 import { connect, type Socket } from 'node:net'
 import { KdrError } from '../errors.ts'
@@ -83,5 +83,14 @@ export const servesZooKeeper = async (address: string): Promise<boolean> => {
     return false
   } finally {
     socket.destroy()
+  }
+}
+
+/** It listens only once it has read `_schemas` and found its group. */
+export const servesRegistry = async (address: string): Promise<boolean> => {
+  try {
+    return (await fetch(`http://${address}/subjects`, { signal: AbortSignal.timeout(3000) })).ok
+  } catch {
+    return false
   }
 }

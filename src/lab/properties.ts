@@ -21,11 +21,17 @@ export const portsOf = (base: number) => ({
   peer: (id: number) => base + 20 + id,
   election: (id: number) => base + 30 + id,
   controller: (id: number) => base + 40 + id,
+  registry: (id: number) => base + 45 + id,
 })
 
+/** Two, so that one forwards to the other. */
+export const REGISTRIES = [1, 2] as const
+
 /** Ports a lab of this shape listens on, as offsets from its base. */
-export const portOffsets = (release: Release): readonly number[] =>
-  IDS.flatMap((id) => (release.mode === 'zookeeper' ? [id, 10 + id, 20 + id, 30 + id] : [id, 40 + id]))
+export const portOffsets = (release: Release, registries: boolean): readonly number[] => [
+  ...IDS.flatMap((id) => (release.mode === 'zookeeper' ? [id, 10 + id, 20 + id, 30 + id] : [id, 40 + id])),
+  ...(registries ? REGISTRIES.map(portsOf(0).registry) : []),
+]
 
 export const propertiesText = (properties: Properties): string =>
   Object.entries(properties)
@@ -106,3 +112,13 @@ export const brokerProperties = (shape: Shape, id: number, data: string): Proper
     'log.cleaner.dedupe.buffer.size': 4_194_304,
   }
 }
+
+/** In Confluent's names; writes wait for a busy machine. */
+export const registryProperties = (base: number, id: number): Properties => ({
+  listeners: `http://${LOOPBACK}:${portsOf(base).registry(id)}`,
+  'host.name': LOOPBACK,
+  'kafkastore.bootstrap.servers': IDS.map((each) => `PLAINTEXT://${LOOPBACK}:${portsOf(base).broker(each)}`).join(','),
+  'kafkastore.topic.replication.factor': 3,
+  'kafkastore.topic.min.insync.replicas': 2,
+  'kafkastore.timeout.ms': 5000,
+})

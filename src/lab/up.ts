@@ -21,7 +21,7 @@ import { needJava } from './java.ts'
 import { type LabStatus, labFolder, labStatus, stateFileOf } from './labs.ts'
 import { type LabPlan, planLab } from './plan.ts'
 import { claimPorts, releasePorts } from './ports.ts'
-import { listedBrokers, servesZooKeeper } from './probe.ts'
+import { listedBrokers, servesRegistry, servesZooKeeper } from './probe.ts'
 import { type Controllers, portOffsets } from './properties.ts'
 import { busy, exists, isAlive, newClusterId, thisProcess } from './setting-up.ts'
 import { RELEASES } from './versions.ts'
@@ -40,7 +40,7 @@ export interface LabUpOptions {
   readonly signal: AbortSignal
   /** `combined`: KRaft brokers are the voters too. Default `own`. */
   readonly controllers?: Controllers
-  /** Docker: services besides brokers and their quorum. */
+  /** Services besides brokers and their quorum; Connect in Docker only. */
   readonly with?: readonly DockerService[]
 }
 
@@ -65,8 +65,9 @@ const isThere = async (folder: string, options: LabUpOptions): Promise<boolean> 
     return false
   }
   const { version } = RELEASES[options.kafka]
-  if (state.kafka === version) return true
-  throw exists(options.name, `Kafka ${state.kafka}`, version)
+  const lacks = options.with?.includes('schema-registry') && !state.nodes.some((node) => node.roles.includes('schema-registry'))
+  if (state.kafka === version && !lacks) return true
+  throw exists(options.name, `Kafka ${state.kafka}${lacks ? ' without Schema Registry' : ''}`, `${version}${lacks ? ' with it' : ''}`)
 }
 
 /** Writes everything beside the place and moves it there in one step: of two kdr, one gets the name. */
@@ -146,7 +147,8 @@ const bringUp = async (plan: LabPlan, { progress, signal }: LabUpOptions): Promi
     await startNode(node, { name: node.name, uid: null }, either)
   }
   const zookeepers = nodes.filter((node) => node.roles.includes('zookeeper'))
-  const rest = nodes.filter((node) => !node.roles.includes('zookeeper'))
+  const registries = nodes.filter((node) => node.roles.includes('schema-registry'))
+  const rest = nodes.filter((node) => !zookeepers.includes(node) && !registries.includes(node))
   const brokers = nodes.filter((node) => node.roles.includes('broker'))
   if (zookeepers.length > 0) {
     progress(`starting ${zookeepers.map((node) => node.name).join(', ')}`)
@@ -163,6 +165,12 @@ const bringUp = async (plan: LabPlan, { progress, signal }: LabUpOptions): Promi
     progress(`${node.name} serves after ${took()}`)
   }
   await together(signal, brokers.map(serving))
+  if (registries.length === 0) return
+  progress(`starting ${registries.map((node) => node.name).join(', ')}`)
+  await together(signal, registries.map(begin))
+  const answering = (node: ProcessNode) => (either: AbortSignal) => untilServing(node, () => servesRegistry(node.listeners[0] ?? ''), either)
+  await together(signal, registries.map(answering))
+  progress(`Schema Registry serves after ${took()}`)
 }
 
 /** Removes what was started; when that fails too, both failures are told. */
@@ -196,13 +204,26 @@ const processLabUp = async (options: LabUpOptions): Promise<void> => {
   const { name, home, signal } = options
   const controllers = options.controllers ?? 'own'
   const release = RELEASES[options.kafka]
+  const registries = options.with?.includes('schema-registry') ?? false
   const folder = labFolder(name, home)
   if (await isThere(folder, options)) return
   const java = await needJava()
   const jars = await jarsOf(release, options.cache, options.kafkaHome, options)
   signal.throwIfAborted()
-  const base = await claimPorts(folder, portOffsets(release))
-  const plan = planLab({ name, id: randomUUID(), folder, release, controllers, java, jars, base, clusterId: newClusterId(), settingUp: await thisProcess() })
+  const base = await claimPorts(folder, portOffsets(release, registries))
+  const plan = planLab({
+    name,
+    id: randomUUID(),
+    folder,
+    release,
+    controllers,
+    registries,
+    java,
+    jars,
+    base,
+    clusterId: newClusterId(),
+    settingUp: await thisProcess(),
+  })
   try {
     writeLab(folder, plan)
   } catch (thrown) {

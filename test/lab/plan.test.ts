@@ -9,13 +9,14 @@ import { parseLabVersion, RELEASES, toolClasses } from '../../src/lab/versions.t
 import type { LabVersion } from '../../src/model/lab.ts'
 
 const FOLDER = "/home/o'neil/labs/lab"
-const plan = (kafka: LabVersion, controllers: Controllers = 'own'): LabPlan =>
+const plan = (kafka: LabVersion, controllers: Controllers = 'own', registries = false): LabPlan =>
   planLab({
     name: 'lab',
     id: 'id-1',
     folder: FOLDER,
     release: RELEASES[kafka],
     controllers,
+    registries,
     java: '/usr/bin/java',
     jars: '/cache/kafka',
     base: 19_000,
@@ -35,7 +36,7 @@ describe.each(SHAPES)('a lab of Kafka %s, controllers %s', (kafka, controllers) 
 
   it('binds and names loopback only, on its own ports', () => {
     const { ports } = made.state
-    expect(ports).toEqual(portOffsets(RELEASES[kafka]).map((offset) => 19_000 + offset))
+    expect(ports).toEqual(portOffsets(RELEASES[kafka], false).map((offset) => 19_000 + offset))
     for (const node of made.state.nodes) {
       const text = made.files.get(node.file) ?? ''
       // Whatever looks like a port of the block has 127.0.0.1 before it, but for clientPort, which has an address line of its own.

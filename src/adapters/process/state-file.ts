@@ -1,4 +1,4 @@
-// The description of a cluster of local Java processes: what runs where and how it is started. It holds
+// The description of a cluster of local processes: what runs where and how it is started. It holds
 // no process id: a process is found by its own properties file, so nothing is lost when kdr dies between
 // starting one and writing it down.
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -13,20 +13,21 @@ const Node = v.pipe(
   v.object({
     /** The member's name: `kafka1`, `zk1`, `ctl1`. */
     name: v.pipe(Text, v.regex(/^[A-Za-z0-9._-]+$/)),
-    roles: v.pipe(v.array(v.picklist(['broker', 'controller', 'zookeeper'])), v.minLength(1)),
+    roles: v.pipe(v.array(v.picklist(['broker', 'controller', 'zookeeper', 'schema-registry'])), v.minLength(1)),
     /** Its own properties file: an argument of its process, and of no other node's. */
     file: Absolute,
     /** Holds its logs (`out.log`, `out.1.log` …), `exit` and `start.sh`. */
     home: Absolute,
-    /** `log.dirs` of a broker or controller, `dataDir` of a ZooKeeper. */
-    dataDirs: v.pipe(v.array(Absolute), v.minLength(1)),
-    /** Client listeners as `host:port`; a controller's own listener, a ZooKeeper's client port. */
+    /** `log.dirs` of a broker or controller, `dataDir` of a ZooKeeper; none of a Schema Registry, which keeps everything in Kafka. */
+    dataDirs: v.array(Absolute),
+    /** Client listeners as `host:port`; a controller's own listener, a ZooKeeper's client port, a registry's HTTP. */
     listeners: v.array(v.pipe(Text, v.regex(/^[^:]+:\d+$/, 'must be host:port'))),
-    /** The program and its arguments, `java … <main class> <file>`; the main class stands right before the file. */
+    /** The program and its arguments, `java … <main class> <file>`; the main class, or another word of its own, stands right before the file. */
     argv: v.pipe(v.array(Text), v.minLength(3)),
     /** Run before the start while the data directories are blank, as container entrypoints do: KRaft brokers, never controllers. */
     format: v.nullable(v.pipe(v.array(Text), v.minLength(1))),
   }),
+  v.check((node) => node.dataDirs.length > 0 || node.roles.includes('schema-registry'), 'dataDirs must not be empty'),
   v.check((node) => node.argv.indexOf(node.file) > 1, 'argv must hold the properties file, right after the main class'),
 )
 

@@ -83,6 +83,7 @@ const configured = async (node: ProcessNode): Promise<Known<number>> => {
 
 /** node.id or broker.id of `meta.properties`, myid of a ZooKeeper; of the properties file only where every directory is blank or gone. */
 export const idOf = async (node: ProcessNode, volumes: readonly Volume[]): Promise<Known<number>> => {
+  if (node.roles.includes('schema-registry')) return unknown('a Schema Registry has no id', node.file)
   try {
     if (isZooKeeper(node)) {
       const myid = join(node.dataDirs[0] ?? node.home, 'myid')

@@ -13,11 +13,11 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const { env, terminal, interruption } = invocation
   const platform = optionText(invocation, 'platform') === 'docker' ? 'docker' : 'process'
   const extra = optionList(invocation, 'with')
-  if (extra.length > 0 && platform !== 'docker') {
-    throw new KdrError('only a lab in Docker has services besides brokers and their quorum', {
+  if (extra.includes('kafka-connect') && platform !== 'docker') {
+    throw new KdrError('only a lab in Docker has Kafka Connect', {
       code: 'usage',
       exit: 'usage',
-      hint: 'Add --platform docker, or leave --with out',
+      hint: 'Add --platform docker, or leave --with kafka-connect out',
     })
   }
   const { labUp, parseLabVersion } = await openLabs()

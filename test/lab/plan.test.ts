@@ -31,6 +31,21 @@ const SHAPES: readonly (readonly [LabVersion, Controllers])[] = [
 ]
 const propertiesOf = ({ files, state }: LabPlan, name: string) => parseProperties(files.get(state.nodes.find((node) => node.name === name)?.file ?? '') ?? '')
 
+it('adds two Schema Registries when they are asked for, found and removed like every node', () => {
+  const made = plan('4', 'own', true)
+  const registries = made.state.nodes.filter(({ roles }) => roles.includes('schema-registry'))
+  expect(registries.map(({ name, listeners }) => [name, listeners])).toEqual([
+    ['schema-registry1', ['127.0.0.1:19046']],
+    ['schema-registry2', ['127.0.0.1:19047']],
+  ])
+  expect(made.state.ports).toEqual(expect.arrayContaining([19_046, 19_047]))
+  for (const node of registries) {
+    expect(propertiesOf(made, node.name).get('listeners')).toBe(`http://${node.listeners[0]}`)
+    expect(belongsTo({ pid: 1, start: '1', startedAt: 0, state: 'S', args: node.argv, command: '' }, FOLDER)).toBe(true)
+    expect(belongsTo({ pid: 1, start: '1', startedAt: 0, state: 'S', args: ['node', 'bin/kdr.js', node.file], command: '' }, FOLDER)).toBe(false)
+  }
+})
+
 describe.each(SHAPES)('a lab of Kafka %s, controllers %s', (kafka, controllers) => {
   const made = plan(kafka, controllers)
 

@@ -3,10 +3,10 @@
 import type { Message } from '../../adapters/kafka/message.ts'
 import type { Identity } from './settings.ts'
 
-export const PROTOCOL_TYPE = 'sr'
+const PROTOCOL_TYPE = 'sr'
 const PROTOCOL = 'v0'
 
-export const NO_ERROR = 0
+const NO_ERROR = 0
 /** Two members advertise one address: none of them knows whom it would forward to. */
 export const DUPLICATE_URLS = 1
 

@@ -23,8 +23,8 @@ const requestTimeout = (kind: PlatformSettings['kind']): Millis => seconds(kind 
 const surveyDeadline = (kind: PlatformSettings['kind']): Millis => seconds(kind === 'kubernetes' ? 12 : 8)
 
 /** Everything there is to see, once. */
-export const surveyOnce = ({ observe, ports, settings }: World, signal: AbortSignal): Promise<Survey> =>
-  observe(ALL_ASPECTS, null, ports.clock.deadline(surveyDeadline(settings.platform.kind), signal))
+export const surveyOnce = ({ observe, ports, within }: World, signal: AbortSignal): Promise<Survey> =>
+  observe(ALL_ASPECTS, null, ports.clock.deadline(within, signal))
 
 export interface World extends ChosenCluster {
   readonly ports: ReadPorts
@@ -33,6 +33,8 @@ export interface World extends ChosenCluster {
   readonly write: WritePorts | null
   /** `host:port` of brokers, as advertised inside the platform. */
   readonly endpoints: readonly string[]
+  /** A survey takes no longer. */
+  readonly within: Millis
   /** One run at a time on this target. */
   readonly lock: Lock
   close(): Promise<void>
@@ -127,8 +129,8 @@ const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter =
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
 /** Whom to ask: as configured, else as the platform's members advertise themselves. */
-const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, abort: AbortSignal) => {
-  const signal = clock.deadline(surveyDeadline(settings.platform.kind), abort)
+const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, within: Millis, abort: AbortSignal) => {
+  const signal = clock.deadline(within, abort)
   const { bootstrap, zookeeper } = settings
   if (bootstrap.length > 0 && (zookeeper.length > 0 || settings.platform.kind === 'process')) return { endpoints: bootstrap, zookeeper }
   // Who cannot be listed is unknown to the survey too, which says why: no reason to end here.
@@ -147,10 +149,10 @@ const addressesOf = async ({ name, settings }: ChosenCluster, platform: Platform
   })
 }
 
-/** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. */
-export const openWorld = async (invocation: Invocation, half: 'read' | 'write'): Promise<World> => {
+/** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. `within`: for a survey; the platform's own when left out. */
+export const openWorld = async (invocation: Invocation, half: 'read' | 'write', within?: Millis): Promise<World> => {
   const chosen = chooseCluster(invocation, await labDirectory(invocation.env))
-  return composeWorld(chosen, half, invocation)
+  return composeWorld(chosen, half, invocation, within)
 }
 
 const openPlatform = async ({ name: cluster, platform }: ClusterSettings, env: Invocation['env']): Promise<PlatformReader & PlatformWriter> => {
@@ -164,6 +166,7 @@ export const composeWorld = async (
   chosen: ChosenCluster,
   half: 'read' | 'write',
   { env, interruption }: Pick<Invocation, 'env' | 'interruption'>,
+  within = surveyDeadline(chosen.settings.platform.kind),
 ): Promise<World> => {
   const [opened, lock, { openKafka }, { systemClock }, { observer }] = await Promise.all([
     openPlatform(chosen.settings, env),
@@ -174,7 +177,7 @@ export const composeWorld = async (
   ])
   const { settings } = chosen
   const platform = readerOf(opened, chosen.name)
-  const { endpoints, zookeeper } = await addressesOf(chosen, platform, systemClock(), interruption.signal)
+  const { endpoints, zookeeper } = await addressesOf(chosen, platform, systemClock(), within, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const timeout = requestTimeout(settings.platform.kind)
@@ -197,10 +200,10 @@ export const composeWorld = async (
     endpoints,
     zookeeper,
     ...(settings.connect === null ? {} : { connect: settings.connect.urls }),
-    deadline: surveyDeadline(settings.platform.kind),
+    deadline: within,
   })
   const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
-  return { ...chosen, ports, observe, write, endpoints, lock, close }
+  return { ...chosen, ports, observe, write, endpoints, within, lock, close }
 }
 
 /** Why no lab of processes can run here, or null when one can. */
@@ -230,7 +233,8 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
     stabilityInterval: seconds(5),
     notes: null,
   }
-  const observe = observer(ports, { endpoints, zookeeper, deadline: surveyDeadline(settings.platform.kind) })
-  const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, lock, close: async () => {} }
+  const within = surveyDeadline(settings.platform.kind)
+  const observe = observer(ports, { endpoints, zookeeper, deadline: within })
+  const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, within, lock, close: async () => {} }
   return { world, faults, write, store }
 }

@@ -45,6 +45,12 @@ const brokerId = (value: string): number => {
   return id
 }
 
+const interval = (value: string): number => {
+  const length = Number(value)
+  if (!/^\d+(\.\d+)?$/.test(value) || length < 1 || length > 3600) throw new InvalidArgumentError('Seconds, from 1 to 3600.')
+  return length
+}
+
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n\nExit codes: kdr help exit-codes`
 
 const globals = (program: Command): Command =>
@@ -199,7 +205,22 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   const plan = (command: Command, load: Plan['load'], formats: readonly Format[] = TEXT_JSON): Command =>
     command.action((...all: unknown[]) => dispatch({ load, formats }, command, all.slice(0, command.registeredArguments.length)))
   const diagnose = program.command('diagnose').description('which runbook fits, with the evidence for and against, and what not to do')
-  plan(diagnose.addHelpText('after', examples('kdr diagnose', 'kdr diagnose --cluster prod --output json')), () => import('./commands/diagnose.ts'))
+  diagnose.addOption(
+    new Option('--watch [seconds]', 'look again and again (default: every 5 s): in place at a terminal, else a line per change').argParser(interval),
+  )
+  plan(
+    diagnose.addHelpText(
+      'after',
+      examples(
+        'kdr diagnose',
+        'kdr diagnose --cluster prod --output json',
+        'kdr diagnose --watch',
+        'kdr diagnose --watch 30 --output ndjson >> incident.ndjson',
+      ),
+    ),
+    () => import('./commands/diagnose.ts'),
+    ALL,
+  )
   plan(recover(program), () => import('./commands/recover.ts'), ALL)
   const show = program.command('show <scenario>').description("the runbook page, with this cluster's commands filled in")
   show.option('--offline', 'a printable checklist; touches no cluster').option('--broker <id>', 'fill in this broker', brokerId)

@@ -116,7 +116,7 @@ const found = (match: Asked, asked: readonly Asked[], survey: Survey): Diagnosis
     evidence: evidenceOf(asked, match),
     compound: together.map(({ row }) => row.verdict),
     incidents,
-    notSeen: asked.flatMap(({ answer }) => (answer.holds === null ? [answer.because] : [])),
+    notSeen: [...new Set(asked.flatMap(({ answer }) => (answer.holds === null ? [answer.because] : [])))],
     doNot: [...new Set([match, ...together].flatMap(({ row, answer }) => warningsFor(row.verdict, answer.final === true)))],
     next: own.instead !== null && (match.answer.final === true || match.row === completeLoss) ? [] : (first?.next ?? []),
     instead: own.instead,

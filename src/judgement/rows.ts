@@ -93,6 +93,9 @@ export const completeLoss: Row = {
   },
 }
 
+/** Another row has the word: this one says nothing either way. */
+const beside: Answer = { holds: false, because: '', evidence: [], brokers: [] }
+
 const seenClusterId = (survey: Survey): Known<string> =>
   survey.coordination.known && survey.coordination.value.kind === 'zookeeper' && survey.coordination.value.clusterId.known
     ? survey.coordination.value.clusterId
@@ -204,6 +207,7 @@ export const oneDown: Row = {
     const [broker] = down
     if (unknown.length + unmatched.length > 0) return unseen(notSeen(facts))
     if (broker === undefined) return fails('single-broker', 'every broker is up', facts.survey.brokers.by)
+    if (down.length > 1) return fails('single-broker', `${down.length} brokers are not up`, facts.survey.brokers.by)
     const leaderless = leaderlessOf(facts.survey)
     const escalated = leaderless !== null && leaderless.length > 0
     const names = escalated ? `. ${leaderless.length} partitions have no leader (${few(leaderless.map(partitionName))}): it holds their last ISR` : ''
@@ -216,7 +220,9 @@ export const oneDown: Row = {
 /** All brokers are up, and yet replicas lag or have no leader: lag or a failed log directory; a restart is not the answer. */
 export const replicasBehind: Row = {
   verdict: 'at-risk',
-  ask: ({ survey }) => {
+  ask: ({ survey, status }) => {
+    // While a broker is missing, that is why: its own row speaks of it.
+    if ([...status.values()].some((seen) => seen.status !== 'up')) return beside
     if (!survey.partitions.known) return unseen(`the partitions: ${survey.partitions.why}`)
     const behind = new Set<number>()
     const names: string[] = []
@@ -250,6 +256,7 @@ export const quorumMemberDown: Row = {
   ask: ({ survey }) => {
     if (!survey.coordination.known) return unseen(`the metadata quorum: ${survey.coordination.why}`)
     const view = survey.coordination.value
+    if (isKnownFalse(view.quorum)) return beside
     if (view.kind === 'zookeeper') {
       const blind = view.servers.filter((server) => !server.mode.known)
       const down = view.servers.filter((server) => server.mode.known && server.mode.value === 'not-serving')

@@ -73,6 +73,8 @@ describe('a wrong command line is exit 2, said once on stderr', () => {
     ['recover single-broker --force G9', 'there is no guard G9'],
     ['recover single-broker --accept-loss orders', 'does not name partitions'],
     ['recover single-broker --accept-loss orders:5-2', 'does not name partitions'],
+    ['diagnose --watch 0', 'Seconds, from 1 to 3600'],
+    ['diagnose --watch soon', 'Seconds, from 1 to 3600'],
     ['lab break explode', 'there is no fault explode'],
     ['lab up --kafka 2.8', 'Allowed choices are 3.5, 3.9, 4'],
     ['lab up --platform docker --with schema-registry,nothing', 'nothing is none that a lab has; known: schema-registry, kafka-connect'],
@@ -108,7 +110,7 @@ describe('a wrong command line is exit 2, said once on stderr', () => {
 
   it.each([
     ['show single-broker --output json', 'has no --output json'],
-    ['diagnose --output ndjson', 'has no --output ndjson'],
+    ['runs list --output ndjson', 'has no --output ndjson'],
   ])('kdr %s', async (args, says) => {
     const { code, err } = await kdr(args.split(' '))
     expect(code).toBe(2)

@@ -1,74 +1,94 @@
-// kdr diagnose: looks once, judges, and says what to run and what to leave alone.
-
-import type { Exit } from '../../errors.ts'
-import type { Diagnosis } from '../../judgement/diagnose.ts'
-import type { Survey } from '../../model/survey.ts'
+// kdr diagnose: looks, judges, and says what to run and what to leave alone; once, or again and again.
+import process from 'node:process'
+import { type Exit, KdrError } from '../../errors.ts'
+import { type Millis, seconds } from '../../units.ts'
 import { openWorld, surveyOnce, type World } from '../compose.ts'
 import type { Invocation } from '../invocation.ts'
-import { type Style, styleFor, table, wrap } from '../render/text.ts'
-import type { Terminal } from '../terminal.ts'
+import { type DiagnosisView, diagnosisJson, diagnosisKey, diagnosisLine, diagnosisLines } from '../render/diagnosis.ts'
+import { styleFor } from '../render/text.ts'
+import { endOnKey, openScreen } from '../watching.ts'
 
-/** Arguments of `next` as they have to be typed, the configuration named where one was. */
-const nextArguments = (diagnosis: Diagnosis, { globals }: Invocation): readonly string[] =>
-  diagnosis.next.length === 0 || globals.config === undefined ? diagnosis.next : [...diagnosis.next, '--config', globals.config]
+/** With the time to start and to ask the platform who there is, an answer within ten seconds whatever hangs. */
+const WITHIN: Millis = seconds(8)
+const AGAIN: Millis = seconds(5)
 
-const quoted = (word: string): string => (/^[\w./:@=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
-const clusterWords = (world: World, survey: Survey): string =>
-  `${world.name} (${survey.target.platform}${survey.clusterId.known ? `, cluster id ${survey.clusterId.value}` : `, cluster id unknown: ${survey.clusterId.why}`})`
-
-const evidenceLines = (diagnosis: Diagnosis, side: 'for' | 'against', columns: number): readonly string[] => {
-  const items = diagnosis.evidence.flatMap((item) => (side in item ? [{ word: Object.values(item)[0] as string, what: item.what, source: item.source }] : []))
-  if (items.length === 0) return []
-  const head = side === 'for' ? 'For:' : 'Against:'
-  return [head, ...items.map(({ word, what, source }) => wrap(`${word === diagnosis.verdict ? '' : `${word}: `}${what} [${source}]`, columns, '  - ', '    '))]
+/** null: look once. */
+const intervalOf = ({ options, terminal }: Invocation): Millis | null => {
+  const given = options['watch']
+  if (given === undefined) return null
+  if (terminal.format === 'json')
+    throw new KdrError('--watch has no end, and --output json is one document', {
+      code: 'usage',
+      exit: 'usage',
+      hint: 'give --output ndjson: a line per change',
+    })
+  return typeof given === 'number' ? seconds(given) : AGAIN
 }
 
-const print = (terminal: Terminal, style: Style, world: World, survey: Survey, diagnosis: Diagnosis, next: readonly string[]): void => {
-  const { columns } = terminal
-  const colour = diagnosis.verdict === 'healthy' ? style.green : diagnosis.verdict === 'unknown' ? style.yellow : style.red
-  const brokers = diagnosis.brokers.length === 0 ? '' : `, broker ${diagnosis.brokers.join(', ')}`
-  const lines = [
-    ...table([
-      ['Cluster:', clusterWords(world, survey)],
-      ['Verdict:', colour(`${diagnosis.verdict}${brokers}`)],
-    ]),
-    wrap(diagnosis.because, columns, '         ', '         '),
-    ...(diagnosis.compound.length > 1 ? [wrap(`Several at once; repair in this order: ${diagnosis.compound.join(', ')}`, columns)] : []),
-    ...evidenceLines(diagnosis, 'for', columns),
-    ...evidenceLines(diagnosis, 'against', columns),
-    ...(diagnosis.doNot.length === 0 ? [] : ['Do not:', ...diagnosis.doNot.map((text) => wrap(text.replace(/^do not /, ''), columns, '  - ', '    '))]),
-    ...(next.length === 0 ? [] : [`Next:    ${style.bold(`kdr ${next.map(quoted).join(' ')}`)}`]),
-  ]
-  for (const line of lines) terminal.out(line)
+const lookOnce = async (world: World, { globals }: Invocation, signal: AbortSignal): Promise<DiagnosisView> => {
+  const { diagnose } = await import('../../judgement/diagnose.ts')
+  const survey = await surveyOnce(world, signal)
+  return { cluster: world.name, config: globals.config, survey, diagnosis: diagnose(survey) }
+}
+
+const exitOf = ({ diagnosis: { verdict } }: DiagnosisView): Exit => (verdict === 'unknown' ? 'unknown' : 'ok')
+
+/** Shows a picture: on a screen every one, in a log only what is new. */
+const shower = async (invocation: Invocation, interval: Millis): Promise<(view: DiagnosisView) => void> => {
+  const { terminal } = invocation
+  if (terminal.format === 'text' && terminal.interactive && terminal.live) {
+    const [style, screen] = [await styleFor(terminal), openScreen(terminal, process)]
+    return (view) => {
+      const head = style.dim(`${new Date(view.survey.takenAt).toLocaleTimeString('en-GB')}, every ${interval / 1000} s; q ends it`)
+      screen.draw([head, ...diagnosisLines(view, style, terminal.columns, true)])
+    }
+  }
+  let before: string | null = null
+  return (view) => {
+    const key = diagnosisKey(view)
+    if (key === before) return
+    before = key
+    if (terminal.format === 'ndjson') terminal.json(diagnosisJson(view))
+    else terminal.out(diagnosisLine(view))
+  }
+}
+
+/** Until q, Ctrl-C or SIGTERM; the last verdict decides how it ends. Throws the interruption where there was none yet. */
+const watch = async (invocation: Invocation, world: World, interval: Millis): Promise<Exit> => {
+  const { interruption } = invocation
+  const ended = new AbortController()
+  const show = await shower(invocation, interval)
+  const giveBack = invocation.terminal.interactive ? endOnKey(process, () => ended.abort()) : () => {}
+  const signal = AbortSignal.any([ended.signal, interruption.signal])
+  let last: DiagnosisView | null = null
+  try {
+    for (;;) {
+      last = await lookOnce(world, invocation, signal)
+      show(last)
+      await world.ports.clock.sleep(interval, signal)
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown
+    if (last === null) {
+      if (!interruption.signal.aborted) interruption.raise('SIGINT')
+      throw thrown
+    }
+    return exitOf(last)
+  } finally {
+    giveBack()
+  }
 }
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal, interruption } = invocation
-  const world = await openWorld(invocation, 'read')
+  const interval = intervalOf(invocation)
+  const world = await openWorld(invocation, 'read', WITHIN)
   try {
-    const { diagnose } = await import('../../judgement/diagnose.ts')
-    const survey = await surveyOnce(world, interruption.signal)
-    const diagnosis = diagnose(survey)
-    const next = nextArguments(diagnosis, invocation)
-    const { verdict, brokers, because, evidence, compound, doNot } = diagnosis
-    const clusterId = survey.clusterId.known ? survey.clusterId.value : null
-    if (terminal.format === 'json')
-      terminal.json({
-        schema: 'kdr/diagnosis/1',
-        cluster: world.name,
-        clusterId,
-        platform: survey.target.platform,
-        verdict,
-        brokers,
-        because,
-        evidence,
-        compound,
-        doNot,
-        next,
-      })
-    else print(terminal, await styleFor(terminal), world, survey, diagnosis, next)
-    return verdict === 'unknown' ? 'unknown' : 'ok'
+    if (interval !== null) return await watch(invocation, world, interval)
+    const view = await lookOnce(world, invocation, interruption.signal)
+    if (terminal.format === 'text') for (const line of diagnosisLines(view, await styleFor(terminal), terminal.columns)) terminal.out(line)
+    else terminal.json(diagnosisJson(view))
+    return exitOf(view)
   } finally {
     await world.close()
   }

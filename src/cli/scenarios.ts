@@ -23,8 +23,24 @@ export const findScenario = async (id: string | undefined): Promise<ScenarioEntr
   })
 }
 
-/** `settings` null: no cluster is meant, as on a printed page. */
-export const scenarioOptions = async (settings: ClusterSettings | null, broker: unknown): Promise<Options> => {
+const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+/** Flags of other scenarios are refused before anything is looked at: what has no effect must not look as if it had. Throws `usage`. */
+export const refuseUnfit = async ({ id, takes }: ScenarioEntry, given: Readonly<Record<string, unknown>>): Promise<void> => {
+  const { SCENARIOS } = await import('../scenarios/registry.ts')
+  const unfit = SCENARIOS.flatMap((other) => other.takes).find((name) => given[name] !== undefined && !takes.includes(name))
+  if (unfit === undefined) return
+  const owners = SCENARIOS.filter((other) => other.takes.includes(unfit)).map((other) => other.id)
+  throw new KdrError(`${flagOf(unfit)} means nothing to ${id}: it belongs to ${owners.join(', ')}`, {
+    code: 'usage',
+    exit: 'usage',
+    hint: takes.length === 0 ? `${id} takes none of its own` : `${id} takes ${takes.map(flagOf).join(', ')}`,
+  })
+}
+
+/** `settings` null: no cluster is meant, as on a printed page. `given`: options of the command line by their camel-cased names. */
+export const scenarioOptions = async (settings: ClusterSettings | null, given: Readonly<Record<string, unknown>>): Promise<Options> => {
+  const { broker } = given
   const { DEFAULT_THRESHOLDS } = await import('../judgement/health.ts')
   const wanted = Object.entries(settings?.thresholds ?? {}).filter(([, value]) => value !== undefined)
   return {

@@ -103,9 +103,8 @@ const drill = (program: Command): Command =>
       ]),
     )
     .addOption(new Option('--kafka <version>', 'Kafka of the lab').choices(LAB_VERSIONS))
-    .addOption(
-      new Option('--fault <name>', 'what to break (default: kill-broker; on kubernetes, which brings back what is killed, stop-broker)').choices(FAULTS),
-    )
+    .addOption(new Option('--fault <name>', 'what to break, of what leads to this scenario (default: its usual cause)').choices(FAULTS))
+    .addOption(new Option('--allow <effect>', 'for faults whose recovery gives records up').choices(['lose-data']))
     .option('--keep', 'leave the lab up afterwards')
     .option('--seed <number>', 'seed of a simulated drill: the same seed repeats it to the byte')
     .addHelpText(

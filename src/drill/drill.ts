@@ -5,7 +5,7 @@ import type { Observe, RunDeps, RunResult } from '../engine/interaction.ts'
 import { startRun } from '../engine/runner.ts'
 import { KdrError } from '../errors.ts'
 import { type Diagnosis, diagnose } from '../judgement/diagnose.ts'
-import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
+import { ALL_ASPECTS, type Survey, type Verdict } from '../model/survey.ts'
 import type { Fault, Faults } from '../ports/faults.ts'
 import { type Instant, type Millis, minutes, seconds } from '../units.ts'
 import { type LedgerScore, openLedger, removeOldLedgers } from './ledger.ts'
@@ -21,6 +21,10 @@ export interface DrillReport {
   readonly ledger: LedgerScore
   readonly phases: readonly { readonly name: string; readonly seconds: number }[]
   readonly outcome: RunResult['outcome']
+  /** How it had to end: `refused` where what was broken cannot be repaired, and the run has to say so. */
+  readonly expectedOutcome: 'recovered' | 'refused'
+  /** Partitions whose records were given up by name at a gate. */
+  readonly lossAccepted: readonly string[]
   readonly run: string
   readonly rtoSeconds: number | null
   /** Why it is not a pass; empty when it is. */
@@ -32,6 +36,8 @@ export interface DrillRequest<Options> {
   readonly faults: Faults
   readonly fault: Fault
   readonly kafka: string
+  /** Where the fault does not lead to the scenario's own verdict and a verified recovery. */
+  readonly expects?: { readonly verdict?: Verdict; readonly outcome?: 'refused' }
   /** Told as each part begins. */
   readonly tell: (line: string) => void
   /** Phases that were measured before, such as bringing the lab up. */
@@ -115,14 +121,29 @@ interface Parts {
   readonly phases: DrillReport['phases']
 }
 
-const reportOf = <Options>({ deps, fault, kafka }: DrillRequest<Options>, { healthy, broken, got, run, score, phases }: Parts): DrillReport => {
-  const expected = deps.scenario.verdict
+/** What was given up at a gate, by the flags that would have granted it. */
+const acceptedIn = ({ gates }: RunResult): readonly string[] =>
+  gates
+    .filter(({ effect }) => effect === 'lose-data')
+    .flatMap(({ flags }) => flags.flatMap((flag) => (flag.startsWith('--accept-loss ') ? [flag.slice('--accept-loss '.length).replace(/:(\d+)$/, '-$1')] : [])))
+
+/** Lost records are a failure wherever nobody gave them up by name. */
+const lossProblems = ({ acknowledged, lost, lostIn }: LedgerScore, accepted: readonly string[]): readonly string[] => {
+  const beyond = lostIn.filter((partition) => !accepted.includes(partition))
+  if (lost === 0 || beyond.length === 0) return []
+  return [`${lost} of ${acknowledged} acknowledged records were lost${accepted.length === 0 ? '' : `, not only where that was accepted: ${beyond.join(', ')}`}`]
+}
+
+const reportOf = <Options>({ deps, fault, kafka, expects }: DrillRequest<Options>, { healthy, broken, got, run, score, phases }: Parts): DrillReport => {
+  const expected = expects?.verdict ?? deps.scenario.verdict
+  const expectedOutcome = expects?.outcome ?? 'recovered'
   const named = membersOf(healthy, got.brokers)
   const right = got.verdict === expected && named.every((member) => broken.includes(member))
+  const lossAccepted = acceptedIn(run)
   const problems = [
     ...(right ? [] : [`diagnosed ${got.verdict} of ${named.join(', ') || 'nothing'} instead of ${expected} of ${broken.join(', ')}: ${got.because}`]),
-    ...(run.outcome === 'recovered' ? [] : [`${run.outcome}: ${run.why}`]),
-    ...(score.lost > 0 ? [`${score.lost} of ${score.acknowledged} acknowledged records were lost`] : []),
+    ...(run.outcome === expectedOutcome ? [] : [`${run.outcome}, where ${expectedOutcome} was expected: ${run.why}`]),
+    ...lossProblems(score, lossAccepted),
     ...(score.acknowledged === 0 ? ['no record was acknowledged: the ledger proves nothing'] : []),
   ]
   return {
@@ -136,6 +157,8 @@ const reportOf = <Options>({ deps, fault, kafka }: DrillRequest<Options>, { heal
     ledger: score,
     phases,
     outcome: run.outcome,
+    expectedOutcome,
+    lossAccepted,
     run: run.run,
     rtoSeconds: run.rtoSeconds,
     problems,

@@ -16,6 +16,8 @@ export interface LedgerScore {
   readonly acknowledged: number
   /** Acknowledged and not found. */
   readonly lost: number
+  /** Partitions that lost them, as `topic-partition`. */
+  readonly lostIn: readonly string[]
   /** Found more than once: a retry whose first try had been written. */
   readonly duplicated: number
 }
@@ -93,8 +95,9 @@ const score = async (ports: LedgerPorts, topic: string, count: number, acknowled
     if (!offset.known) throw new Error(`the end of ${topic}-${partition} was not seen: ${offset.why}`)
     await readTo(ports, { topic, partition }, offset.value, seen, signal)
   }
-  const lost = [...acknowledged].filter((id) => !seen.has(id)).length
-  return { acknowledged: acknowledged.size, lost, duplicated: [...seen.values()].filter((times) => times > 1).length }
+  const lost = [...acknowledged].filter((id) => !seen.has(id))
+  const lostIn = [...new Set(lost.map((id) => `${topic}-${id.split('-')[0]}`))].sort()
+  return { acknowledged: acknowledged.size, lost: lost.length, lostIn, duplicated: [...seen.values()].filter((times) => times > 1).length }
 }
 
 const STALLED = 20

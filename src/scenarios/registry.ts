@@ -1,13 +1,27 @@
 // The scenarios there are; each page is loaded when it is asked for.
 import type { Scenario } from '../engine/step.ts'
+import type { Verdict } from '../model/survey.ts'
 import type { Fault } from '../ports/faults.ts'
 import type { Options } from './options.ts'
+
+/** What a drill expects of a fault, where that is not the scenario's own verdict and a verified recovery. */
+interface DrillExpectation {
+  readonly verdict?: Verdict
+  /** `refused`: what it breaks cannot be repaired, and the run has to say so. */
+  readonly outcome?: 'refused'
+  /** Acknowledged records may be lost by the recovery itself: it wants that granted. */
+  readonly loses?: true
+}
 
 export interface ScenarioEntry {
   readonly id: string
   readonly title: string
-  /** What its drill breaks unless told otherwise: `revived` where the platform brings back what is killed. */
-  readonly drill: { readonly fault: Fault; readonly revived: Fault }
+  /** Options that mean something to it, of those that not every scenario takes: by their long flag, camel-cased. */
+  readonly takes: readonly (keyof Options)[]
+  /** Everything its drill may break. */
+  readonly faults: Readonly<Partial<Record<Fault, DrillExpectation>>>
+  /** What its drill breaks unless told otherwise: `revived` where the platform brings back what is killed, `kraft` where there is no ZooKeeper. `paper`: what the printed page shows. */
+  readonly drill: { readonly fault: Fault; readonly revived: Fault; readonly kraft?: Fault; readonly paper?: Fault }
   readonly load: () => Promise<Scenario<Options>>
 }
 
@@ -15,7 +29,18 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
   {
     id: 'single-broker',
     title: 'Single broker failure',
-    drill: { fault: 'kill-broker', revived: 'stop-broker' },
+    takes: ['broker'],
+    faults: {
+      'kill-broker': {},
+      'hang-broker': {},
+      'wipe-broker': {},
+      'stop-broker': {},
+      'pause-broker': {},
+      'disconnect-broker': {},
+      'remove-broker': {},
+      'oom-broker': {},
+    },
+    drill: { fault: 'kill-broker', revived: 'stop-broker', paper: 'hang-broker' },
     load: async () => (await import('./single-broker.ts')).singleBroker,
   },
 ]

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXIT_CODES } from '../../src/errors.ts'
+import { SCENARIOS } from '../../src/scenarios/registry.ts'
 import { type Kdr, kdrIn } from './kdr.ts'
 
 let kdr: Kdr
@@ -75,6 +76,9 @@ describe('a wrong command line is exit 2, said once on stderr', () => {
     ['recover single-broker --accept-loss orders:5-2', 'does not name partitions'],
     ['diagnose --watch 0', 'Seconds, from 1 to 3600'],
     ['diagnose --watch soon', 'Seconds, from 1 to 3600'],
+    ['drill single-broker --fault kill-two', 'kill-two does not lead to single-broker'],
+    ['drill single-broker --simulated --fault oom-broker', 'oom-broker cannot be done to'],
+    ['drill single-broker --allow restart', 'Allowed choices are lose-data'],
     ['lab break explode', 'there is no fault explode'],
     ['lab up --kafka 2.8', 'Allowed choices are 3.5, 3.9, 4'],
     ['lab up --platform docker --with schema-registry,nothing', 'nothing is none that a lab has; known: schema-registry, kafka-connect'],
@@ -111,6 +115,7 @@ describe('a wrong command line is exit 2, said once on stderr', () => {
   it.each([
     ['show single-broker --output json', 'has no --output json'],
     ['runs list --output ndjson', 'has no --output ndjson'],
+    ['diagnose --watch --output json', '--watch has no end'],
   ])('kdr %s', async (args, says) => {
     const { code, err } = await kdr(args.split(' '))
     expect(code).toBe(2)
@@ -213,9 +218,9 @@ describe('the launcher', () => {
   })
 })
 
-it('prints the offline page without a cluster', async () => {
-  const { code, out, err } = await kdr(['show', 'single-broker', '--offline'])
+it.each(SCENARIOS)('prints the offline page of $id without a cluster', async ({ id, title }) => {
+  const { code, out, err } = await kdr(['show', id, '--offline'])
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toMatch(/^# Single broker failure\n/)
+  expect(out.startsWith(`# ${title}\n`)).toBe(true)
   expect(out.match(/^\d+\. \[ \] \*\*/gm)?.length).toBeGreaterThan(5)
 })

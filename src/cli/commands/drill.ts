@@ -6,6 +6,7 @@ import type { RunDeps } from '../../engine/interaction.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import { FAULTS, type Fault } from '../../ports/faults.ts'
 import type { Options } from '../../scenarios/options.ts'
+import type { ScenarioEntry } from '../../scenarios/registry.ts'
 import { openGround } from '../drill-ground.ts'
 import type { DrillGround } from '../ground.ts'
 import { pastRuns } from '../history.ts'
@@ -19,11 +20,13 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal } = invocation
   const entry = await findScenario(invocation.args[0])
   const scenario = await entry.load()
-  const named = faultOf(optionText(invocation, 'fault'))
+  const named = faultOf(optionText(invocation, 'fault'), entry)
+  if (named !== undefined) demandGrant(invocation, entry, named)
   const ground = await openGround(invocation)
   try {
-    // What a platform kills and revives by itself is over before anybody has recovered it.
-    const fault = named ?? (ground.world.ports.platform.kind === 'kubernetes' ? entry.drill.revived : entry.drill.fault)
+    const fault = named ?? usualFault(entry, ground)
+    demandKnown(fault, entry, ground)
+    demandGrant(invocation, entry, fault)
     const session = await openSession(invocation, ground.world, false)
     try {
       const deps = await depsOf(invocation, ground, session, scenario)
@@ -32,6 +35,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
         deps,
         faults: ground.faults,
         fault,
+        expects: entry.faults[fault] ?? {},
         kafka: ground.kafka,
         before: ground.phases,
         tell: (line) => tell(invocation, session, line),
@@ -54,11 +58,42 @@ const tell = ({ terminal }: Invocation, session: Awaited<ReturnType<typeof openS
   terminal.err(`drill: ${line}`)
 }
 
-const faultOf = (given: string | undefined): Fault | undefined => {
+const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
+
+const fitting = ({ faults }: ScenarioEntry): readonly Fault[] => FAULTS.filter((fault) => fault in faults)
+
+/** Before anything is brought up: a fault that leads to another scenario would only prove that one. Throws `usage`. */
+const faultOf = (given: string | undefined, entry: ScenarioEntry): Fault | undefined => {
   const fault = FAULTS.find((name) => name === given)
-  if (given !== undefined && fault === undefined)
-    throw new KdrError(`there is no fault ${given}`, { code: 'usage', exit: 'usage', hint: `faults: ${FAULTS.join(', ')}` })
+  const hint = `faults that fit ${entry.id}: ${fitting(entry).join(', ')}`
+  if (given !== undefined && fault === undefined) throw usage(`there is no fault ${given}`, hint)
+  if (fault !== undefined && !(fault in entry.faults)) throw usage(`${fault} does not lead to ${entry.id}`, hint)
   return fault
+}
+
+/** What a platform kills and revives by itself is over before anybody has recovered it. */
+const usualFault = ({ drill }: ScenarioEntry, { world: { ports } }: DrillGround): Fault => {
+  const fault = ports.platform.kind === 'kubernetes' ? drill.revived : drill.fault
+  return ports.coordination === null ? (drill.kraft ?? fault) : fault
+}
+
+/** Throws `not-on-this-platform` (exit usage). */
+const demandKnown = (fault: Fault, entry: ScenarioEntry, { faults, world }: DrillGround): void => {
+  if (faults.known.includes(fault)) return
+  const here = fitting(entry).filter((each) => faults.known.includes(each))
+  throw new KdrError(`${fault} cannot be done to ${world.name} (${world.ports.platform.kind})`, {
+    code: 'not-on-this-platform',
+    exit: 'usage',
+    hint: here.length === 0 ? `no fault of ${entry.id} can be` : `of those that fit ${entry.id}: ${here.join(', ')}`,
+  })
+}
+
+const grantsLoss = (invocation: Invocation): boolean => optionText(invocation, 'allow') === 'lose-data'
+
+/** Where the recovery itself gives records up, that is granted beforehand, even on a cluster of the drill's own. Throws `usage`. */
+const demandGrant = (invocation: Invocation, { faults }: ScenarioEntry, fault: Fault): void => {
+  if (faults[fault]?.loses === true && !grantsLoss(invocation))
+    throw usage(`recovering from ${fault} gives acknowledged records up, which even a drill does not do unasked`, 'add --allow lose-data')
 }
 
 /** The same needs as an incident's run; only the answers are given: the cluster is the drill's own. */
@@ -72,11 +107,11 @@ const depsOf = async (
   const store = ground.store ?? session.keeping.store
   const { identity } = await world.ports.platform.identity(invocation.interruption.signal)
   return {
-    ...rehearsalDeps(invocation, world, session, scenario, await scenarioOptions(world.settings, undefined)),
+    ...rehearsalDeps(invocation, world, session, scenario, await scenarioOptions(world.settings, {})),
     write,
     store,
     lock: world.lock,
-    approver: drillApprover(),
+    approver: drillApprover(grantsLoss(invocation)),
     desk: stopDesk,
     mode: 'drill',
     takeOver: null,

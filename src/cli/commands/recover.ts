@@ -3,19 +3,21 @@ import type { Exit } from '../../errors.ts'
 import { openWorld } from '../compose.ts'
 import { forcedGuards, grantsOf } from '../grants.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
-import { loadScenario, scenarioOptions } from '../scenarios.ts'
+import { findScenario, refuseUnfit, scenarioOptions } from '../scenarios.ts'
 import { openSession, rehearsalDeps, runDeps } from '../session.ts'
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const dryRun = optionFlag(invocation, 'dryRun')
-  const scenario = await loadScenario(invocation.args[0])
+  const entry = await findScenario(invocation.args[0])
   // Flags are judged before anything is looked at: a typing mistake costs no survey.
+  await refuseUnfit(entry, invocation.options)
   forcedGuards(invocation)
   grantsOf(invocation)
+  const scenario = await entry.load()
   const world = await openWorld(invocation, dryRun ? 'read' : 'write')
   const session = await openSession(invocation, world, dryRun)
   try {
-    const options = await scenarioOptions(world.settings, invocation.options['broker'])
+    const options = await scenarioOptions(world.settings, invocation.options)
     if (dryRun) {
       const { rehearse } = await import('../../engine/rehearsal.ts')
       return session.finish(await rehearse(rehearsalDeps(invocation, world, session, scenario, options)))

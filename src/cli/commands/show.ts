@@ -1,15 +1,15 @@
-// kdr show <scenario>: the page. With a cluster, it is rehearsed on a picture in which one broker has
+// kdr show <scenario>: the page. With a cluster, it is rehearsed on a picture in which what the page is about has
 // failed, so that every command on the page is one that could be typed there.
 import type { Gate, RunEvent } from '../../engine/events.ts'
-import type { Preview } from '../../engine/step.ts'
+import type { Part, Preview, Scenario } from '../../engine/step.ts'
 import { type Exit, KdrError, wordsOf } from '../../errors.ts'
-import { known } from '../../model/known.ts'
-import { memberOfBroker, type Survey } from '../../model/survey.ts'
+import type { Survey } from '../../model/survey.ts'
 import type { PlatformCommands } from '../../ports/platform.ts'
+import type { ScenarioEntry } from '../../scenarios/registry.ts'
 import { openKeeping, openSimulation, openWorld, surveyOnce, type World } from '../compose.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
 import { page } from '../render/page.ts'
-import { loadScenario, scenarioOptions } from '../scenarios.ts'
+import { findScenario, refuseUnfit, scenarioOptions } from '../scenarios.ts'
 
 interface Filled {
   readonly previews: Map<string, Preview>
@@ -21,43 +21,39 @@ const collect = (filled: Filled) => (event: RunEvent) => {
   if (event.type === 'step.withheld' && event.gate !== null) filled.gates.set(event.step, event.gate)
 }
 
-/** The broker the page is about: as asked, else the one that is not well, else the first. */
-const brokerFor = async (survey: Survey, wanted: unknown): Promise<number> => {
+/** The broker a page is about: as asked, else the one that is not well. */
+const brokerFor = async (survey: Survey, wanted: unknown): Promise<number | null> => {
   if (typeof wanted === 'number') return wanted
   const { diagnose } = await import('../../judgement/diagnose.ts')
-  const [first] = survey.brokers.known ? survey.brokers.value : []
-  const id = diagnose(survey).brokers[0] ?? first?.id
-  if (id !== undefined) return id
-  throw new KdrError('no broker was seen, so no command can be filled in', {
-    code: 'nothing-seen',
-    exit: 'unknown',
-    hint: 'kdr show <scenario> --offline prints the page without a cluster',
-  })
+  return diagnose(survey).brokers[0] ?? null
 }
 
-/** As the picture would be with this broker dead: nothing is done to it. */
-const withFailed = async (survey: Survey, id: number): Promise<Survey> => {
-  const { withBrokerOut, withMember } = await import('../../survey/project.ts')
-  const member = memberOfBroker(survey, id)
-  const out = withBrokerOut(survey, id)
-  return member === undefined
-    ? out
-    : withMember(out, member.name, { state: known('stopped', 'projected'), uid: known(null, 'projected'), startedAt: known(null, 'projected') })
+/** The list is made once: what the rehearsal decided is what the page repeats. */
+const composed = <O>(scenario: Scenario<O>, options: O): { readonly parts: readonly Part[]; readonly scenario: Scenario<O> } => {
+  const parts = scenario.steps(options)
+  return { parts, scenario: { ...scenario, steps: () => parts } }
 }
 
-const fillIn = async (invocation: Invocation, world: World): Promise<string> => {
+const fillIn = async (invocation: Invocation, world: World, entry: ScenarioEntry): Promise<string> => {
   const { interruption, terminal } = invocation
-  const scenario = await loadScenario(invocation.args[0])
   const seen = await surveyOnce(world, interruption.signal)
-  const broker = await brokerFor(seen, invocation.options['broker'])
-  const options = await scenarioOptions(world.settings, broker)
+  const broker = entry.takes.includes('broker') ? await brokerFor(seen, invocation.options['broker']) : null
+  const { pictureFor } = await import('../pictures.ts')
+  const picture = pictureFor(entry.id, seen, broker)
+  if (picture === null)
+    throw new KdrError(`too little of ${world.name} was seen to fill in ${entry.id}`, {
+      code: 'nothing-seen',
+      exit: 'unknown',
+      hint: 'kdr show <scenario> --offline prints the page without a cluster',
+    })
+  const options = await scenarioOptions(world.settings, { ...invocation.options, ...(broker === null ? {} : { broker }) })
+  const { parts, scenario } = composed(await entry.load(), options)
   const filled: Filled = { previews: new Map(), gates: new Map() }
-  const failed = await withFailed(seen, broker)
   const { rehearse } = await import('../../engine/rehearsal.ts')
   const { actor } = await openKeeping(invocation.env)
   const quiet = { interrupt: interruption, redact: terminal.redact, actor, force: [] }
   try {
-    await rehearse({ scenario, options, ports: world.ports, observe: async () => failed, events: collect(filled), ...quiet })
+    await rehearse({ scenario, options, ports: world.ports, observe: async () => picture.survey, events: collect(filled), ...quiet })
   } catch (thrown) {
     interruption.signal.throwIfAborted()
     terminal.err(`note: not every command could be filled in: ${wordsOf(thrown)}`)
@@ -66,9 +62,9 @@ const fillIn = async (invocation: Invocation, world: World): Promise<string> => 
     name: world.name,
     platform: seen.target.platform,
     id: seen.clusterId.known ? seen.clusterId.value : null,
-    example: `as if broker ${broker} had failed`,
+    example: picture.words,
   }
-  return page({ scenario, options, cluster, ...filled, checklist: false, notes: world.settings.notes })
+  return page({ scenario, parts, survey: picture.survey, cluster, ...filled, checklist: false, notes: world.settings.notes })
 }
 
 /** On paper there is no cluster to fill in: what to type, with blanks, wherever Kafka runs. */
@@ -83,17 +79,17 @@ const ON_PAPER: PlatformCommands = {
 }
 
 /** The checklist to print: the list rehearsed on a simulated failure, with blanks for what only a cluster can tell. */
-const offline = async (invocation: Invocation): Promise<string> => {
-  const scenario = await loadScenario(invocation.args[0])
-  const options = await scenarioOptions(null, undefined)
+const offline = async (invocation: Invocation, entry: ScenarioEntry): Promise<string> => {
+  const options = await scenarioOptions(null, {})
+  const { parts, scenario } = composed(await entry.load(), options)
   const { world, faults } = await openSimulation({ seed: 1, mode: 'zookeeper', cluster: 'paper' })
   const { interruption, terminal } = invocation
-  await faults.inject('hang-broker', { broker: 2 }, interruption.signal)
+  await faults.inject(entry.drill.paper ?? entry.drill.fault, {}, interruption.signal)
   const filled: Filled = { previews: new Map(), gates: new Map() }
   const { rehearse } = await import('../../engine/rehearsal.ts')
   const ports = { ...world.ports, platform: { ...world.ports.platform, commands: ON_PAPER } }
   const actor = { user: 'paper', host: 'paper', pid: 0 }
-  await rehearse({
+  const { survey } = await rehearse({
     scenario,
     options,
     ports,
@@ -104,18 +100,19 @@ const offline = async (invocation: Invocation): Promise<string> => {
     actor,
     force: [],
   })
-  return page({ scenario, options, cluster: null, previews: filled.previews, gates: new Map(), checklist: true, notes: null })
+  return page({ scenario, parts, survey, cluster: null, previews: filled.previews, gates: new Map(), checklist: true, notes: null })
 }
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
+  const entry = await findScenario(invocation.args[0])
+  await refuseUnfit(entry, invocation.options)
   if (optionFlag(invocation, 'offline')) {
-    invocation.terminal.out(await offline(invocation))
+    invocation.terminal.out(await offline(invocation, entry))
     return 'ok'
   }
-  await loadScenario(invocation.args[0])
   const world = await openWorld(invocation, 'read')
   try {
-    invocation.terminal.out(await fillIn(invocation, world))
+    invocation.terminal.out(await fillIn(invocation, world, entry))
     return 'ok'
   } finally {
     await world.close()

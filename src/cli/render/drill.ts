@@ -10,8 +10,12 @@ export const drillLines = (report: DrillReport, style: Style, columns: number): 
   const rows = [
     ['Broken', `${report.broken.join(', ')} (${report.fault}), Kafka ${report.kafka}, ${report.platform}`],
     ['Diagnosis', diagnosis.right ? `right: ${diagnosis.got}` : `WRONG: ${diagnosis.got}, expected ${diagnosis.expected}`],
-    ['Recovery', `${report.outcome}${report.rtoSeconds === null ? '' : `, RTO ${duration(report.rtoSeconds)}`}`],
+    [
+      'Recovery',
+      `${report.outcome}${report.expectedOutcome === 'recovered' ? '' : `, as expected of ${report.fault}`}${report.rtoSeconds === null ? '' : `, RTO ${duration(report.rtoSeconds)}`}`,
+    ],
     ['Ledger', `${ledger.acknowledged} acknowledged, ${ledger.lost} lost, ${ledger.duplicated} duplicated`],
+    ...(report.lossAccepted.length === 0 ? [] : [['Given up', `${report.lossAccepted.length} partitions, by name at the gate`]]),
     ['Record', `kdr runs show ${report.run}`],
   ]
   const phases = table(report.phases.map(({ name, seconds }) => [`  ${name}`, duration(seconds)]))

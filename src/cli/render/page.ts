@@ -1,12 +1,16 @@
 // A scenario as the page it is: markdown from the very list that runs, with the commands of one cluster
 // filled in where there is one, or as a checklist to print.
 import type { Gate } from '../../engine/events.ts'
-import type { Effect, Part, Preview, Scenario, Step } from '../../engine/step.ts'
+import { type Effect, type ForEach, type Part, type Preview, type Scenario, type Step, Undecided } from '../../engine/step.ts'
+import type { Survey } from '../../model/survey.ts'
 import { formatDuration } from '../../units.ts'
 
 export interface PageView<O> {
   readonly scenario: Scenario<O>
-  readonly options: O
+  /** The scenario's list, as it was rehearsed. */
+  readonly parts: readonly Part[]
+  /** What a repetition is shown for; null: nothing was seen. */
+  readonly survey: Survey | null
   /** What the page was filled in with; null for a printed one. */
   readonly cluster: { readonly name: string; readonly platform: string; readonly id: string | null; readonly example: string } | null
   readonly previews: ReadonlyMap<string, Preview>
@@ -46,6 +50,17 @@ const stepLines = <O>(view: PageView<O>, step: Step, number: number): readonly s
   ]
 }
 
+/** The steps for one of them: they are the same for each. None where there is none in this picture, or it was not decided which. */
+const exampleOf = <O>({ survey }: PageView<O>, part: ForEach): readonly Part[] => {
+  if (survey === null) return []
+  try {
+    return part.items(survey)[0]?.parts ?? []
+  } catch (thrown) {
+    if (thrown instanceof Undecided) return []
+    throw thrown
+  }
+}
+
 const partLines = <O>(view: PageView<O>, part: Part, count: { steps: number }): readonly string[] => {
   const inside = (parts: readonly Part[]) => parts.flatMap((each) => partLines(view, each, count))
   switch (part.kind) {
@@ -57,7 +72,7 @@ const partLines = <O>(view: PageView<O>, part: Part, count: { steps: number }): 
     case 'choose':
       return ['', `### ${part.title}`, ...part.branches.flatMap((branch) => ['', `If ${branch.when}:`, ...inside(branch.parts)])]
     case 'forEach':
-      return ['', `### For each: ${part.title}`]
+      return ['', `### ${part.title.charAt(0).toUpperCase()}${part.title.slice(1)}`, ...inside(exampleOf(view, part))]
   }
 }
 
@@ -94,7 +109,7 @@ export const page = <O>(view: PageView<O>): string => {
     '',
     ...scenario.symptoms.map((symptom) => `- ${view.checklist ? '[ ] ' : ''}${symptom}`),
     ...(view.checklist ? ['', 'Incident begun: ________  Recovery begun: ________  Who leads: ________'] : []),
-    ...scenario.steps(view.options).flatMap(
+    ...view.parts.flatMap(
       (
         (count) => (part: Part) =>
           partLines(view, part, count)

@@ -2,7 +2,7 @@
 import { KdrError } from '../errors.ts'
 import { missingOf, missingRole } from '../judgement/permissions.ts'
 import { isKnownFalse } from '../model/known.ts'
-import type { Permission } from '../ports/platform.ts'
+import type { Need, Permission } from '../ports/platform.ts'
 import type { World } from './compose.ts'
 import { type Finding, finding } from './doctor-machine.ts'
 
@@ -16,9 +16,9 @@ const words = (permissions: readonly Permission[]): string => {
 /** What lies outside the namespace (nodes, volumes) only lets kdr see more: without it, it says that it did not. */
 const required = (permissions: readonly Permission[]): readonly Permission[] => permissions.filter(({ namespace }) => namespace !== null)
 
-/** Throws `permission-missing` (exit refused) naming every verb that a recovery needs and lacks. */
-export const demandPermissions = async ({ name, ports }: World, signal: AbortSignal): Promise<void> => {
-  const missing = required(missingOf(await ports.platform.permissions('recover', signal)))
+/** Throws `permission-missing` (exit refused) naming every verb that this recovery needs and lacks. */
+export const demandPermissions = async ({ name, ports }: World, need: Need, signal: AbortSignal): Promise<void> => {
+  const missing = required(missingOf(await ports.platform.permissions(need, signal)))
   if (missing.length === 0) return
   const [first] = missing
   // Nothing could be asked at all: that is the news, not a list of verbs.
@@ -34,7 +34,7 @@ export const demandPermissions = async ({ name, ports }: World, signal: AbortSig
 
 /** Empty where the platform asks for no permission. */
 export const permissionFindings = async ({ ports }: World, signal: AbortSignal): Promise<readonly Finding[]> => {
-  const all = await ports.platform.permissions('recover', signal)
+  const all = await ports.platform.permissions('everything', signal)
   if (all.length === 0) return []
   const missing = missingOf(all)
   const must = required(missing)

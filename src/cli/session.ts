@@ -21,6 +21,7 @@ import { planRenderer } from './render/plan.ts'
 import { fanOut, type Renderer, silent } from './render/renderer.ts'
 import { type Style, styleFor, wrap } from './render/text.ts'
 import { endingLines } from './render/words.ts'
+import { findScenario } from './scenarios.ts'
 
 /** An API server that never answers must not keep the operator waiting. */
 const PREFLIGHT = seconds(20)
@@ -178,7 +179,8 @@ export const runDeps = async (
   })
   for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
   const signal = world.ports.clock.deadline(PREFLIGHT, invocation.interruption.signal)
-  await demandPermissions(world, signal)
+  const { need = 'recover' } = await findScenario(scenario.id)
+  await demandPermissions(world, need, signal)
   const { identity } = await world.ports.platform.identity(signal)
   return {
     ...rehearsalDeps(invocation, world, session, scenario, options),

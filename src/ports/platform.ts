@@ -47,8 +47,11 @@ export interface Permission {
   readonly allowed: Known<boolean>
 }
 
-/** `look`: diagnosis, a page, a dry run. `recover`: everything a scenario may do. */
-export type Need = 'look' | 'recover'
+/**
+ * `look`: diagnosis, a page, a dry run. `recover`: besides, what every scenario may do; `recreate`: besides, a workload made
+ * anew; `roll`: besides, services rolled and scaled. `everything`: all of them.
+ */
+export type Need = 'look' | 'recover' | 'recreate' | 'roll' | 'everything'
 
 export interface PlatformReader {
   readonly kind: PlatformKind

@@ -2,6 +2,7 @@
 import type { Scenario } from '../engine/step.ts'
 import type { Verdict } from '../model/survey.ts'
 import type { Fault } from '../ports/faults.ts'
+import type { Need } from '../ports/platform.ts'
 import type { Options } from './options.ts'
 
 /** What a drill expects of a fault, where that is not the scenario's own verdict and a verified recovery. */
@@ -18,6 +19,8 @@ export interface ScenarioEntry {
   readonly title: string
   /** Options that mean something to it, of those that not every scenario takes: by their long flag, camel-cased. */
   readonly takes: readonly (keyof Options)[]
+  /** What it may have to ask of the platform, where that is more than every scenario asks. */
+  readonly need?: Need
   /** Everything its drill may break. */
   readonly faults: Readonly<Partial<Record<Fault, DrillExpectation>>>
   /** What its drill breaks unless told otherwise: `revived` where the platform brings back what is killed, `kraft` where there is no ZooKeeper. `paper`: what the printed page shows. */

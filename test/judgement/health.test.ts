@@ -18,12 +18,22 @@ const skewed = (count: number, of: number): Survey => ({
 })
 const resultOf = (survey: Survey, id: string): Result | undefined => checkHealth(survey).find((check) => check.id === id)?.result
 
+/** `imok` from every server proves three processes. */
+const leaderless = (mode: 'not-serving' | 'follower'): Survey => {
+  const { coordination } = healthy()
+  if (!coordination.known || coordination.value.kind !== 'zookeeper') throw new Error('not ZooKeeper')
+  const servers = coordination.value.servers.map((server) => ({ ...server, mode: seen(mode), syncedFollowers: seen(null) }))
+  return changeZooKeeper(healthy(), { servers, quorum: mode === 'not-serving' ? seen(false) : blind })
+}
+
 const CASES: readonly (readonly [string, string, Survey, Result])[] = [
   ['brokers-registered', 'one is dead', dead(healthy(), 2), 'FAIL'],
   ['brokers-registered', 'one is silent', changeBroker(healthy(), 2, { reachable: blind }), 'UNKNOWN'],
   ['brokers-registered', 'none was seen', { ...healthy(), brokers: seen([]) }, 'UNKNOWN'],
   ['cluster-id', 'sources disagree', { ...healthy(), clusterId: blind }, 'UNKNOWN'],
   ['quorum', 'lost', changeZooKeeper(healthy(), { quorum: seen(false) }), 'FAIL'],
+  ['quorum', 'every ZooKeeper lives and none leads', leaderless('not-serving'), 'FAIL'],
+  ['quorum', 'every ZooKeeper follows and none leads', leaderless('follower'), 'UNKNOWN'],
   ['quorum', 'no controller', changeZooKeeper(healthy(), { controller: seen(null) }), 'FAIL'],
   ['quorum', 'no leader of the quorum seen', changeQuorum(healthy('kraft'), { leaderId: blind }), 'UNKNOWN'],
   ['leaderless', 'one partition', changeRows(healthy(), (one) => ({ ...one, leader: one.partition === 0 ? -1 : one.leader })), 'FAIL'],

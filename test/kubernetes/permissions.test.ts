@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KubeClient } from '../../src/adapters/kubernetes/client.ts'
 import { readPermissions } from '../../src/adapters/kubernetes/permissions.ts'
 import { missingOf } from '../../src/judgement/permissions.ts'
+import type { Need } from '../../src/ports/platform.ts'
 import { type Stand, stand } from '../real/harness.ts'
 import { deploy, GRANTS } from './harness.ts'
 import { admin, applyText, configOf, kubeconfigOf, openAs, podsOf, removeText, shipped } from './principals.ts'
@@ -42,7 +43,7 @@ describe('a service account with only deploy/rbac-read-only.yaml', () => {
     await here.clear()
   })
 
-  const missing = async (account: KubeClient, need: 'look' | 'recover') =>
+  const missing = async (account: KubeClient, need: Need) =>
     missingOf(await readPermissions(account, need, AbortSignal.timeout(20_000))).map(({ verb, resource }) => `${verb} ${resource}`)
 
   it('diagnoses', async () => {
@@ -75,6 +76,8 @@ describe('a service account with only deploy/rbac-read-only.yaml', () => {
     const reader = openAs(kubeconfig, NAMESPACE)
     expect(await missing(reader, 'look')).toEqual([])
     expect(await missing(reader, 'recover')).toHaveLength(7)
+    expect(await missing(reader, 'recreate')).toEqual(expect.arrayContaining(['create statefulsets.apps', 'delete statefulsets.apps']))
+    expect(await missing(reader, 'roll')).toEqual(expect.arrayContaining(['patch deployments.apps', 'update deployments.apps/scale']))
     reader.close()
   })
 
@@ -84,7 +87,7 @@ describe('a service account with only deploy/rbac-read-only.yaml', () => {
     await applyText(all, fix.slice(fix.indexOf('apiVersion:')))
     await applyText(all, GRANT)
     const reader = openAs(kubeconfig, NAMESPACE)
-    await expect.poll(() => missing(reader, 'recover'), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => missing(reader, 'everything'), { timeout: 10_000 }).toEqual([])
     reader.close()
   })
 })
@@ -95,7 +98,7 @@ describe('deploy/rbac-recovery.yaml', () => {
     const here = stand()
     await applyText(all, shipped('rbac-recovery.yaml', NAMESPACE))
     const account = openAs(await kubeconfigOf(all, 'kdr-recovery', here.home), NAMESPACE)
-    await expect.poll(async () => missingOf(await readPermissions(account, 'recover', AbortSignal.timeout(20_000))), { timeout: 10_000 }).toEqual([])
+    await expect.poll(async () => missingOf(await readPermissions(account, 'everything', AbortSignal.timeout(20_000))), { timeout: 10_000 }).toEqual([])
     account.close()
     await removeText(all, shipped('rbac-recovery.yaml', NAMESPACE))
     all.close()

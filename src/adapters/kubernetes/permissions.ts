@@ -22,7 +22,7 @@ const LOOK: readonly Wanted[] = [
   ['persistentvolumes', ['list'], 'cluster'],
 ]
 
-/** What the scenarios do; deploy/rbac-recovery.yaml grants it. */
+/** What every scenario does; deploy/rbac-recovery.yaml grants it, and what follows. */
 const RECOVER: readonly Wanted[] = [
   ['pods', ['delete']],
   ['pods/exec', ['get', 'create']],
@@ -30,7 +30,22 @@ const RECOVER: readonly Wanted[] = [
   ['leases.coordination.k8s.io', ['get', 'create', 'update']],
 ]
 
-const WANTED: Readonly<Record<Need, readonly Wanted[]>> = { look: LOOK, recover: [...LOOK, ...RECOVER] }
+/** A StatefulSet that must start its pods in another order is deleted without them and created again. */
+const RECREATE: readonly Wanted[] = [['statefulsets.apps', ['get', 'create', 'delete']]]
+
+/** Services behind a Deployment. */
+const ROLL: readonly Wanted[] = [
+  ['deployments.apps', ['get', 'patch']],
+  ['deployments.apps/scale', ['update']],
+]
+
+const WANTED: Readonly<Record<Need, readonly Wanted[]>> = {
+  look: LOOK,
+  recover: [...LOOK, ...RECOVER],
+  recreate: [...LOOK, ...RECOVER, ...RECREATE],
+  roll: [...LOOK, ...RECOVER, ...ROLL],
+  everything: [...LOOK, ...RECOVER, ...RECREATE, ...ROLL],
+}
 
 /** `statefulsets.apps/scale` → group, resource, subresource. */
 const partsOf = (text: string): { readonly group: string; readonly resource: string; readonly subresource?: string } => {

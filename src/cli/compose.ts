@@ -105,6 +105,7 @@ const readerOf = (platform: PlatformReader, cluster: string): PlatformReader => 
   identity: async (signal) => ({ ...(await platform.identity(signal)), cluster }),
   members: (signal) => platform.members(signal),
   logs: (member, options, signal) => platform.logs(member, options, signal),
+  data: (member, signal) => platform.data(member, signal),
   events: (since, signal) => platform.events(since, signal),
   dial: (host, port) => platform.dial(host, port),
   permissions: (need, signal) => platform.permissions(need, signal),

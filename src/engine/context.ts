@@ -1,5 +1,5 @@
 // What one life of a run carries along: its world, its journal, and what it already knows to have changed.
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { Known } from '../model/known.ts'
 import type { Aspect, Finding, Survey } from '../model/survey.ts'
 import { ALL_ASPECTS } from '../model/survey.ts'
@@ -14,18 +14,26 @@ import type { Journal } from './journal.ts'
 export const readWorld = (
   deps: RehearsalDeps<never>,
   notes: { finding: Finding; last: Survey | null },
-  keep: (name: string, content: string) => string,
+  keeping: Pick<ReadWorld, 'evidence' | 'keep'>,
 ): ReadWorld => ({
   clock: deps.ports.clock,
   platform: deps.ports.platform,
+  coordination: deps.ports.coordination,
   survey: async (aspects?: readonly Aspect[]) => {
     const wanted = aspects ?? ALL_ASPECTS
     const seen = await deps.observe(wanted, aspects === undefined ? null : notes.last, deps.interrupt.signal)
     notes.last = { ...seen, ...notes.finding }
     return notes.last
   },
-  evidence: keep,
+  ...keeping,
 })
+
+async function* hashed(source: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    hash.update(chunk)
+    yield chunk
+  }
+}
 
 export class Context {
   readonly deps: RunDeps<never>
@@ -49,13 +57,20 @@ export class Context {
     this.changed = parts.past.changed
     this.skipped = [...parts.past.skipped]
     for (const [key, step] of parts.past.steps) if (step.status === 'intent') this.open.set(key, step.target)
-    const keep = (name: string, content: string): string => {
-      const clean = deps.redact(content)
-      const file = parts.folder.evidence(name, clean)
-      this.journal.record({ type: 'evidence.kept', file, sha256: createHash('sha256').update(clean).digest('hex') })
+    const kept = (file: string, sha256: string): string => {
+      this.journal.record({ type: 'evidence.kept', file, sha256 })
       return file
     }
-    this.world = { ...readWorld(deps, this.notes, keep), run: parts.folder.id, kafka: deps.ports.kafka, change: deps.write }
+    const evidence = (name: string, content: string): string => {
+      const clean = deps.redact(content)
+      return kept(parts.folder.evidence(name, clean), createHash('sha256').update(clean).digest('hex'))
+    }
+    const keep = async (name: string, source: AsyncIterable<Uint8Array>): Promise<string> => {
+      const hash = createHash('sha256')
+      const file = await parts.folder.keep(name, hashed(source, hash))
+      return kept(file, hash.digest('hex'))
+    }
+    this.world = { ...readWorld(deps, this.notes, { evidence, keep }), run: parts.folder.id, kafka: deps.ports.kafka, change: deps.write }
   }
 
   get cluster(): string {

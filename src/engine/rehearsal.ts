@@ -35,10 +35,11 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   const notes: Parameters<typeof readWorld>[1] = { finding: {}, last: null }
   const kept: string[] = []
-  const live = readWorld(deps, notes, (name) => {
+  const keep = (name: string): string => {
     kept.push(name)
     return name
-  })
+  }
+  const live = readWorld(deps, notes, { evidence: keep, keep: async (name) => keep(name) })
   const show: Rehearsal['show'] = (entry) =>
     deps.events({ at: formatInstant(deps.ports.clock.now()), ...(mapStrings(entry, deps.redact) as JournalEntry) } as RunEvent)
   const rehearsal: Rehearsal = {
@@ -146,7 +147,9 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
     return show({ type: 'step.settled', step: step.id, key, effect: 'read', target: null, detail: step.done(now, target).detail, seconds: 0, proves: null })
   } else show({ type: 'step.withheld', step: step.id, key, gate: null, evaluated: true, why: `would wait: ${step.done(now, target).detail}` })
   step.decided?.(target)
-  rehearsal.projected = step.expect(now, target)
+  const expected = step.expect(now, target)
+  // What changes nothing projects nothing: the picture is still the one that was seen.
+  if (expected !== now) rehearsal.projected = expected
 }
 
 const withhold = (rehearsal: Rehearsal, step: Act<unknown> & Step, key: string, target: unknown, now: Survey): void => {

@@ -107,6 +107,8 @@ export interface Decision<T> {
   readonly step: Step
   /** Throws when read before it was decided. */
   readonly value: () => T
+  /** null before it was decided: for what only lists. */
+  readonly taken: () => T | null
 }
 
 export interface Phase {
@@ -185,6 +187,7 @@ export const decide = <T>(definition: Omit<Look<T>, 'decided'>): Decision<T> => 
       if (taken === null) throw new Undecided(definition.id)
       return taken.value
     },
+    taken: () => taken?.value ?? null,
   }
 }
 

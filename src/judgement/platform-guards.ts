@@ -2,11 +2,13 @@
 // it. Both may be forced by name: what they protect is order, not records.
 import type { Guard, Refusal } from '../engine/step.ts'
 import type { Member, Owner } from '../model/member.ts'
-import { memberOfBroker, type Survey } from '../model/survey.ts'
+import { memberOf, memberOfBroker, type Survey } from '../model/survey.ts'
 
-interface BrokerTarget {
-  readonly broker: number
-}
+/** A broker by its id, or any member by its name. */
+export type MemberTarget = { readonly broker: number } | { readonly member: string }
+
+const memberOfTarget = (now: Survey, target: MemberTarget): Member | undefined =>
+  'broker' in target ? memberOfBroker(now, target.broker) : memberOf(now, target.member)
 
 const refusal = (guard: string, because: string, protects: readonly string[], instead?: string): Refusal => ({
   guard,
@@ -27,8 +29,8 @@ const owned = (owner: Owner, member: string): Refusal =>
 /** Back from a scale-down it comes by a change of what is declared. */
 const scaledDown = ({ waiting }: Member): boolean => waiting.known && waiting.value?.reason === 'ScaledDown'
 
-const checkOwner = (now: Survey, target: BrokerTarget): Refusal | null => {
-  const member = memberOfBroker(now, target.broker)
+const checkOwner = (now: Survey, target: MemberTarget): Refusal | null => {
+  const member = memberOfTarget(now, target)
   if (member === undefined) return null
   const { owner } = member
   if (!owner.known) return { ...refusal('OWNER', `who else manages ${member.name} was not seen: ${owner.why}`, [member.name]), blind: true }
@@ -40,10 +42,10 @@ const checkOwner = (now: Survey, target: BrokerTarget): Refusal | null => {
  * OWNER: what an operator does its own way (Strimzi, Confluent for Kubernetes) kdr does not do beside it. What is declared
  * (replicas, templates) Argo CD, Flux and Helm put back too; a restart leaves that as it is.
  */
-export const notManaged = <T extends BrokerTarget>(): Guard<T> => ({ name: 'OWNER', check: checkOwner })
+export const notManaged = <T extends MemberTarget>(): Guard<T> => ({ name: 'OWNER', check: checkOwner })
 
-const checkBudget = (now: Survey, target: BrokerTarget): Refusal | null => {
-  const member = memberOfBroker(now, target.broker)
+const checkBudget = (now: Survey, target: MemberTarget): Refusal | null => {
+  const member = memberOfTarget(now, target)
   if (member === undefined) return null
   const { disruption, state } = member
   // Nothing is disrupted where nothing runs.
@@ -66,8 +68,8 @@ const heldUpBy = (now: Survey, { name, workload }: Member): readonly string[] =>
     .map((other) => other.name)
 }
 
-const checkReturn = (now: Survey, target: BrokerTarget): Refusal | null => {
-  const member = memberOfBroker(now, target.broker)
+const checkReturn = (now: Survey, target: MemberTarget): Refusal | null => {
+  const member = memberOfTarget(now, target)
   if (member === undefined || member.revives !== 'always') return null
   const { name, workload, nodeTrouble, node } = member
   if (!workload.known) return { ...refusal('RETURN', `what would start ${name} again was not seen: ${workload.why}`, [name]), blind: true }
@@ -95,7 +97,7 @@ const checkReturn = (now: Survey, target: BrokerTarget): Refusal | null => {
 }
 
 /** RETURN: where the platform starts it again, whether it can: a restart must not become an outage for good. */
-export const ableToReturn = <T extends BrokerTarget>(): Guard<T> => ({ name: 'RETURN', check: checkReturn })
+export const ableToReturn = <T extends MemberTarget>(): Guard<T> => ({ name: 'RETURN', check: checkReturn })
 
 /** PDB: a deletion asks no PodDisruptionBudget, an eviction does: kdr keeps to what an eviction would be told (policy/v1). */
-export const withinBudget = <T extends BrokerTarget>(): Guard<T> => ({ name: 'PDB', check: checkBudget })
+export const withinBudget = <T extends MemberTarget>(): Guard<T> => ({ name: 'PDB', check: checkBudget })

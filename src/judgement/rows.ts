@@ -96,7 +96,7 @@ export const completeLoss: Row = {
 /** Another row has the word: this one says nothing either way. */
 const beside: Answer = { holds: false, because: '', evidence: [], brokers: [] }
 
-const seenClusterId = (survey: Survey): Known<string> =>
+const seenClusterId = (survey: Survey): Known<string | null> =>
   survey.coordination.known && survey.coordination.value.kind === 'zookeeper' && survey.coordination.value.clusterId.known
     ? survey.coordination.value.clusterId
     : survey.clusterId
@@ -116,6 +116,13 @@ export const metadataLost: Row = {
       // Nobody is left to say which cluster.id is in force, so none contradicts the disks.
       if (!anyUp && stored.length > 0 && allDown(status)) return fails(word, 'no broker is up to contradict the disks', survey.members.by)
       return unseen(`the cluster.id in force: ${current.why}`)
+    }
+    const { value } = current
+    if (value === null) {
+      const [own] = stored
+      return own === undefined
+        ? unseen("the cluster.id on the brokers' disks: ZooKeeper has none")
+        : { ...holds(word, `ZooKeeper has no cluster.id, the brokers' disks belong to ${own.value}: the tree is empty`, current.by), final: true }
     }
     const expected = context.expectedClusterId ?? null
     if (expected !== null && expected !== current.value)

@@ -55,3 +55,10 @@ export const notHere = (fault: Fault, platform: string, known: readonly Fault[])
     exit: 'usage',
     hint: `It knows ${FAULTS.filter((each) => known.includes(each)).join(', ')}`,
   })
+
+/** The last of a quorum's members that runs; none is needed when nothing runs. Throws `nothing-to-break`. */
+export const oneRunning = <Target>(all: readonly Target[], runs: (target: Target) => boolean, role: string): readonly Target[] => {
+  const last = all.findLast(runs)
+  if (last === undefined) throw usage(`no ${role} runs`, 'nothing-to-break')
+  return [last]
+}

@@ -10,7 +10,7 @@ import { valueOr } from '../model/known.ts'
 import type { Role } from '../model/member.ts'
 import type { Fault, Faults } from '../ports/faults.ts'
 import { minutes } from '../units.ts'
-import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, toAll, usage } from './choice.ts'
+import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from './choice.ts'
 import { openDockerFaults } from './docker/faults.ts'
 import { isDockerLab } from './docker/lab-file.ts'
 
@@ -35,7 +35,9 @@ const hang = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
 
 const wipe = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
   await killNode(node, signal)
-  for (const path of node.dataDirs) for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true })
+  // A ZooKeeper's id is its configuration's, which containers write again at every start; here nobody does.
+  const all = (path: string) => readdirSync(path).filter((name) => name !== 'myid')
+  for (const path of node.dataDirs) for (const name of all(path)) rmSync(join(path, name), { recursive: true, force: true })
 }
 
 const stop = async (node: ProcessNode, signal: AbortSignal): Promise<void> => {
@@ -51,6 +53,20 @@ const allOf = async (state: ProcessState, role: Role): Promise<readonly ProcessN
   throw noSuchRole(state.cluster, role, state.mode === 'zookeeper')
 }
 
+/** The last one that runs. */
+const someOf = async (state: ProcessState, role: Role): Promise<readonly ProcessNode[]> => {
+  const all = await allOf(state, role)
+  const running = await Promise.all(all.map(async (node) => (await lookUp(node)) !== null))
+  return oneRunning(all, (node) => running[all.indexOf(node)] === true, role)
+}
+
+/** All of them stopped first: a member that still ran would tell the others what they knew. */
+const wipeQuorum = async (state: ProcessState, role: Role, kept: number, signal: AbortSignal): Promise<readonly ProcessNode[]> => {
+  const all = await toAll(allOf(state, role), (node) => killNode(node, signal))
+  await Promise.all(all.slice(kept).map((node) => wipe(node, signal)))
+  return all
+}
+
 type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>
 
 const openProcessFaults = (state: ProcessState): Faults => {
@@ -63,6 +79,11 @@ const openProcessFaults = (state: ProcessState): Faults => {
     'kill-two': (broker, signal) => toAll(some({ count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),
     'stop-zookeeper': (_, signal) => toAll(allOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
+    'kill-zookeeper': (_, signal) => toAll(someOf(state, 'zookeeper'), (node) => killNode(node, signal)),
+    'kill-controller': (_, signal) => toAll(someOf(state, 'controller'), (node) => killNode(node, signal)),
+    'wipe-zookeeper-majority': (_, signal) => wipeQuorum(state, 'zookeeper', 1, signal),
+    'wipe-controller-majority': (_, signal) => wipeQuorum(state, 'controller', 1, signal),
+    'lose-zookeeper': (_, signal) => wipeQuorum(state, 'zookeeper', 0, signal),
   }
   const known = Object.keys(acts) as Fault[]
   return {

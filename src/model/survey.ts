@@ -42,7 +42,8 @@ export interface ZooKeeperView {
   readonly kind: 'zookeeper'
   readonly servers: readonly ZooKeeperServer[]
   readonly quorum: Known<boolean>
-  readonly clusterId: Known<string>
+  /** null: the quorum is held, and there is no /cluster/id: the tree is empty. */
+  readonly clusterId: Known<string | null>
   readonly brokerIds: Known<readonly number[]>
   readonly controller: Known<number | null>
   /** The ZooKeeper-to-KRaft migration znode says a migration is under way: kdr refuses such clusters. */

@@ -1,7 +1,23 @@
 // Breaks a disposable cluster on purpose. Labs only.
 
 /** What every kind of cluster can suffer. */
-export const COMMON_FAULTS = ['kill-broker', 'hang-broker', 'wipe-broker', 'stop-broker', 'kill-two', 'stop-zookeeper', 'stop-controllers'] as const
+export const COMMON_FAULTS = [
+  'kill-broker',
+  'hang-broker',
+  'wipe-broker',
+  'stop-broker',
+  'kill-two',
+  'stop-zookeeper',
+  'stop-controllers',
+  /** One member of the quorum, the others serve on. */
+  'kill-zookeeper',
+  'kill-controller',
+  /** All are stopped, and a majority of their disks is empty: all but the first. */
+  'wipe-zookeeper-majority',
+  'wipe-controller-majority',
+  /** All are stopped, and every disk is empty. */
+  'lose-zookeeper',
+] as const
 /** What only containers can. */
 const CONTAINER_FAULTS = ['pause-broker', 'disconnect-broker', 'remove-broker', 'oom-broker'] as const
 export const FAULTS = [...COMMON_FAULTS, ...CONTAINER_FAULTS] as const

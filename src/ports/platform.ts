@@ -33,8 +33,17 @@ export interface PlatformCommands {
   restart(member: string, grace: Millis): string
   /** What puts it back on its network, where that can be lost by itself (Docker). */
   reconnect(member: string): string
+  /** How a controller's empty disk is formatted for this cluster; null where its start does that. */
+  format(member: string, clusterId: string): string | null
   /** A Kafka tool's command line, as it is run on this platform: `tool` is the script's name without .sh. */
   kafka(tool: string, args: readonly string[]): string
+}
+
+/** One data directory as a tar; reading it throws when the whole of it was not had. */
+export interface DataCopy {
+  /** Where the member sees it. */
+  readonly path: string
+  readonly tar: AsyncIterable<Uint8Array>
 }
 
 /** Something the platform may be asked for, and whether this principal may. */
@@ -61,6 +70,11 @@ export interface PlatformReader {
   members(signal: AbortSignal): Promise<readonly Member[]>
   /** Lines, oldest first, at most `tail`; `previous` reads the incarnation before the current one (empty when there is none). */
   logs(member: string, options: { readonly tail: number; readonly previous: boolean }, signal: AbortSignal): Promise<readonly string[]>
+  /**
+   * Everything in a member's data directories, a tar each, for keeping: what is in a quorum member's is small. Of one that
+   * does not run only where the platform reaches its disk all the same; else throws `data-unreachable`.
+   */
+  data(member: string, signal: AbortSignal): Promise<readonly DataCopy[]>
   /** What the platform says happened since then; empty where it keeps no such record. */
   events(since: Instant, signal: AbortSignal): Promise<readonly PlatformEvent[]>
   /** Connects behind the scenes; errors arrive as the stream's `error`. Host and port are as advertised inside the platform. */

@@ -18,6 +18,8 @@ export interface RunFolder {
   open(): JournalFile
   /** Evidence under the run's folder, mode 0600. Returns its relative path. */
   evidence(name: string, content: string): string
+  /** Bytes as they come, mode 0600; there only when all of them were. Returns its relative path. */
+  keep(name: string, source: AsyncIterable<Uint8Array>): Promise<string>
 }
 
 export interface RunStore {

@@ -27,10 +27,14 @@ export interface WritePorts {
 export interface ReadWorld {
   readonly clock: Clock
   readonly platform: PlatformReader
+  /** null when the cluster has no ZooKeeper. */
+  readonly coordination: CoordinationReader | null
   /** A fresh survey, or only these aspects of it, the rest carried over. */
   survey(aspects?: readonly Aspect[]): Promise<Survey>
   /** Keeps evidence in the run's folder, redacted; returns where. */
   evidence(name: string, content: string): string
+  /** Keeps bytes as they are, which nothing redacts; a dry run does not read `source`. Returns where. */
+  keep(name: string, source: AsyncIterable<Uint8Array>): Promise<string>
 }
 
 export interface WriteWorld extends ReadWorld {

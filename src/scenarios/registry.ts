@@ -46,4 +46,20 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     drill: { fault: 'kill-broker', revived: 'stop-broker', paper: 'hang-broker' },
     load: async () => (await import('./single-broker.ts')).singleBroker,
   },
+  {
+    id: 'zookeeper',
+    title: 'ZooKeeper ensemble or KRaft controller quorum failure',
+    takes: [],
+    faults: {
+      'stop-zookeeper': {},
+      'stop-controllers': {},
+      'kill-zookeeper': { verdict: 'at-risk' },
+      'kill-controller': { verdict: 'at-risk' },
+      'wipe-zookeeper-majority': {},
+      'wipe-controller-majority': { outcome: 'refused' },
+      'lose-zookeeper': { outcome: 'refused' },
+    },
+    drill: { fault: 'stop-zookeeper', revived: 'stop-zookeeper', kraft: 'stop-controllers' },
+    load: async () => (await import('./zookeeper.ts')).zookeeper,
+  },
 ]

@@ -127,7 +127,7 @@ const registrationGone = (now: Survey, broker: number): Progress => {
 }
 
 /** What its platform wants to run and is free to comes by itself: a start beside it could only disturb. */
-const comesByItself = ({ revives, state, waiting }: Member): boolean => {
+export const comesByItself = ({ revives, state, waiting }: Member): boolean => {
   if (revives === 'never' || !state.known || !waiting.known) return false
   const heldBack = waiting.value !== null && ['CrashLoopBackOff', 'ScaledDown'].includes(waiting.value.reason)
   return state.value === 'pending' || (revives === 'always' && state.value === 'stopped' && !heldBack)

@@ -10,7 +10,7 @@ import type { ReadWorld } from '../ports/world.ts'
 import { minutes, seconds } from '../units.ts'
 import type { FailedBroker } from './failed-broker.ts'
 
-interface Kept {
+export interface Kept {
   readonly files: readonly string[]
   readonly missing: readonly string[]
 }
@@ -28,7 +28,7 @@ export const captureEvidence = ({ from }: { readonly from: Decision<FailedBroker
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(5), deadline: minutes(1) },
-    resolve: async (world) => ({ target: await capture(world, from.value().member) }),
+    resolve: async (world) => ({ target: await captureMembers(world, [from.value().member]) }),
     preview: (_, commands) => ({ sentence: 'keep logs and metadata in the folder of the run', changes: [], commands: [commands.logs(from.value().member)] }),
     expect: (now) => now,
     done: (_, { files, missing }) => ({
@@ -37,17 +37,20 @@ export const captureEvidence = ({ from }: { readonly from: Decision<FailedBroker
     }),
   })
 
-const capture = async (world: ReadWorld, member: string): Promise<Kept> => {
+/** Logs of the members, of this incarnation and the one before it, and the survey. */
+export const captureMembers = async (world: ReadWorld, members: readonly string[]): Promise<Kept> => {
   const files: string[] = []
   const missing: string[] = []
-  for (const previous of [false, true]) {
-    const name = `${member}${previous ? '.previous' : ''}.log`
-    try {
-      const lines = await readLog(world, member, previous)
-      if (lines.length === 0) missing.push(`${name} (empty)`)
-      else files.push(world.evidence(name, `${lines.join('\n')}\n`))
-    } catch (thrown) {
-      missing.push(`${name} (${wordsOf(thrown)})`)
+  for (const member of members) {
+    for (const previous of [false, true]) {
+      const name = `${member}${previous ? '.previous' : ''}.log`
+      try {
+        const lines = await readLog(world, member, previous)
+        if (lines.length === 0) missing.push(`${name} (empty)`)
+        else files.push(world.evidence(name, `${lines.join('\n')}\n`))
+      } catch (thrown) {
+        missing.push(`${name} (${wordsOf(thrown)})`)
+      }
     }
   }
   files.push(

@@ -32,6 +32,8 @@ export interface FailedBroker {
 export interface SingleBrokerOptions {
   /** Broker id; null: the one that is down. */
   readonly broker: number | null
+  /** One that serves again by then is left alone: nobody asked for it by name. */
+  readonly leaveHealthy?: true
 }
 
 const NONE_DOWN = 'no broker is down: there is nothing to recover'
@@ -146,7 +148,8 @@ export const checkStatus = (options: SingleBrokerOptions): Found => {
     budget: { expected: seconds(3), deadline: minutes(1) },
     resolve: async (world) => {
       before = await world.survey()
-      return resolveFailedBroker(before, options.broker)
+      const found = resolveFailedBroker(before, options.broker)
+      return options.leaveHealthy === true && 'target' in found ? { target: { ...found.target, healthy: false } } : found
     },
     preview: ({ broker, member }, commands) => ({
       sentence: `broker ${broker} is ${member}`,

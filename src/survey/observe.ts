@@ -211,8 +211,9 @@ const clusterIdOf = (look: Looking, first: First): Known<string> => {
   const kept = coordination.known && coordination.value.kind === 'zookeeper' ? coordination.value.clusterId : null
   if (kept === null) return told.known ? told : carriedClusterId(look, told)
   if (kept.known && told.known && kept.value !== told.value)
-    return unknown(`ZooKeeper says ${kept.value}, Metadata says ${told.value}`, `${kept.by}, ${told.by}`)
-  return kept.known ? kept : told
+    return unknown(`ZooKeeper ${kept.value === null ? 'has none' : `says ${kept.value}`}, Metadata says ${told.value}`, `${kept.by}, ${told.by}`)
+  if (!kept.known) return told
+  return kept.value === null ? unknown('ZooKeeper has none', kept.by) : known(kept.value, kept.by)
 }
 
 /** A wait that asked for no Metadata has not lost sight of the cluster id. */

@@ -5,7 +5,7 @@ import { known } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
-import type { Broker, Survey } from '../model/survey.ts'
+import type { Broker, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
 
 const BY = 'projected'
 
@@ -73,4 +73,49 @@ export const withLeadersPreferred = (survey: Survey, partitions: readonly { read
     const moves = wanted.has(partitionName(row)) && preferred !== undefined && preferred !== row.leader && row.isr.includes(preferred)
     return moves ? { ...row, leader: preferred, leaderEpoch: row.leaderEpoch + 1 } : row
   })
+}
+
+const serving = (view: ZooKeeperView, running: ReadonlySet<string>): ZooKeeperView => {
+  const held = running.size > view.servers.length / 2
+  const up = view.servers.filter(({ member }) => running.has(member))
+  const leader = up.find(({ mode }) => mode.known && mode.value === 'leader') ?? up[0]
+  const modeOf = (member: string) => (!held || !running.has(member) ? 'not-serving' : member === leader?.member ? 'leader' : 'follower')
+  return {
+    ...view,
+    servers: view.servers.map((server) => ({
+      ...server,
+      mode: known(modeOf(server.member), BY),
+      syncedFollowers: known(held && server.member === leader?.member ? up.length - 1 : null, BY),
+    })),
+    quorum: known(held, BY),
+  }
+}
+
+const voting = (view: QuorumView, ids: readonly number[], total: number): QuorumView => {
+  const held = ids.length > total / 2
+  const voters = ids.map((id) => ({ id, logEndOffset: 0n, lastFetchAgo: 0, lastCaughtUpAgo: 0 }))
+  return { ...view, quorum: known(held, BY), leaderId: known(held ? (ids[0] ?? null) : null, BY), voters: held ? known(voters, BY) : view.voters }
+}
+
+/** It runs with its peers' data on its disk; where that makes a majority, the quorum is held. */
+export const withQuorumMember = (survey: Survey, name: string): Survey => {
+  const whole = (member: Member): Partial<Member> => ({
+    state: known('running', BY),
+    uid: known('projected', BY),
+    waiting: known(null, BY),
+    volumes: member.volumes.map((volume) => ({ ...volume, state: known('intact', BY) })),
+  })
+  const before = survey.members.known ? survey.members.value.find((member) => member.name === name) : undefined
+  const now = before === undefined ? survey : withMember(survey, name, whole(before))
+  const members = now.members.known ? now.members.value : []
+  const running = members.filter(({ state }) => state.known && state.value === 'running')
+  return {
+    ...now,
+    coordination: projected(now.coordination, (view) => {
+      if (view.kind === 'zookeeper') return serving(view, new Set(running.map((member) => member.name)))
+      const all = members.filter(({ roles }) => roles.includes('controller'))
+      const ids = running.flatMap(({ roles, id }) => (roles.includes('controller') && id.known ? [id.value] : []))
+      return voting(view, ids, all.length)
+    }),
+  }
 }

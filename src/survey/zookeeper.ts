@@ -21,7 +21,8 @@ export interface Registration {
 export interface ZooKeeperReading {
   readonly words: Known<{ readonly srvr: ReadonlyMap<string, Known<string>>; readonly mntr: ReadonlyMap<string, Known<string>> }>
   readonly registrations: Known<readonly Registration[]>
-  readonly clusterId: Known<string>
+  /** null: there is none. */
+  readonly clusterId: Known<string | null>
   readonly controller: Known<number | null>
   readonly migrating: Known<boolean>
   readonly topics: Known<readonly string[]>
@@ -54,10 +55,11 @@ const readRegistrations = async (zk: CoordinationReader, signal: AbortSignal): P
   return found.filter((registration) => registration !== null)
 }
 
-const readClusterId = async (zk: CoordinationReader, signal: AbortSignal): Promise<string> => {
+const readClusterId = async (zk: CoordinationReader, signal: AbortSignal): Promise<string | null> => {
   const node = await zk.get('/cluster/id', signal)
-  const id = node === null ? undefined : json(node).id
-  if (typeof id !== 'string') throw new Error('/cluster/id does not exist')
+  if (node === null) return null
+  const { id } = json(node)
+  if (typeof id !== 'string') throw new Error('/cluster/id holds no id')
   return id
 }
 

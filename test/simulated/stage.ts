@@ -58,5 +58,6 @@ export const violations = (simulation: Simulation): readonly string[] => {
   const intents = store.list().flatMap((run) => readJournal(store.find(run)).lines.filter(({ type }) => type === 'step.intent')).length
   const effects = world.effects.filter(({ by, what }) => by === 'kdr' && (what === 'start' || what === 'stop')).length
   if (effects > intents) problems.push(`${effects} effects, but only ${intents} intents`)
+  if (world.emptied()) problems.push('an empty disk was elected by the quorum')
   return problems
 }

@@ -17,7 +17,7 @@ const decided: FailedBroker = {
   verdict: 'single-broker',
   inDoubt: [],
 }
-const from = { from: { step: {} as Step, value: () => decided } }
+const from = { from: { step: {} as Step, value: () => decided, taken: () => decided } }
 
 const resolve = (step: Step, survey: Survey) => step.resolve({ survey: async () => survey } as unknown as ReadWorld)
 const paused = (survey: Survey): Survey => changeMember(survey, 'kafka2', { state: seen('paused') })

@@ -6,7 +6,7 @@ import type { Member, Volume } from '../../model/member.ts'
 import type { WantedService } from './compose.ts'
 import { addressesOf, dataPaths, rolesOf } from './configured.ts'
 import type { Container } from './containers.ts'
-import { idOf, readFolder } from './disk.ts'
+import { besideLogs, type Folder, idOf, readFolder } from './disk.ts'
 import { type Engine, statusOf } from './engine.ts'
 import { isInside, measure, volumeShelf } from './shelf.ts'
 
@@ -24,7 +24,7 @@ export const absentServices = (wanted: Known<readonly WantedService[]>, all: rea
   wanted.known ? wanted.value.filter(({ service }) => !all.some((container) => container.service === service)) : []
 
 type Mounted = WantedService['volumes'][number]
-type Kept = Volume & { readonly id: number | null }
+type Kept = Volume & Pick<Folder, 'id' | 'begun'>
 
 /** Compose makes its own volumes anew, and empty; one that is not its own (`external`) it only looks for, and nothing backs it. */
 const lost = ({ volume, external }: Mounted, path: string): Kept => {
@@ -91,7 +91,7 @@ export const absentMember = async (engine: Engine, wanted: WantedService, common
     waiting: known({ reason: 'NoContainer', message: `${service} has no container` }, CONFIG),
     revives: revivesOf(wanted.restart),
     addresses: addressesOf(env, roles, service),
-    volumes: volumes.map(({ id: _, ...volume }) => volume),
+    volumes: besideLogs(volumes),
     owner: known(null, CONFIG),
   }
 }

@@ -61,6 +61,8 @@ export const commandsOf = ({ project, host, context, files }: CommandSettings, l
       const aliases = ['--alias', container?.service ?? member, '--alias', member]
       return (missing.length > 0 ? missing : [`${project}_default`]).map((network) => line('network', 'connect', ...aliases, network, member)).join('; ')
     },
+    // The images' own entrypoints format an empty disk.
+    format: () => null,
     kafka: (tool, args) => {
       const [broker] = ofRole('broker')
       const inside = broker === undefined ? '<broker>:9092' : (addressesOf(broker.env, broker.roles, broker.service)[0] ?? `${broker.service}:9092`)

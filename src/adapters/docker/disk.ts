@@ -3,6 +3,7 @@
 import { wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Backing, Volume } from '../../model/member.ts'
+import { METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
 import { seconds } from '../../units.ts'
 import { configuredId, dataPaths, isKafka } from './configured.ts'
 import type { Container } from './containers.ts'
@@ -10,11 +11,14 @@ import type { Engine } from './engine.ts'
 import { measure, mountOf, type Shelf, type Space, shelfOf } from './shelf.ts'
 
 type State = 'intact' | 'blank' | 'gone'
+type Named = Pick<Container, 'name' | 'roles'>
 
 export interface Folder {
   readonly path: string
   readonly state: Known<State>
   readonly clusterId: Known<string | null>
+  /** ZooKeeper's first snapshot is there, and nothing else: data only beside transaction logs on another disk. */
+  readonly begun?: boolean
   /** node.id, broker.id or myid; null where the folder carries none. */
   readonly id: number | null
 }
@@ -35,7 +39,11 @@ const property = (text: string, key: string): string | null =>
   new RegExp(`^\\s*${key.replace('.', '\\.')}\\s*[=:]\\s*(.*?)\\s*$`, 'm').exec(text)?.[1]?.replaceAll('\\', '') ?? null
 const number = (text: string | null): number | null => (text !== null && /^\s*\d+\s*$/.test(text) ? Number(text) : null)
 
-const kafkaFolder = async (shelf: Shelf, path: string, owner: string): Promise<Folder> => {
+/** Which controller a formatted disk without a log belongs to does not make it data. */
+const formattedOnly = async (shelf: Shelf, path: string, roles: Named['roles']): Promise<boolean> =>
+  roles.length === 1 && roles[0] === 'controller' && (await shelf.names(`${path}/${METADATA_LOG}`, () => true)) === null
+
+const kafkaFolder = async (shelf: Shelf, path: string, owner: string, roles: Named['roles']): Promise<Folder> => {
   const by = `${path}/meta.properties of ${owner}`
   const meta = await shelf.text(`${path}/meta.properties`)
   if (meta === null) {
@@ -45,7 +53,7 @@ const kafkaFolder = async (shelf: Shelf, path: string, owner: string): Promise<F
   const clusterId = property(meta, 'cluster.id')
   return {
     path,
-    state: known('intact', by),
+    state: (await formattedOnly(shelf, path, roles)) ? known('blank', `${by}: formatted, without a log`) : known('intact', by),
     clusterId: clusterId === null ? unknown('it holds no cluster.id', by) : known(clusterId, by),
     id: number(property(meta, 'node.id') ?? property(meta, 'broker.id')),
   }
@@ -53,17 +61,16 @@ const kafkaFolder = async (shelf: Shelf, path: string, owner: string): Promise<F
 
 const zooKeeperFolder = async (shelf: Shelf, path: string, owner: string): Promise<Folder> => {
   const by = `${path}/version-2 of ${owner}`
-  const [myid, data] = await Promise.all([shelf.text(`${path}/myid`), shelf.names(`${path}/version-2`, () => true)])
-  const state = data === null ? await emptiness(shelf, path, `${path} of ${owner}`) : known<State>('intact', by)
-  return { path, state, clusterId: known(null, 'a ZooKeeper disk names no cluster'), id: number(myid) }
+  const [myid, names] = await Promise.all([shelf.text(`${path}/myid`), shelf.names(`${path}/version-2`, (name) => zooKeeperContent([name]) === 'data')])
+  const content = zooKeeperContent(names)
+  const state = names === null ? await emptiness(shelf, path, `${path} of ${owner}`) : zooKeeperState(content, [], by)
+  return { path, state, begun: content === 'begun', clusterId: known(null, 'a ZooKeeper disk names no cluster'), id: number(myid) }
 }
-
-type Named = Pick<Container, 'name' | 'roles'>
 
 /** What cannot be read is unknown, never blank. */
 export const readFolder = async (shelf: Promise<Shelf>, { name, roles }: Named, path: string, signal: AbortSignal): Promise<Folder> => {
   try {
-    return await (isKafka(roles) ? kafkaFolder : zooKeeperFolder)(await shelf, path, name)
+    return isKafka(roles) ? await kafkaFolder(await shelf, path, name, roles) : await zooKeeperFolder(await shelf, path, name)
   } catch (thrown) {
     signal.throwIfAborted()
     const why = wordsOf(thrown)
@@ -73,7 +80,7 @@ export const readFolder = async (shelf: Promise<Shelf>, { name, roles }: Named, 
 }
 
 /** As configured; else where the known images keep data, if something is mounted there. */
-const pathsOf = (container: Container): readonly string[] => {
+export const pathsOf = (container: Container): readonly string[] => {
   const { said, usual } = dataPaths(container.env, container.roles)
   return said.length > 0 ? said : usual.filter((path) => mountOf(container, path) !== undefined)
 }
@@ -117,18 +124,29 @@ export const diskReader = (engine: Engine) => {
     return space
   }
 
-  const volumeOf = async (container: Container, path: string, node: string, signal: AbortSignal): Promise<Volume & { readonly id: number | null }> => {
+  const volumeOf = async (container: Container, path: string, node: string, signal: AbortSignal): Promise<Volume & Pick<Folder, 'id' | 'begun'>> => {
     const shelf = () => shelfOf(engine, container, path, signal)
-    const [{ state, clusterId, id }, { usable, total }] = await Promise.all([folderOf(container, path, shelf, signal), spaceOf(container, path, shelf, signal)])
+    const [{ state, clusterId, id, begun = false }, { usable, total }] = await Promise.all([
+      folderOf(container, path, shelf, signal),
+      spaceOf(container, path, shelf, signal),
+    ])
     const backing = backingOf(container, path, node)
-    return { name: backing?.claim ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing, id }
+    return { name: backing?.claim ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing, id, begun }
   }
 
   /** Id by observation, else as configured and said so; `node` is the engine's name. */
   return async (container: Container, node: string, signal: AbortSignal): Promise<Disk> => {
     const read = await Promise.all(pathsOf(container).map((path) => volumeOf(container, path, node, signal)))
-    return { id: idOf(container, read), volumes: read.map(({ id: _, ...volume }) => volume) }
+    return { id: idOf(container, read), volumes: besideLogs(read) }
   }
+}
+
+const isIntact = ({ state }: Volume): boolean => state.known && state.value === 'intact'
+
+/** Snapshots and logs of a ZooKeeper on disks of their own: the first snapshot is data beside the logs that go on from it. */
+export const besideLogs = (volumes: readonly (Volume & Pick<Folder, 'id' | 'begun'>)[]): readonly Volume[] => {
+  const logs = volumes.some(isIntact)
+  return volumes.map(({ id: _, begun, ...volume }) => (begun === true && logs ? { ...volume, state: known('intact', volume.state.by) } : volume))
 }
 
 /** By what was found on its disks, else as its environment says; `because` says why the disks did not tell. */

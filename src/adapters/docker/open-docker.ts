@@ -9,6 +9,7 @@ import { commandsOf, type LastLook } from './commands.ts'
 import { openCompose } from './compose.ts'
 import { type Container, containersOf } from './containers.ts'
 import { reconnectContainer, startContainer, still, stopContainer } from './control.ts'
+import { dataOf } from './data.ts'
 import { dialer } from './dial.ts'
 import { diskReader } from './disk.ts'
 import { resolveEndpoint } from './endpoint.ts'
@@ -91,6 +92,11 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
       const { container } = await find(member, signal)
       // The log goes with the container.
       return container === null ? [] : logOf(engine, container, options, signal)
+    },
+    data: async (member, signal) => {
+      const { container } = await find(member, signal)
+      if (container === null) throw new KdrError(`${member} has no container, and nothing else reaches its volumes`, { code: 'data-unreachable' })
+      return dataOf(engine, container, signal)
     },
     events: async (since, signal) => {
       const { all, wanted } = await look(signal)

@@ -57,6 +57,8 @@ export const commandsOf = (kubectl: Kubectl): PlatformCommands => {
     },
     restart: remove,
     reconnect: (member) => `# pod ${member} cannot lose its network by itself`,
+    // The images' own entrypoints format an empty disk.
+    format: () => null,
     kafka: (tool, args) => {
       const [pod, broker] = anyBroker()
       const words = [...TOOL_ENVIRONMENT, scriptOf(tool, broker?.image ?? ''), ...withBootstrap(tool, args, broker?.address ?? 'kafka-service:9092')]

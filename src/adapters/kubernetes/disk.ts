@@ -1,4 +1,5 @@
 // What is on a running member's disks, read from inside it by a shell script: identity, emptiness and room.
+import { METADATA_LOG, type ZooKeeperContent, zooKeeperContent } from '../../model/quorum-disk.ts'
 import type { ExecResult } from '../../ports/platform.ts'
 
 export interface Disk {
@@ -9,20 +10,23 @@ export interface Disk {
   readonly readable: boolean
   /** Of meta.properties, in the mount itself or one folder below. */
   readonly meta: ReadonlyMap<string, string> | null
-  /** ZooKeeper's version-2 is there. */
-  readonly zooKeeper: boolean
+  /** What is in ZooKeeper's version-2; null: there is none. */
+  readonly zooKeeper: ZooKeeperContent | null
+  /** A controller's metadata log is there. */
+  readonly metadataLog: boolean
   readonly myid: number | null
   /** What else is there, by name; at most some. */
   readonly entries: readonly string[]
 }
 
 /**
- * For a plain POSIX shell with df and ls, as every image has it. Lines: @path, !unreadable, #df, +property, v, m<myid>, -entry. Where a
+ * For a plain POSIX shell with df and ls, as every image has it. Lines: @path, !unreadable, #df, +property, v and v<file of version-2>, c, m<myid>, -entry. Where a
  * log directory has its identity in the mount itself, its thousands of partitions are not listed.
  */
 const SCRIPT = `
 identity() {
-  [ -d "$1/version-2" ] && echo v
+  [ -d "$1/version-2" ] && { echo v; ls "$1/version-2" | grep -E '^(snapshot|log)[.]' | tail -n 50 | while read -r f; do echo "v$f"; done; }
+  [ -d "$1/${METADATA_LOG}" ] && echo c
   [ -f "$1/myid" ] && { read -r id < "$1/myid"; echo "m$id"; }
   [ -f "$1/meta.properties" ] && while read -r line || [ -n "$line" ]; do echo "+$line"; done < "$1/meta.properties"
 }
@@ -63,7 +67,8 @@ const diskOf = (path: string, lines: readonly string[]): Disk => {
     ...roomOf(of('#')[0]),
     readable: !lines.includes('!'),
     meta: meta.length === 0 ? null : new Map(meta),
-    zooKeeper: lines.includes('v'),
+    zooKeeper: lines.includes('v') ? zooKeeperContent(of('v')) : null,
+    metadataLog: lines.includes('c'),
     myid: myid === undefined ? null : Number(myid),
     entries: of('-'),
   }

@@ -55,7 +55,7 @@ export interface Inside {
   look(entry: Entry, running: boolean, reporting: boolean, signal: AbortSignal): Promise<Seen>
 }
 
-const isIntact = (disks: readonly Disk[]): boolean => disks.length > 0 && disks.every(({ meta, zooKeeper }) => meta !== null || zooKeeper)
+const isIntact = (disks: readonly Disk[]): boolean => disks.length > 0 && disks.every(({ meta, zooKeeper }) => meta !== null || zooKeeper === 'data')
 
 /** Log directories of one broker that name different ids are a broker with somebody else's disk. */
 const idOnDisk = (entry: Entry, disks: Known<readonly Disk[]>): Known<number> | null => {

@@ -5,6 +5,7 @@ import type { PlatformReader } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { commandsOf, type Typed } from './commands.ts'
 import { mainContainerOf } from './containers.ts'
+import { dataOf } from './data.ts'
 import { readEvents } from './events.ts'
 import { openInside } from './inside.ts'
 import { readLog } from './logs.ts'
@@ -73,6 +74,12 @@ export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): 
         return readLog(client, pod, { previous, part: { tail } }, signal)
       const members = await names(signal)
       throw members.includes(member) ? logGone(member) : noSuchMember(settings.cluster, member, members)
+    },
+    data: async (name, signal) => {
+      const member = (await look(signal)).find((each) => each.name === name)
+      if (member === undefined) throw noSuchMember(settings.cluster, name, seen.keys())
+      const paths = member.volumes.map(({ path }) => path)
+      return dataOf(client, name, paths, signal)
     },
     events: async (since, signal) => readEvents(client, since, await names(signal), signal),
     permissions: (need, signal) => readPermissions(client, need, signal),

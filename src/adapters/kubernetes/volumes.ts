@@ -3,6 +3,7 @@
 import type { V1PersistentVolume, V1PersistentVolumeClaim, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Backing, Volume } from '../../model/member.ts'
+import { type ZooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
 import type { Disk } from './disk.ts'
 import { claimName, type Entry } from './roster.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -86,9 +87,17 @@ const withReleased = (state: Volume['state'], backing: Backing | null, namespace
 /** What a formatter leaves before it writes meta.properties, and what `mkfs` does: neither is data. */
 const NOT_DATA = /^(?:bootstrap\.checkpoint|meta\.properties\.tmp|lost\+found|myid)/
 
-const stateOnDisk = (disk: Disk, isZooKeeper: boolean, by: string): Volume['state'] => {
+interface Kind {
+  readonly isZooKeeper: boolean
+  readonly isControllerOnly: boolean
+  /** What is on every disk of this ZooKeeper. */
+  readonly contents: readonly ZooKeeperContent[]
+}
+
+const stateOnDisk = (disk: Disk, { isZooKeeper, isControllerOnly, contents }: Kind, by: string): Volume['state'] => {
   if (!disk.readable) return unknown('it cannot be listed', by)
-  if (isZooKeeper ? disk.zooKeeper : disk.meta !== null) return known('intact', by)
+  if (isZooKeeper && disk.zooKeeper !== null) return zooKeeperState(disk.zooKeeper, contents, by)
+  if (!isZooKeeper && disk.meta !== null) return isControllerOnly && !disk.metadataLog ? known('blank', `${by}: formatted, without a log`) : known('intact', by)
   const data = disk.entries.filter((entry) => !NOT_DATA.test(entry))
   if (data.length === 0) return known('blank', by)
   return unknown(`it holds ${data[0]} but no ${isZooKeeper ? 'version-2' : 'meta.properties'}`, by)
@@ -102,10 +111,11 @@ const byBacking = (backing: Backing | null, why: string): Volume['state'] => {
 
 const bytes = (value: number | null | undefined, why: string, by: string): Known<number> => (value == null ? unknown(why, by) : known(value, by))
 
-const volumeOf = (mount: Mount, disks: Known<readonly Disk[]>, backing: Backing | null, isZooKeeper: boolean): Volume => {
+const volumeOf = (mount: Mount, disks: Known<readonly Disk[]>, backing: Backing | null, kind: Kind): Volume => {
+  const { isZooKeeper } = kind
   const disk = disks.known ? disks.value.find(({ path }) => path === mount.path) : undefined
   const why = disks.known ? 'it was not looked at' : disks.why
-  const state = disk === undefined ? byBacking(backing, why) : stateOnDisk(disk, isZooKeeper, disks.by)
+  const state = disk === undefined ? byBacking(backing, why) : stateOnDisk(disk, kind, disks.by)
   const clusterId = disk?.meta?.get('cluster.id')
   const { name, path } = mount
   const by = disks.by
@@ -127,7 +137,7 @@ const volumeOf = (mount: Mount, disks: Known<readonly Disk[]>, backing: Backing 
   }
 }
 
-const hasIdentity = ({ meta, zooKeeper }: Disk): boolean => meta !== null || zooKeeper
+const hasIdentity = ({ meta, zooKeeper }: Disk): boolean => meta !== null || zooKeeper !== null
 
 const pathsOf = (disks: Known<readonly Disk[]>, which: (disk: Disk) => boolean): readonly string[] =>
   disks.known ? disks.value.filter(which).map(({ path }) => path) : []
@@ -137,14 +147,18 @@ const pathsOf = (disks: Known<readonly Disk[]>, which: (disk: Disk) => boolean):
  * (all of those carry it), and what outlives no pod counts only if it does.
  */
 export const volumesOf = (entry: Entry, disks: Known<readonly Disk[]>, snapshot: Snapshot, namespace: string): readonly Volume[] => {
-  const isZooKeeper = entry.roles.includes('zookeeper')
+  const kind: Kind = {
+    isZooKeeper: entry.roles.includes('zookeeper'),
+    isControllerOnly: entry.roles.length === 1 && entry.roles[0] === 'controller',
+    contents: disks.known ? disks.value.flatMap(({ zooKeeper }) => zooKeeper ?? []) : [],
+  }
   const [identified, unreadable] = [pathsOf(disks, hasIdentity), pathsOf(disks, ({ readable }) => !readable)]
   const relevant = mountsOf(entry).filter(
     ({ claim, path }) => identified.includes(path) || (claim !== null && (identified.length === 0 || unreadable.includes(path))),
   )
   return relevant.map((mount) => {
     const backing = mount.claim === null ? null : backingOf(mount.claim, namespace, snapshot)
-    const volume = volumeOf(mount, disks, backing, isZooKeeper)
+    const volume = volumeOf(mount, disks, backing, kind)
     return { ...volume, state: withReleased(volume.state, backing, namespace, snapshot) }
   })
 }

@@ -41,6 +41,7 @@ export const commandsOf = (state: ProcessState): PlatformCommands => {
     start: (member) => on(member, start),
     restart: (member, grace) => on(member, (node) => `${stop(node, grace)}; ${start(node)}`),
     reconnect: (member) => `# ${member} is a process of this machine: it has no network of its own`,
+    format: (member, clusterId) => on(member, (node) => [`${state.tools}/kafka-storage`, 'format', '-t', clusterId, '-c', node.file].map(quote).join(' ')),
     kafka: (tool, args) => [`${state.tools}/${tool}`, ...toolArgs(state, tool, args)].map(quote).join(' '),
   }
 }

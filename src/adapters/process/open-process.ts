@@ -7,6 +7,7 @@ import { KdrError } from '../../errors.ts'
 import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { commandsOf } from './commands.ts'
 import { startNode, stopNode } from './control.ts'
+import { dataOf } from './data.ts'
 import { LOG, tailOf } from './logs.ts'
 import { membersOf } from './members.ts'
 import { type ProcessNode, type ProcessState, readState } from './state-file.ts'
@@ -62,6 +63,10 @@ export const openProcess = (stateFile: string): PlatformReader & PlatformWriter 
     logs: async (member, { tail, previous }, signal) => {
       signal.throwIfAborted()
       return tailOf(join(nodeOf(member).home, previous ? 'out.1.log' : LOG), tail)
+    },
+    data: async (member, signal) => {
+      signal.throwIfAborted()
+      return dataOf(nodeOf(member), signal)
     },
     // Nobody keeps a record of what happened to a local process.
     events: async () => [],

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Volume } from '../../model/member.ts'
+import { METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
 import type { ProcessNode } from './state-file.ts'
 
 /** `key=value` lines of a Java properties file, as far as Kafka and ZooKeeper write them. */
@@ -17,6 +18,7 @@ export const parseProperties = (text: string): ReadonlyMap<string, string> => {
 }
 
 const isMissing = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT'
+const isControllerOnly = (node: ProcessNode): boolean => node.roles.length === 1 && node.roles[0] === 'controller'
 const isZooKeeper = (node: ProcessNode): boolean => node.roles.includes('zookeeper')
 
 /** What a formatter leaves before it writes meta.properties, and what `mkfs` does: neither is data. */
@@ -28,14 +30,24 @@ const contents = async (node: ProcessNode, path: string): Promise<Known<State>> 
   let names: readonly string[]
   try {
     names = await readdir(path)
+    if (isZooKeeper(node) && names.includes('version-2')) return await zooKeeperContents(node, path)
   } catch (thrown) {
     return isMissing(thrown) ? known('gone', `listing of ${path}`) : unknown(wordsOf(thrown), `listing of ${path}`)
   }
   const identity = isZooKeeper(node) ? 'version-2' : 'meta.properties'
-  if (names.includes(identity)) return known('intact', `listing of ${path}`)
+  const formatted = names.includes(identity)
+  if (formatted && isControllerOnly(node) && !names.includes(METADATA_LOG)) return known('blank', `listing of ${path}: formatted, without a log`)
+  if (formatted) return known('intact', `listing of ${path}`)
   const data = names.filter((name) => !NOT_DATA.some((prefix) => name.startsWith(prefix)))
   if (data.length === 0) return known('blank', `listing of ${path}`)
   return unknown(`it holds ${data[0]} but no ${identity}`, `listing of ${path}`)
+}
+
+/** Logs and snapshots may be in folders of their own: what is in the one says what the other is worth. */
+const zooKeeperContents = async (node: ProcessNode, path: string): Promise<Known<State>> => {
+  const contentOf = async (folder: string) => zooKeeperContent(await readdir(join(folder, 'version-2')))
+  const others = node.dataDirs.filter((folder) => folder !== path).map((folder) => contentOf(folder).catch(() => 'nothing' as const))
+  return zooKeeperState(await contentOf(path), await Promise.all(others), `listing of ${join(path, 'version-2')}`)
 }
 
 const metaOf = async (path: string): Promise<ReadonlyMap<string, string>> => parseProperties(await readFile(join(path, 'meta.properties'), 'utf8'))

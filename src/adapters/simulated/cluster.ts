@@ -102,7 +102,7 @@ export class Cluster {
 
   /** Whether anybody can elect, change an ISR or a topic now. */
   get governed(): boolean {
-    return this.ensemble.serving && (this.mode === 'kraft' || (this.controller !== null && this.up(this.controller)))
+    return this.ensemble.serving && !this.ensemble.emptied && (this.mode === 'kraft' || (this.controller !== null && this.up(this.controller)))
   }
 
   nextZxid(): bigint {

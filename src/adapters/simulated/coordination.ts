@@ -30,7 +30,7 @@ const srvr = (cluster: Cluster, member: SimMember): string =>
 
 const mntr = (cluster: Cluster, member: SimMember): string => {
   const mode = modeOf(cluster, member)
-  const followers = cluster.ensemble.members.filter((other) => other !== member && isUp(other)).length
+  const followers = cluster.ensemble.members.filter((other) => other !== member && cluster.ensemble.serves(other)).length
   const lines = [`zk_version\t${VERSION}`, `zk_server_state\t${mode}`, 'zk_znode_count\t152', 'zk_ephemerals_count\t4']
   if (mode === 'leader') lines.push(`zk_synced_followers\t${followers}.0`, `zk_followers\t${followers}`)
   return `${lines.join('\n')}\n`
@@ -45,7 +45,7 @@ const answer = async (cluster: Cluster, word: string, server: string, signal: Ab
   }
   if (member === undefined || !isUp(member)) return unknown(`connect ECONNREFUSED ${server}`, by)
   if (word === 'ruok') return known('imok', by)
-  if (!cluster.ensemble.serving) return known(NOT_SERVING, by)
+  if (!cluster.ensemble.serves(member)) return known(NOT_SERVING, by)
   return known(word === 'srvr' ? srvr(cluster, member) : mntr(cluster, member), by)
 }
 
@@ -119,6 +119,7 @@ const topicNode = (cluster: Cluster, rest: readonly string[]): Node | null => {
 const lookUp = (cluster: Cluster, path: string): Node | null => {
   const [first, second, ...rest] = path.split('/').filter((part) => part !== '')
   const folder = FOLDERS[path]
+  if (cluster.ensemble.emptied) return path === '/' ? { children: ['zookeeper'] } : null
   if (folder !== undefined) return { children: folder }
   if (path === '/cluster/id') return { data: JSON.stringify({ version: '1', id: cluster.clusterId }), czxid: 0x100000018n }
   if (path === '/controller') return controllerNode(cluster)

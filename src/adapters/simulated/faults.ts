@@ -67,12 +67,41 @@ const allOf = (cluster: Cluster, role: SimMember['role']): readonly SimMember[] 
   return members
 }
 
-const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
-  if (fault === 'stop-zookeeper' || fault === 'stop-controllers') {
-    const members = allOf(cluster, fault === 'stop-zookeeper' ? 'zookeeper' : 'controller')
-    for (const member of members) kill(cluster, member)
-    return members
+interface QuorumFault {
+  readonly role: 'zookeeper' | 'controller'
+  /** How many of them go; null: all. */
+  readonly count: number | null
+  /** How many keep their disks. */
+  readonly kept: number | null
+}
+
+const QUORUM_FAULTS: Readonly<Partial<Record<Fault, QuorumFault>>> = {
+  'stop-zookeeper': { role: 'zookeeper', count: null, kept: null },
+  'stop-controllers': { role: 'controller', count: null, kept: null },
+  'kill-zookeeper': { role: 'zookeeper', count: 1, kept: null },
+  'kill-controller': { role: 'controller', count: 1, kept: null },
+  'wipe-zookeeper-majority': { role: 'zookeeper', count: null, kept: 1 },
+  'wipe-controller-majority': { role: 'controller', count: null, kept: 1 },
+  'lose-zookeeper': { role: 'zookeeper', count: null, kept: 0 },
+}
+
+const breakQuorum = (cluster: Cluster, { role, count, kept }: QuorumFault): readonly SimMember[] => {
+  const all = allOf(cluster, role)
+  const running = all.filter(({ state }) => state === 'running')
+  const hit = count === null ? all : running.slice(-count)
+  if (hit.length === 0) throw usage(`no ${role} of ${cluster.name} runs`, 'nothing-to-break')
+  for (const member of hit) kill(cluster, member)
+  for (const member of kept === null ? [] : all.slice(kept)) {
+    cluster.note('fault', 0, 'wipe', member.name)
+    member.disk = 'blank'
   }
+  cluster.changed()
+  return hit
+}
+
+const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
+  const quorum = QUORUM_FAULTS[fault]
+  if (quorum !== undefined) return breakQuorum(cluster, quorum)
   const wish = Object.entries(WISHES).find(([name]) => name === fault)?.[1]
   if (wish === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
   const members = choose(cluster, { ...wish, broker: wanted })

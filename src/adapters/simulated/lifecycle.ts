@@ -3,11 +3,13 @@ import { type Cluster, type Registration, SESSION_TIMEOUT } from './cluster.ts'
 import { moveAway, registeredUnclean, settle } from './controller.ts'
 import {
   exitedAgain,
+  inconsistentClusterId,
   KRAFT_BROKER,
   KRAFT_CONTROLLER,
   type Lines,
   nodeExists,
   noQuorum,
+  notFormatted,
   noZooKeeper,
   stamp,
   ZOOKEEPER_BROKER,
@@ -51,6 +53,7 @@ export const startMember = (cluster: Cluster, member: SimMember): void => {
   member.log = []
   log(cluster, member, linesOf(cluster, member).starting(member.id, dataOf(member)))
   if (member.role === 'broker') bootBroker(cluster, member)
+  else if (member.role === 'controller' && member.disk === 'blank') later(cluster, member, 400, () => exit(cluster, member, 1, notFormatted(dataOf(member))))
   else later(cluster, member, cluster.random.between(900, 1800) + cluster.misbehaviour.startDelay(), () => serve(cluster, member))
 }
 
@@ -77,7 +80,8 @@ const register = (cluster: Cluster, member: SimMember, waited: number): void => 
   const { serving } = cluster.ensemble
   const zookeeper = cluster.mode === 'zookeeper'
   // ZooKeeper: NODEEXISTS is fatal. KRaft: DUPLICATE_BROKER_REGISTRATION is tried again until the old session is fenced.
-  if (serving && zookeeper && cluster.registrations.has(member.id)) exit(cluster, member, 1, nodeExists(member.id))
+  if (serving && cluster.ensemble.emptied) exit(cluster, member, 1, inconsistentClusterId(cluster.clusterId))
+  else if (serving && zookeeper && cluster.registrations.has(member.id)) exit(cluster, member, 1, nodeExists(member.id))
   else if (serving && !cluster.registrations.has(member.id)) joinCluster(cluster, member)
   else if (serving || waited < PATIENCE[cluster.mode]) later(cluster, member, 500, () => register(cluster, member, waited + 500))
   else exit(cluster, member, 1, zookeeper ? noZooKeeper(member.id) : noQuorum(member.id))
@@ -183,6 +187,11 @@ const expireAfter = (cluster: Cluster, registration: Registration, length: numbe
 
 /** A new ensemble leader gives every session its full time again. */
 export const ensembleChanged = (cluster: Cluster): void => {
+  if (cluster.ensemble.emptied) {
+    // Sessions and everything else were in the tree that is gone.
+    cluster.registrations.clear()
+    cluster.controller = null
+  }
   if (cluster.ensemble.serving) {
     for (const registration of cluster.registrations.values()) if (registration.silent) expireAfter(cluster, registration, SESSION_TIMEOUT)
   }

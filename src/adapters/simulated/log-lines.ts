@@ -96,5 +96,17 @@ export const noQuorum = (id: number): readonly string[] => [
   `ERROR [BrokerServer id=${id}] Fatal error during broker startup. Prepare to shutdown (kafka.server.BrokerServer)`,
 ]
 
+/** A tree that was made anew names another cluster than the broker's disk: `KafkaServer.startup`. */
+export const inconsistentClusterId = (own: string): readonly string[] => [
+  'ERROR Fatal error during KafkaServer startup. Prepare to shutdown (kafka.server.KafkaServer)',
+  `kafka.common.InconsistentClusterIdException: The Cluster ID of the quorum doesn't match stored clusterId Some(${own}) in meta.properties.`,
+]
+
+/** A controller's disk without meta.properties: `KafkaRaftServer.initializeLogDirs`. */
+export const notFormatted = (data: string): readonly string[] => [
+  'ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)',
+  `java.lang.RuntimeException: No readable meta.properties files found in ${data}.`,
+]
+
 /** The scripted exit: nothing that a restart would not cure. */
 export const exitedAgain = (id: number): readonly string[] => [`ERROR [KafkaServer id=${id}] Exiting Kafka due to a simulated fault (kafka.Kafka$)`]

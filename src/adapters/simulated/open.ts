@@ -95,6 +95,7 @@ const inspect = (cluster: Cluster): World => {
     lost: () => acknowledged().filter((record) => record.copies === 0 || record.readable === false),
     members: () => cluster.members,
     partitions: () => [...cluster.partitions()],
+    emptied: () => cluster.ensemble.emptied,
     registered: () => [...cluster.registrations.keys()].sort((a, b) => a - b),
     log: (broker, topic, index) => {
       const partition = cluster.partition(topic, index)

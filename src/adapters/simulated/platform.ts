@@ -28,6 +28,7 @@ const commands = (cluster: Cluster): PlatformCommands => ({
   start: (member) => `(simulated) start ${member}`,
   restart: (member, grace) => `(simulated) restart ${member} within ${formatDuration(grace)}`,
   reconnect: (member) => `(simulated) reconnect ${member}`,
+  format: (member, clusterId) => `(simulated) format ${member} for ${clusterId}`,
   kafka: (tool, args) => [`${tool}.sh`, ...args].join(' '),
 })
 
@@ -85,6 +86,11 @@ const findUnchanged = (cluster: Cluster, ref: MemberRef): SimMember => {
   })
 }
 
+/** Nobody unpacks it: what a copy is worth is that it was made, and of which disk. */
+async function* contentsOf({ name, disk }: SimMember): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${name}: ${disk}`)
+}
+
 /** There is nothing to connect to: the simulation's ports answer without sockets. */
 const dial = (host: string, port: number): Duplex => {
   const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
@@ -101,6 +107,11 @@ export const createPlatformReader = (cluster: Cluster, call: Call): PlatformRead
     call('platform.logs', signal, () => {
       const member = find(cluster, name)
       return (options.previous ? member.previousLog : member.log).slice(-options.tail)
+    }),
+  data: (name, signal) =>
+    call('platform.data', signal, () => {
+      const member = find(cluster, name)
+      return [{ path: dataOf(member), tar: contentsOf(member) }]
     }),
   events: (_since, signal) => call('platform.events', signal, () => []),
   dial,

@@ -80,6 +80,14 @@ const folder = (id: string, run: StoredRun, life: Life, plan: CrashPlan): RunFol
     run.evidence.set(free, content)
     return `evidence/${free}`
   },
+  keep: async (name, source) => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of source) chunks.push(chunk)
+    life.check()
+    const free = freeName(run, name)
+    run.evidence.set(free, Buffer.concat(chunks).toString('latin1'))
+    return `evidence/${free}`
+  },
 })
 
 export const createRunStore = (disk: Disk, life: Life, plan: CrashPlan): RunStore => ({

@@ -46,6 +46,8 @@ export interface World {
   lost(): readonly AcknowledgedRecord[]
   members(): readonly Readonly<SimMember>[]
   partitions(): readonly Readonly<SimPartition>[]
+  /** An empty disk of the quorum was elected: what the cluster knew is gone. */
+  emptied(): boolean
   /** Broker ids that are registered and not fenced. */
   registered(): readonly number[]
   log(broker: number, topic: string, partition: number): ReplicaLog

@@ -93,10 +93,14 @@ const freeName = (folder: string, name: string): string => {
   return candidate
 }
 
+const inside = (name: string): string => {
+  const plain = normalize(name)
+  if (plain.startsWith('..') || plain.startsWith(sep)) throw new KdrError(`evidence ${name} would leave the run's folder`, { code: 'bad-evidence-name' })
+  return plain
+}
+
 const keepEvidence = (folder: string, name: string, content: string): string => {
-  const inside = normalize(name)
-  if (inside.startsWith('..') || inside.startsWith(sep)) throw new KdrError(`evidence ${name} would leave the run's folder`, { code: 'bad-evidence-name' })
-  const relative = freeName(folder, join('evidence', inside))
+  const relative = freeName(folder, join('evidence', inside(name)))
   const path = join(folder, relative)
   makeFolder(dirname(path))
   const handle = fs.openSync(path, 'wx', 0o600)
@@ -110,12 +114,35 @@ const keepEvidence = (folder: string, name: string, content: string): string => 
   return relative
 }
 
+/** Written beside its place and moved there when it is whole: half a copy is none. */
+const keepBytes = async (folder: string, name: string, source: AsyncIterable<Uint8Array>): Promise<string> => {
+  const relative = freeName(folder, join('evidence', inside(name)))
+  const path = join(folder, relative)
+  makeFolder(dirname(path))
+  const part = `${path}.part`
+  fs.rmSync(part, { force: true })
+  const handle = fs.openSync(part, 'wx', 0o600)
+  try {
+    for await (const chunk of source) writeAll(handle, Buffer.from(chunk))
+    fs.fsyncSync(handle)
+    fs.renameSync(part, path)
+  } catch (thrown) {
+    fs.rmSync(part, { force: true })
+    throw thrown
+  } finally {
+    fs.closeSync(handle)
+  }
+  syncFolder(dirname(path))
+  return relative
+}
+
 const folderOf = (id: string, path: string): RunFolder => ({
   id,
   path,
   read: () => readLines(join(path, JOURNAL)),
   open: () => openJournal(join(path, JOURNAL)),
   evidence: (name, content) => keepEvidence(path, name, content),
+  keep: (name, source) => keepBytes(path, name, source),
 })
 
 const create = (runs: string, id: string): RunFolder => {

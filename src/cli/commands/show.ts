@@ -75,6 +75,7 @@ const ON_PAPER: PlatformCommands = {
   start: () => 'systemctl start kafka   # docker start ______; Kubernetes does it by itself',
   restart: () => 'systemctl restart kafka   # docker restart -t 120 ______; kubectl delete pod ______ -n kafka --grace-period=120',
   reconnect: () => 'docker network connect ______ ______',
+  format: () => 'kafka-storage format -t ______ -c ______',
   kafka: (tool, args) => `${tool} --bootstrap-server ______:9092 ${args.join(' ')}`.trimEnd(),
 }
 

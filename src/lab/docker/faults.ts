@@ -5,7 +5,7 @@ import type { Engine } from '../../adapters/docker/engine.ts'
 import { valueOr } from '../../model/known.ts'
 import type { Role } from '../../model/member.ts'
 import type { Fault, Faults } from '../../ports/faults.ts'
-import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, toAll } from '../choice.ts'
+import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll } from '../choice.ts'
 import { engineOf } from './down.ts'
 import { type DockerLabFile, readDockerLab } from './lab-file.ts'
 import { dockerMembers } from './members.ts'
@@ -88,6 +88,18 @@ const remove: Act = async ({ engine, signal }, { id, name, inspected }) => {
 
 const oom: Act = ({ engine, signal }, container) => killByMemory(engine, container, signal)
 
+/** The last one that runs. */
+const someOf = async (ground: Ground, role: Role): Promise<readonly Container[]> =>
+  oneRunning(await allOf(ground, role), ({ status }) => status === 'running', role)
+
+/** All of them stopped first: a member that still ran would tell the others what they knew. */
+const wipeQuorum = async (ground: Ground, role: Role, kept: number): Promise<readonly Container[]> => {
+  const all = await allOf(ground, role)
+  await Promise.all(all.filter(({ status }) => status === 'running' || status === 'paused').map((container) => kill(ground, container)))
+  await Promise.all(all.slice(kept).map((container) => wipeVolumes(ground.engine, container, ground.signal)))
+  return all
+}
+
 type Injection = (ground: Ground, broker: number | undefined) => Promise<readonly Container[]>
 
 const ONE: readonly Candidate<unknown>['state'][] = ['running']
@@ -109,6 +121,11 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'kill-two': (ground, broker) => toAll(some(ground, { count: 2, broker, from: PROCESSES }), (container) => kill(ground, container)),
   'stop-zookeeper': (ground) => toAll(allOf(ground, 'zookeeper'), (container) => kill(ground, container)),
   'stop-controllers': (ground) => toAll(allOf(ground, 'controller'), (container) => kill(ground, container)),
+  'kill-zookeeper': (ground) => toAll(someOf(ground, 'zookeeper'), (container) => kill(ground, container)),
+  'kill-controller': (ground) => toAll(someOf(ground, 'controller'), (container) => kill(ground, container)),
+  'wipe-zookeeper-majority': (ground) => wipeQuorum(ground, 'zookeeper', 1),
+  'wipe-controller-majority': (ground) => wipeQuorum(ground, 'controller', 1),
+  'lose-zookeeper': (ground) => wipeQuorum(ground, 'zookeeper', 0),
   'pause-broker': one(pause, ONE),
   'disconnect-broker': one(disconnect, ONE),
   'remove-broker': one(remove, [...ALIVE, 'stopped']),

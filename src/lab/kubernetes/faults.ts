@@ -9,7 +9,7 @@ import { KdrError } from '../../errors.ts'
 import { valueOr } from '../../model/known.ts'
 import type { Member, Role, Workload } from '../../model/member.ts'
 import type { Fault, Faults } from '../../ports/faults.ts'
-import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, toAll, usage } from '../choice.ts'
+import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from '../choice.ts'
 
 const MARK = 'kdr.dev/disposable'
 const POLL = 300
@@ -113,6 +113,31 @@ const stopAll = async (cluster: Cluster, role: Role, signal: AbortSignal): Promi
   return own
 }
 
+const ownOf = async (cluster: Cluster, role: Role, signal: AbortSignal): Promise<readonly Member[]> =>
+  (await cluster.members(signal)).filter(({ roles }) => roles.length === 1 && roles[0] === role)
+
+/** It comes back by itself. */
+const killOne = async (cluster: Cluster, role: Role, signal: AbortSignal): Promise<readonly Member[]> => {
+  const [member] = oneRunning(await ownOf(cluster, role, signal), ({ state }) => state.known && state.value === 'running', role)
+  if (member === undefined) return []
+  await kill(cluster, member, signal)
+  return [member]
+}
+
+/** Scaled to nothing first, so that none of them can come back blank by itself; the lowest ordinals keep their claims. */
+const wipeQuorum = async (cluster: Cluster, role: Role, kept: number, signal: AbortSignal): Promise<readonly Member[]> => {
+  const before = await ownOf(cluster, role, signal)
+  const all = await stopAll(cluster, role, signal)
+  const claims = before.slice(kept).flatMap(({ volumes }) => volumes.flatMap(({ backing }) => (backing === null ? [] : [backing.claim])))
+  const { core, namespace } = cluster.client
+  for (const name of new Set(claims)) {
+    await cluster.client.call(signal, { verb: 'delete', resource: 'persistentvolumeclaims', name }, (options) =>
+      core.deleteNamespacedPersistentVolumeClaim({ name, namespace }, options),
+    )
+  }
+  return all
+}
+
 type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly Member[]>
 
 const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
@@ -128,6 +153,11 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
     'kill-two': (broker, signal) => toAll(some(signal, { count: 2, broker, from: ALIVE }), (member) => kill(cluster, member, signal)),
     'stop-zookeeper': (_, signal) => stopAll(cluster, 'zookeeper', signal),
     'stop-controllers': (_, signal) => stopAll(cluster, 'controller', signal),
+    'kill-zookeeper': (_, signal) => killOne(cluster, 'zookeeper', signal),
+    'kill-controller': (_, signal) => killOne(cluster, 'controller', signal),
+    'wipe-zookeeper-majority': (_, signal) => wipeQuorum(cluster, 'zookeeper', 1, signal),
+    'wipe-controller-majority': (_, signal) => wipeQuorum(cluster, 'controller', 1, signal),
+    'lose-zookeeper': (_, signal) => wipeQuorum(cluster, 'zookeeper', 0, signal),
   }
 }
 

@@ -57,10 +57,12 @@ describe('the disk of a member, read by a shell as in any image', () => {
     expect(volumesAt(path.join(root, 'nowhere'), ['broker'])).toMatchObject([{ state: { known: false, why: 'it cannot be listed' } }])
   })
 
-  it("of ZooKeeper is intact with version-2, and names its server's id", () => {
-    folder('zoo', 'version-2')
+  it("of ZooKeeper is intact with transactions in version-2, and names its server's id", () => {
+    writeFileSync(path.join(folder('begun', 'version-2'), 'snapshot.0'), '')
+    expect(volumesAt(path.join(root, 'begun'), ['zookeeper'])).toMatchObject([{ state: { value: 'blank' } }])
+    writeFileSync(path.join(folder('zoo', 'version-2'), 'snapshot.10000002f'), '')
     writeFileSync(path.join(root, 'zoo', 'myid'), '2\n')
-    expect(look(path.join(root, 'zoo'))[0]).toMatchObject({ zooKeeper: true, myid: 2 })
+    expect(look(path.join(root, 'zoo'))[0]).toMatchObject({ zooKeeper: 'data', myid: 2 })
     expect(volumesAt(path.join(root, 'zoo'), ['zookeeper'])).toMatchObject([{ state: { value: 'intact' } }])
     writeFileSync(path.join(folder('fresh'), 'myid'), '2\n')
     expect(volumesAt(path.join(root, 'fresh'), ['zookeeper'])).toMatchObject([{ state: { value: 'blank' } }])

@@ -121,7 +121,17 @@ const released = (name: string, hour: number): V1PersistentVolume => ({
 
 describe('the volumes of a member', () => {
   const volumes = (now: ReturnType<typeof snapshot>, disks: Parameters<typeof volumesOf>[1]) => volumesOf(entryOf(now, 'kafka-2'), disks, now, 'kafka')
-  const disk = (entries: string[]) => ({ path: '/data', totalBytes: 1, usableBytes: 1, readable: true, meta: null, zooKeeper: false, myid: null, entries })
+  const disk = (entries: string[]) => ({
+    path: '/data',
+    totalBytes: 1,
+    usableBytes: 1,
+    readable: true,
+    meta: null,
+    zooKeeper: null,
+    metadataLog: false,
+    myid: null,
+    entries,
+  })
   const bound = snapshot({
     pods: [kafka(2)],
     claims: known([claim('data-kafka-2')], 'claims'),

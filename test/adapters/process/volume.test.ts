@@ -56,10 +56,14 @@ describe('a broker’s volume', () => {
 })
 
 describe('a ZooKeeper’s volume', () => {
-  it('is intact with version-2, blank with its myid alone, and names no cluster', async () => {
+  it('is intact with transactions, blank with its myid or what an empty start leaves, and names no cluster', async () => {
     put('myid', '2\n')
     expect(await volume(zooKeeper())).toMatchObject({ state: { value: 'blank' }, clusterId: { value: null } })
     mkdirSync(join(data, 'version-2'))
+    put('version-2/snapshot.0', '')
+    put('version-2/currentEpoch', '0')
+    expect(await volume(zooKeeper())).toMatchObject({ state: { value: 'blank' }, clusterId: { value: null } })
+    put('version-2/log.100000001', '')
     expect(await volume(zooKeeper())).toMatchObject({ state: { value: 'intact' }, clusterId: { value: null } })
     expect(await idOf(zooKeeper(), [])).toMatchObject({ value: 2, by: join(data, 'myid') })
   })

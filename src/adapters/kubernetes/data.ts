@@ -1,0 +1,31 @@
+// A member's data directories as tar archives, read by a command inside its pod: a pod that is gone cannot be read.
+import { KdrError } from '../../errors.ts'
+import type { DataCopy } from '../../ports/platform.ts'
+import type { KubeClient } from './client.ts'
+import { mainContainerOf } from './containers.ts'
+import { execIn } from './exec.ts'
+import { readPod } from './pod-look.ts'
+
+/** The exec channel is read as text: base64 carries the bytes, and a count of them that they are whole. */
+const SCRIPT = 'cd "$1" && tar -cf - . | base64 | tr -d "\\n" && echo " end"'
+
+const unreachable = (member: string, why: string): KdrError =>
+  new KdrError(`the data of ${member} could not be copied: ${why}`, {
+    code: 'data-unreachable',
+    hint: 'mount its claim read-only in a pod of its own (on its node where the volume is ReadWriteOnce), and copy it from there',
+  })
+
+/** Throws `data-unreachable`. What is kept this way has to fit into what an exec may print, 64 MiB. */
+async function* archive(client: KubeClient, member: string, container: string, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { code, stdout, stderr } = await execIn(client, member, container, ['sh', '-c', SCRIPT, 'kdr', path], signal)
+  if (code !== 0 || !stdout.trimEnd().endsWith(' end')) throw unreachable(member, `tar in it ended with ${code}: ${stderr.trim()}`)
+  yield Buffer.from(stdout.slice(0, stdout.lastIndexOf(' end')), 'base64')
+}
+
+/** `paths`: where its claims are mounted. */
+export const dataOf = async (client: KubeClient, member: string, paths: readonly string[], signal: AbortSignal): Promise<readonly DataCopy[]> => {
+  const pod = await readPod(client, member, signal)
+  const container = pod === null ? undefined : mainContainerOf(pod)
+  if (container === undefined || pod?.status?.phase !== 'Running') throw unreachable(member, 'its pod does not run')
+  return paths.map((path) => ({ path, tar: archive(client, member, container.name, path, signal) }))
+}

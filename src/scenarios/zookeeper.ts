@@ -1,0 +1,75 @@
+// Runbook page 4: the ZooKeeper ensemble, or in KRaft clusters the controller quorum, is lost or has lost a member.
+// Corrected: brokers are never stopped for it, data comes before empty disks, and one empty disk at a time.
+import { choose, forEach, type Part, phase, type Scenario } from '../engine/step.ts'
+import { quorumChecks } from '../judgement/quorum.ts'
+import { canaryRoundTrip } from '../steps/canary.ts'
+import { checkStability, verifyRecovery } from '../steps/checks.ts'
+import { awaitBrokers, checkClusterId, findMissing, restartMissing } from '../steps/quorum/brokers.ts'
+import { captureQuorum, copyRunning, copySurvivors } from '../steps/quorum/evidence.ts'
+import { checkQuorum, emptyOf, type From, survivorsOf } from '../steps/quorum/failed-quorum.ts'
+import { handOver } from '../steps/quorum/hand-over.ts'
+import { awaitQuorum, repairMember } from '../steps/quorum/members.ts'
+import { minutes } from '../units.ts'
+import type { Options } from './options.ts'
+
+const each = (id: string, title: string, { from }: From, which: typeof emptyOf): Part =>
+  forEach({ id, title, items: () => which(from.taken()).map((member) => ({ key: member, title: member, parts: repairMember({ from, member }) })) })
+
+const repairAll = (id: string, from: From): readonly Part[] => [
+  each(`${id}-with-data`, 'each member with its data: reconnect, stop what is frozen, start, wait', from, survivorsOf),
+  each(`${id}-empty`, 'each member with an empty disk, one at a time: start, wait until it is in sync', from, emptyOf),
+]
+
+const repair = (from: From): Part => {
+  const survivor = copySurvivors(from)
+  const running = copyRunning(survivor)
+  return choose({
+    id: 'case',
+    title: 'Bring the quorum back, by what is left of it',
+    pick: () => {
+      const quorum = from.from.taken()
+      return quorum === null ? { unknown: 'the quorum was not seen' } : { branch: quorum.case, because: quorum.because }
+    },
+    branches: [
+      { id: 'held', when: 'the quorum is held, and a member of it is down', parts: repairAll('held', from) },
+      { id: '4a', when: 'ZooKeeper has lost its quorum, and a majority may have its data (4a)', parts: repairAll('4a', from) },
+      {
+        id: '4b',
+        when: 'a majority of the ZooKeeper members is blank, and a survivor has its data (4b)',
+        parts: [
+          survivor.step,
+          each('4b-survivors', 'each survivor: reconnect, stop what is frozen, start, wait', from, survivorsOf),
+          running.step,
+          each('4b-empty', 'each empty member, exactly one at a time: start, wait until it is in sync', from, emptyOf),
+        ],
+      },
+      { id: '4c', when: 'no ZooKeeper member has its data (4c)', parts: [handOver('hand-over-zookeeper', from)] },
+      { id: 'kraft', when: 'the KRaft controller quorum is lost, and a majority of the controllers may have its log', parts: repairAll('kraft', from) },
+      { id: 'kraft-lost', when: 'a majority of the KRaft controllers has lost its disk', parts: [handOver('hand-over-controllers', from)] },
+    ],
+  })
+}
+
+export const zookeeper: Scenario<Options> = {
+  id: 'zookeeper',
+  title: 'ZooKeeper ensemble or KRaft controller quorum failure',
+  verdict: 'zookeeper',
+  symptoms: [
+    'ZooKeeper servers, or KRaft controllers, are down or do not serve',
+    'Brokers still answer, but no leader is elected and no topic can be created',
+    'A restarted broker does not come back',
+  ],
+  objectives: { rto: minutes(30), rpoRecords: 0 },
+  steps: ({ thresholds, stability }) => {
+    const quorum = checkQuorum()
+    const from = { from: quorum }
+    const missing = findMissing(from)
+    const proof = { through: () => quorum.value().brokers, before: () => null, inDoubt: () => [], thresholds, also: quorumChecks }
+    return [
+      phase('look', 'Look before touching anything', quorum.step, captureQuorum(from).step),
+      phase('restore', 'Bring the quorum back; the brokers stay up', repair(from), awaitQuorum(from)),
+      phase('brokers', 'See the brokers back', checkClusterId(from), awaitBrokers(from), missing.step, restartMissing(missing)),
+      phase('verify', 'Verify', canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
+    ]
+  },
+}

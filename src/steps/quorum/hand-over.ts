@@ -1,0 +1,38 @@
+// Where the quorum's data is gone for good there is nothing to start: who takes over, with what, and what must not
+// be done until then.
+import { look, type Step } from '../../engine/step.ts'
+import { minutes, seconds } from '../../units.ts'
+import type { From } from './failed-quorum.ts'
+
+interface Words {
+  readonly blocked: string
+  readonly hint: string
+}
+
+const ZOOKEEPER: Words = {
+  blocked: 'the data of every ZooKeeper member is gone: started empty, they would make a new tree that knows no topic and no user, under another cluster.id',
+  hint: 'keep the brokers running, they still serve what they lead; give the members back a volume or a snapshot of theirs if there is one, with the brokers stopped and their log ends compared, since an older one carries stale ISRs; else: kdr recover complete-loss',
+}
+
+const KRAFT: Words = {
+  blocked:
+    'a majority of the controllers has lost its disk: formatted anew, they would elect each other and forget every topic (apache/kafka#12597); nothing is formatted',
+  hint: 'restore the disks of a majority; or, on a dynamic quorum (KIP-853), force a standalone quorum on the controller with the LONGEST log: irreversible, and not done by kdr; else: kdr recover complete-loss',
+}
+
+export const handOver = (id: 'hand-over-zookeeper' | 'hand-over-controllers', { from }: From): Step =>
+  look<Words>({
+    id,
+    title: 'Hand over: the data of the quorum is gone',
+    why: 'Whatever is started on empty disks now becomes the truth, and the brokers would follow it.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(1), deadline: minutes(1) },
+    resolve: async () => {
+      const { blocked, hint } = id === 'hand-over-zookeeper' ? ZOOKEEPER : KRAFT
+      return { blocked: `${from.value().because}: ${blocked}`, hint }
+    },
+    preview: ({ blocked }) => ({ sentence: blocked, changes: [], commands: [] }),
+    expect: (now) => now,
+    done: (_, { blocked }) => ({ state: 'not-started', detail: blocked, hopeless: blocked }),
+  })

@@ -46,7 +46,12 @@ const checkWithoutQuorum = (quorum: Quorum, starting: readonly QuorumMember[]): 
   const empties = [...doubtful, ...up.filter(({ disk }) => disk !== 'intact')]
   if (empties.length >= majority) {
     const because = `${few(names(empties))} would run together without data, a majority of ${members.length}: they could elect each other, and the others would follow them to emptiness`
-    return refusal('G2', because, names(members), doubtful.length > 1 ? 'a set starts its lower ordinals first: give their claims back their volumes before' : undefined)
+    return refusal(
+      'G2',
+      because,
+      names(members),
+      doubtful.length > 1 ? 'a set starts its lower ordinals first: give their claims back their volumes before' : undefined,
+    )
   }
   if (!doubtful.some(({ disk }) => disk === 'blank')) return null
   if (kind === 'kraft')
@@ -87,7 +92,9 @@ const checkStop = (now: Survey, { member: name }: QuorumTarget): Refusal | null 
   const others = members.filter((member) => member.name !== name)
   const out = others.filter(({ serves }) => serves !== true)
   if (out.length > 0) return refusal('G5', `${few(names(out))} does not serve: a second member is never stopped`, names(members))
-  return others.length >= majority ? null : refusal('G5', `without ${name} ${others.length} of ${members.length} would be left, a majority is ${majority}`, [name])
+  return others.length >= majority
+    ? null
+    : refusal('G5', `without ${name} ${others.length} of ${members.length} would be left, a majority is ${majority}`, [name])
 }
 
 /** G5 of a quorum: no stop that breaks it, and never of a second member. Cannot be forced. */

@@ -5,8 +5,8 @@ import { isKnownFalse, isKnownTrue, type Known, known, unknown } from '../model/
 import type { Member, MemberState } from '../model/member.ts'
 import type { QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
 import { few } from './evidence.ts'
-import type { Check } from './health.ts'
 import { VOTER_SILENCE } from './guards.ts'
+import type { Check } from './health.ts'
 
 /** `unknown`: nobody could look, which is not the same as empty. */
 export type DiskOf = 'intact' | 'unknown' | 'blank'

@@ -3,8 +3,9 @@
 import { type Decision, decide, forEach, look, type Part, type Progress, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import { ALIEN_HINT, identityProblem } from '../../judgement/quorum.ts'
-import { isKnownFalse, isKnownTrue, known } from '../../model/known.ts'
-import { brokerOf, type Survey } from '../../model/survey.ts'
+import { brokerStatus } from '../../judgement/status.ts'
+import { known } from '../../model/known.ts'
+import type { Survey } from '../../model/survey.ts'
 import { withBroker } from '../../survey/project.ts'
 import { formatDuration, type Instant, minutes, seconds } from '../../units.ts'
 import { awaitExpiry, startBroker, stopRemains } from '../brokers.ts'
@@ -18,7 +19,7 @@ export const checkClusterId = ({ from }: From): Step =>
   look<{ readonly clusterId: string | null }>({
     id: 'check-cluster-id',
     title: 'Check that it still is the same cluster',
-    why: "A tree that was made anew has another cluster.id, and brokers must not be joined to it: their topics would be unknown there.",
+    why: 'A tree that was made anew has another cluster.id, and brokers must not be joined to it: their topics would be unknown there.',
     effect: 'read',
     aspects: ['members', 'brokers', 'coordination'],
     budget: { expected: seconds(3), deadline: minutes(2) },
@@ -45,8 +46,8 @@ export const checkClusterId = ({ from }: From): Step =>
 /** Twice the longest session there usually is (zookeeper.session.timeout.ms, 18 s by default since 2.5, KIP-537), and a moment. */
 const TWO_SESSIONS = seconds(40)
 
-const unregistered = (now: Survey, brokers: readonly number[]): readonly number[] => brokers.filter((id) => !isKnownTrue(brokerOf(now, id)?.registered ?? UNSEEN))
-const UNSEEN = known(false, 'not among the brokers seen')
+/** Registered is not enough: the registration of a broker that died meanwhile outlives it by its session. */
+const notBack = (now: Survey, brokers: readonly number[]): readonly number[] => brokers.filter((id) => brokerStatus(now, id).status !== 'up')
 
 interface Waiting {
   readonly since: Instant
@@ -54,12 +55,13 @@ interface Waiting {
 }
 
 const reregistered = (now: Survey, { since, brokers }: Waiting): Progress => {
-  const out = unregistered(now, brokers)
+  const out = notBack(now, brokers)
   const measure = { done: brokers.length - out.length, total: brokers.length, unit: 'brokers' }
-  if (out.length === 0) return { state: 'done', detail: `all ${brokers.length} brokers are registered`, measure }
-  const words = `broker ${few(out)} is not registered`
-  const blind = out.filter((id) => !isKnownFalse(brokerOf(now, id)?.registered ?? UNSEEN))
-  if (blind.length > 0) return { state: 'unknown', detail: `whether broker ${few(blind)} is registered was not seen`, measure }
+  if (out.length === 0) return { state: 'done', detail: `all ${brokers.length} brokers are registered and answer`, measure }
+  const words = `broker ${few(out)} is not back`
+  const blind = out.filter((id) => brokerStatus(now, id).status === 'unknown')
+  if (blind.length > 0)
+    return { state: 'unknown', detail: `whether broker ${few(blind)} is back was not seen: ${brokerStatus(now, blind[0] ?? -1).because}`, measure }
   return now.takenAt - since >= TWO_SESSIONS
     ? { state: 'done', detail: `${words} ${formatDuration(TWO_SESSIONS)} after the quorum was back`, measure }
     : { state: 'under-way', detail: `${words} yet`, measure }
@@ -97,8 +99,12 @@ export const findMissing = ({ from }: From): Decision<Missing> =>
     effect: 'read',
     aspects: ['members', 'brokers', 'coordination'],
     budget: { expected: seconds(3), deadline: minutes(1) },
-    resolve: async (world) => ({ target: { brokers: unregistered(await world.survey(), from.value().brokers) } }),
-    preview: ({ brokers }) => ({ sentence: brokers.length === 0 ? 'every broker is back' : `broker ${few(brokers)} did not come back`, changes: [], commands: [] }),
+    resolve: async (world) => ({ target: { brokers: notBack(await world.survey(), from.value().brokers) } }),
+    preview: ({ brokers }) => ({
+      sentence: brokers.length === 0 ? 'every broker is back' : `broker ${few(brokers)} did not come back`,
+      changes: [],
+      commands: [],
+    }),
     expect: (now) => now,
     done: (_, { brokers }) => ({ state: 'done', detail: brokers.length === 0 ? 'every broker is back' : `broker ${few(brokers)} did not come back` }),
   })
@@ -112,7 +118,16 @@ export const restartMissing = (missing: Decision<Missing>): Part =>
       (missing.taken()?.brokers ?? []).map((id) => {
         const failed = checkStatus({ broker: id, leaveHealthy: true })
         const from = { from: failed }
-        const parts = [failed.step, captureEvidence(from).step, classifyStep(from), stopRemains(from), awaitExpiry(from), startBroker(from), awaitRejoin(from), awaitIsr(from)]
+        const parts = [
+          failed.step,
+          captureEvidence(from).step,
+          classifyStep(from),
+          stopRemains(from),
+          awaitExpiry(from),
+          startBroker(from),
+          awaitRejoin(from),
+          awaitIsr(from),
+        ]
         return { key: String(id), title: `broker ${id}`, parts }
       }),
   })

@@ -111,9 +111,8 @@ const copyStep = (id: string, title: string, members: () => readonly string[], m
     }),
   })
 
-export const copySurvivors = ({ from }: From): Decision<Copied> =>
-  copyStep('copy-survivor', "Copy the survivor's data", () => survivorsOf(from.value()), true)
+export const copySurvivors = ({ from }: From): Decision<Copied> => copyStep('copy-survivor', "Copy the survivor's data", () => survivorsOf(from.value()), true)
 
 /** Those that could not be read before they ran: still before anything empty is started. */
 export const copyRunning = (first: Decision<Copied>): Decision<Copied> =>
-  copyStep('copy-running-survivor', "Copy the data of a survivor that could not be read before", () => first.value().left, false)
+  copyStep('copy-running-survivor', 'Copy the data of a survivor that could not be read before', () => first.value().left, false)

@@ -2,6 +2,7 @@
 import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { judgeQuorum, nameOfQuorum, type QuorumCase } from '../../judgement/quorum.ts'
 import type { Survey } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { minutes, seconds } from '../../units.ts'
 
 interface BrokenMember {
@@ -26,8 +27,7 @@ export type From = { readonly from: Decision<FailedQuorum> }
 /** Those with their data, or whose disks could not be seen yet; null: not decided yet. */
 export const survivorsOf = (quorum: FailedQuorum | null): readonly string[] =>
   (quorum?.broken ?? []).filter(({ disk }) => disk !== 'blank').map(({ name }) => name)
-export const emptyOf = (quorum: FailedQuorum | null): readonly string[] =>
-  (quorum?.broken ?? []).filter(({ disk }) => disk === 'blank').map(({ name }) => name)
+export const emptyOf = (quorum: FailedQuorum | null): readonly string[] => (quorum?.broken ?? []).filter(({ disk }) => disk === 'blank').map(({ name }) => name)
 
 const resolveQuorum = (now: Survey): Resolution<FailedQuorum> => {
   const judged = judgeQuorum(now)
@@ -46,6 +46,21 @@ const resolveQuorum = (now: Survey): Resolution<FailedQuorum> => {
   }
 }
 
+/** A quorum that has just lost a member elects, and says nothing meanwhile. */
+const ELECTION = seconds(20)
+
+/** A picture that does not change, as that of a dry run, is not looked at twice. */
+const lookUntilTold = async (world: ReadWorld): Promise<Resolution<FailedQuorum>> => {
+  const end = world.clock.monotonic() + ELECTION
+  for (let last: Survey | null = null; ; ) {
+    const now = await world.survey()
+    const resolution = resolveQuorum(now)
+    if (!('unknown' in resolution) || now === last || world.clock.monotonic() >= end) return resolution
+    last = now
+    await world.clock.sleep(seconds(1))
+  }
+}
+
 export const checkQuorum = (): Decision<FailedQuorum> =>
   decide<FailedQuorum>({
     id: 'check-quorum',
@@ -54,7 +69,7 @@ export const checkQuorum = (): Decision<FailedQuorum> =>
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(5), deadline: minutes(1) },
-    resolve: async (world) => resolveQuorum(await world.survey()),
+    resolve: lookUntilTold,
     preview: ({ because }, commands) => ({ sentence: because, changes: [], commands: [commands.list()] }),
     expect: (now) => now,
     done: (_, quorum) => ({ state: 'done', detail: `${nameOfQuorum(quorum)}: ${quorum.because}` }),

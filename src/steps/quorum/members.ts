@@ -180,7 +180,10 @@ const standing = (now: Survey, name: string): Progress => {
   if (stands(quorum.value, name)) {
     const { held, members, majority } = quorum.value
     const running = members.filter(({ state }) => state === 'running').length
-    return { state: 'done', detail: held === true ? `${name} takes part` : `${name} runs and waits for its peers: ${running} of ${members.length} run, a majority is ${majority}` }
+    return {
+      state: 'done',
+      detail: held === true ? `${name} takes part` : `${name} runs and waits for its peers: ${running} of ${members.length} run, a majority is ${majority}`,
+    }
   }
   const own = quorum.value.members.find((member) => member.name === name)
   return { state: 'under-way', detail: own?.serves === true ? `${name} takes part, and is not in sync yet` : `${name} is ${it.state} and does not serve yet` }

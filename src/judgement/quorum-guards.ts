@@ -78,7 +78,7 @@ const checkStart = (now: Survey, target: QuorumTarget): Refusal | null => {
 }
 
 /** G2 of a quorum: an empty disk is started only beside data it can follow, and one at a time. Cannot be forced. */
-export const dataFirst = <T extends QuorumTarget>(): Guard<T> => ({ name: 'G2', check: checkStart })
+const dataFirst = <T extends QuorumTarget>(): Guard<T> => ({ name: 'G2', check: checkStart })
 
 const checkStop = (now: Survey, { member: name }: QuorumTarget): Refusal | null => {
   const seen = quorumOf(now)
@@ -98,10 +98,10 @@ const checkStop = (now: Survey, { member: name }: QuorumTarget): Refusal | null 
 }
 
 /** G5 of a quorum: no stop that breaks it, and never of a second member. Cannot be forced. */
-export const quorumMembersKept = <T extends QuorumTarget>(): Guard<T> => ({ name: 'G5', check: checkStop })
+const quorumMembersKept = <T extends QuorumTarget>(): Guard<T> => ({ name: 'G5', check: checkStop })
 
 /** CLUSTER: the quorum still is the one that the brokers' disks belong to. Cannot be forced. */
-export const sameCluster = <T extends QuorumTarget>(): Guard<T> => ({
+const sameCluster = <T extends QuorumTarget>(): Guard<T> => ({
   name: 'CLUSTER',
   check: (now, { clusterId, member }) => {
     const problem = identityProblem(now, clusterId)

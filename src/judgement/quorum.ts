@@ -9,7 +9,7 @@ import { VOTER_SILENCE } from './guards.ts'
 import type { Check } from './health.ts'
 
 /** `unknown`: nobody could look, which is not the same as empty. */
-export type DiskOf = 'intact' | 'unknown' | 'blank'
+type DiskOf = 'intact' | 'unknown' | 'blank'
 
 export interface QuorumMember {
   readonly name: string

@@ -39,7 +39,7 @@ export interface PlatformCommands {
   kafka(tool: string, args: readonly string[]): string
 }
 
-/** One data directory as a tar; reading it throws when the whole of it was not had. */
+/** One data directory as a tar, gzipped since ZooKeeper's logs are mostly preallocated zeros; reading it throws when the whole of it was not had. */
 export interface DataCopy {
   /** Where the member sees it. */
   readonly path: string

@@ -66,7 +66,7 @@ describe('ZooKeeper', () => {
     const simulation = await broken('zookeeper', 'wipe-zookeeper-majority')
     const { deps, events } = compose(simulation, scenario)
     expect(await startRun(deps)).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
-    const kept = events.findIndex((event) => event.type === 'evidence.kept' && event.file.includes('zk1') && event.file.endsWith('.tar'))
+    const kept = events.findIndex((event) => event.type === 'evidence.kept' && event.file.includes('zk1') && event.file.endsWith('.tar.gz'))
     const started = events.findIndex((event) => event.type === 'step.intent')
     expect(kept).toBeGreaterThan(0)
     expect(kept).toBeLessThan(started)

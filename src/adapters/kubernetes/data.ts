@@ -7,7 +7,7 @@ import { execIn } from './exec.ts'
 import { readPod } from './pod-look.ts'
 
 /** The exec channel is read as text: base64 carries the bytes, and a count of them that they are whole. */
-const SCRIPT = 'cd "$1" && tar -cf - . | base64 | tr -d "\\n" && echo " end"'
+const SCRIPT = 'cd "$1" && tar -czf - . | base64 | tr -d "\\n" && echo " end"'
 
 const unreachable = (member: string, why: string): KdrError =>
   new KdrError(`the data of ${member} could not be copied: ${why}`, {

@@ -9,7 +9,7 @@ const failed = (path: string, why: string): KdrError => new KdrError(`${path} co
 
 /** Throws `data-unreachable` unless tar read all of it. A file that grew meanwhile is one that was not all had. */
 async function* archive(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const tar = spawn('tar', ['-cf', '-', '-C', dirname(path), basename(path)], { stdio: ['ignore', 'pipe', 'pipe'], signal })
+  const tar = spawn('tar', ['-czf', '-', '-C', dirname(path), basename(path)], { stdio: ['ignore', 'pipe', 'pipe'], signal })
   let said = ''
   tar.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text

@@ -70,7 +70,7 @@ const copyOne = async (world: ReadWorld, member: string): Promise<readonly strin
   const limit = world.clock.deadline(COPY)
   const files: string[] = []
   for (const { path, tar } of await within(world.platform.data(member, limit), limit)) {
-    files.push(await within(world.keep(`${member}${path.replaceAll('/', '-')}.tar`, tar), limit))
+    files.push(await within(world.keep(`${member}${path.replaceAll('/', '-')}.tar.gz`, tar), limit))
   }
   return files
 }

@@ -85,7 +85,11 @@ describe('ZooKeeper', () => {
     const simulation = await broken('zookeeper', 'lose-zookeeper')
     expect(diagnose(await survey(simulation))).toMatchObject({ verdict: 'zookeeper' })
     const result = await startRun(compose(simulation, scenario).deps)
-    expect(result).toMatchObject({ exit: 'refused', why: expect.stringContaining('every ZooKeeper member is gone'), hint: expect.stringContaining('complete-loss') })
+    expect(result).toMatchObject({
+      exit: 'refused',
+      why: expect.stringContaining('every ZooKeeper member is gone'),
+      hint: expect.stringContaining('complete-loss'),
+    })
     expect(doneBy(simulation)).toEqual([])
     expect(await rehearse(compose(simulation, scenario).deps)).toMatchObject({ exit: 'refused' })
   })

@@ -141,6 +141,7 @@ export const judgeQuorum = (now: Survey): Resolution<JudgedQuorum> => {
   const broken = inOrder(quorum.members.filter(({ serves }) => serves !== true))
   if (!quorum.held) return { target: { kind: quorum.kind, ...lost(quorum), broken } }
   if (broken.length === 0) return { blocked: `the ${nameOfQuorum(quorum)} is held and every member serves: there is nothing to recover`, hint: 'kdr diagnose' }
+  if (broken.every(({ serves }) => serves === null)) return { unknown: `whether ${namesOf(broken)} serves was not seen`, hint: 'look again in some seconds' }
   return { target: { kind: quorum.kind, case: 'held', because: `the quorum is held, but ${namesOf(broken)} does not serve`, broken } }
 }
 

@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { EFFECTS } from '../engine/step.ts'
 import { LAB_SERVICES, LAB_VERSIONS } from '../model/lab.ts'
-import { FAULTS } from '../ports/faults.ts'
+import { COMMON_FAULTS, FAULTS } from '../ports/faults.ts'
 import type { CommandModule } from './invocation.ts'
 import type { Format } from './terminal.ts'
 
@@ -85,6 +85,7 @@ const recover = (program: Command): Command =>
     examples(
       'kdr recover single-broker --cluster prod --dry-run',
       'kdr recover single-broker --cluster prod --broker 2',
+      'kdr recover multi-broker --cluster prod',
       'kdr recover single-broker --cluster prod --non-interactive --allow restart,change,stop --confirm prod --output ndjson',
     ),
   )
@@ -111,17 +112,24 @@ const drill = (program: Command): Command =>
       'after',
       examples(
         'kdr drill single-broker',
-        'kdr drill single-broker --simulated',
+        'kdr drill multi-broker --simulated',
         'kdr drill single-broker --kafka 3.9 --fault hang-broker --keep',
         'kdr drill single-broker --platform docker --kafka 3.5 --fault remove-broker',
         'kdr drill single-broker --platform kubernetes --cluster staging',
       ),
     )
 
+/** What a lab can suffer, by what runs it. */
+const faultHelp = (): string => {
+  const common = FAULTS.filter((fault) => COMMON_FAULTS.some((each) => each === fault))
+  const docker = FAULTS.filter((fault) => !common.includes(fault))
+  return `\nFaults:\n  of processes and in Docker: ${common.join(', ')}\n  in Docker besides: ${docker.join(', ')}\nA simulated cluster and one on Kubernetes are broken by kdr drill.`
+}
+
 const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
   const group = program.command('lab').description('disposable clusters, to break and recover')
   const named = (command: Command) => command.option('--name <lab>', 'name of the lab, which is its cluster name too', 'lab')
-  const up = named(group.command('up').description('start one, or start again what is down in it'))
+  const up = named(group.command('up').description('start one; one that is there already is left as it is'))
     .addOption(new Option('--platform <platform>', 'what runs it').choices(['process', 'docker']).default('process'))
     .addOption(new Option('--kafka <version>', 'Kafka version: 3.5 has ZooKeeper, 3.9 and 4 have KRaft').choices(LAB_VERSIONS))
     .addOption(
@@ -142,8 +150,9 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
     named(group.command('status').description('what runs in it')).addHelpText('after', examples('kdr lab status --output json')),
     () => import('./commands/lab-status.ts'),
   )
-  const breaking = named(group.command('break <fault>').description(`break it: ${FAULTS.join(', ')}`))
+  const breaking = named(group.command('break <fault>').description('break it on purpose, to see what diagnose and recover make of it'))
     .option('--broker <id>', 'which broker', brokerId)
+    .addHelpText('after', () => faultHelp())
     .addHelpText('after', examples('kdr lab break kill-broker --broker 2', 'kdr lab break hang-broker', 'kdr lab break disconnect-broker --name boxes'))
   plan(breaking, () => import('./commands/lab-break.ts'))
   plan(

@@ -177,9 +177,9 @@ export interface Ready {
 }
 
 /** A lab of its own with a topic to be about, `__kdr_orders`: three partitions, one led by each broker, min ISR 2. */
-export const bringUp = async (name: string, kafka: string): Promise<Ready> => {
+export const bringUp = async (name: string, kafka: string, flags: readonly string[] = []): Promise<Ready> => {
   const here = stand()
-  const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', kafka])
+  const up = await here.kdr(['lab', 'up', '--name', name, '--kafka', kafka, ...flags])
   if (up.code !== 0) throw new Error(`lab ${name} did not come up: ${up.err}`)
   const truth = truthOf(here, name)
   const around = [0, 1, 2].map((first) => [0, 1, 2].map((next) => ((first + next) % 3) + 1))

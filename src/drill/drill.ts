@@ -17,7 +17,7 @@ export interface DrillReport {
   readonly kafka: string
   readonly fault: Fault
   readonly broken: readonly string[]
-  readonly diagnosis: { readonly expected: string; readonly got: string; readonly right: boolean }
+  readonly diagnosis: { readonly expected: string; readonly first: string; readonly got: string; readonly right: boolean }
   readonly ledger: LedgerScore
   readonly phases: readonly { readonly name: string; readonly seconds: number }[]
   readonly outcome: RunResult['outcome']
@@ -46,6 +46,8 @@ export interface DrillRequest<Options> {
 
 /** How long the cluster may be broken before the diagnosis must have seen it. */
 const SEEN: Millis = seconds(60)
+/** How long an election or an expiry may make it look like something else. */
+const SETTLED: Millis = seconds(10)
 /** Records written before anything is broken. */
 const WARM: Millis = seconds(3)
 
@@ -70,11 +72,11 @@ export const runDrill = async <Options>(request: DrillRequest<Options>): Promise
   try {
     await timed('write a ledger of acknowledged records', () => clock.sleep(WARM, signal))
     const broken = await timed(`break it: ${request.fault}`, () => request.faults.inject(request.fault, {}, signal))
-    const got = await timed('diagnose', () => firstVerdict(deps.observe, clock.now(), clock, signal))
+    const told = await timed('diagnose', () => settledVerdict(request))
     const run = await recoverTimed(request, phases)
     await timed('stop writing', () => ledger.stop())
     const score = await timed('read the ledger back', () => ledger.score(clock.deadline(minutes(2), signal)))
-    return reportOf(request, { healthy, broken, got, run, score, phases })
+    return reportOf(request, { healthy, broken, told, run, score, phases })
   } finally {
     await ledger.stop()
     await ledger.remove(clock.deadline(seconds(30))).catch(() => tell(`${ledger.topic} was left behind`))
@@ -103,11 +105,30 @@ const soundCluster = async (observe: Observe, clock: RunDeps<never>['ports']['cl
   }
 }
 
-/** The first verdict that is neither healthy nor unknown: what an operator would act on. */
-const firstVerdict = async (observe: Observe, since: Instant, clock: RunDeps<never>['ports']['clock'], signal: AbortSignal): Promise<Diagnosis> => {
+interface Told {
+  readonly first: Diagnosis
+  readonly got: Diagnosis
+}
+
+/**
+ * The first verdict that is neither healthy nor unknown, and what it has become a moment later where it is not the expected
+ * one: while a quorum elects its new leader, it is lost indeed.
+ */
+const settledVerdict = async <Options>({ deps, expects }: DrillRequest<Options>): Promise<Told> => {
+  const { clock } = deps.ports
+  const signal = deps.interrupt.signal
+  const expected = expects?.verdict ?? deps.scenario.verdict
+  const since = clock.now()
+  let first: Diagnosis | null = null
+  let seenAt: Instant | null = null
   for (;;) {
-    const diagnosis = diagnose(await observe(ALL_ASPECTS, null, signal))
-    if ((diagnosis.verdict !== 'healthy' && diagnosis.verdict !== 'unknown') || clock.now() - since > SEEN) return diagnosis
+    const now = diagnose(await deps.observe(ALL_ASPECTS, null, signal))
+    if (now.verdict !== 'healthy' && now.verdict !== 'unknown') {
+      first ??= now
+      seenAt ??= clock.now()
+      if (now.verdict === expected || clock.now() - seenAt > SETTLED) return { first, got: now }
+    }
+    if (clock.now() - since > SEEN) return { first: first ?? now, got: now }
     await clock.sleep(seconds(1), signal)
   }
 }
@@ -115,7 +136,7 @@ const firstVerdict = async (observe: Observe, since: Instant, clock: RunDeps<nev
 interface Parts {
   readonly healthy: Survey
   readonly broken: readonly string[]
-  readonly got: Diagnosis
+  readonly told: Told
   readonly run: RunResult
   readonly score: LedgerScore
   readonly phases: DrillReport['phases']
@@ -134,7 +155,10 @@ const lossProblems = ({ acknowledged, lost, lostIn }: LedgerScore, accepted: rea
   return [`${lost} of ${acknowledged} acknowledged records were lost${accepted.length === 0 ? '' : `, not only where that was accepted: ${beyond.join(', ')}`}`]
 }
 
-const reportOf = <Options>({ deps, fault, kafka, expects }: DrillRequest<Options>, { healthy, broken, got, run, score, phases }: Parts): DrillReport => {
+const reportOf = <Options>(
+  { deps, fault, kafka, expects }: DrillRequest<Options>,
+  { healthy, broken, told: { first, got }, run, score, phases }: Parts,
+): DrillReport => {
   const expected = expects?.verdict ?? deps.scenario.verdict
   const expectedOutcome = expects?.outcome ?? 'recovered'
   const named = membersOf(healthy, got.brokers)
@@ -153,7 +177,7 @@ const reportOf = <Options>({ deps, fault, kafka, expects }: DrillRequest<Options
     kafka,
     fault,
     broken,
-    diagnosis: { expected, got: got.verdict, right },
+    diagnosis: { expected, first: first.verdict, got: got.verdict, right },
     ledger: score,
     phases,
     outcome: run.outcome,

@@ -9,7 +9,12 @@ export const drillLines = (report: DrillReport, style: Style, columns: number): 
   const head = passed ? style.green(`${style.ok} DRILL PASSED`) : style.red(`${style.bad} DRILL FAILED`)
   const rows = [
     ['Broken', `${report.broken.join(', ')} (${report.fault}), Kafka ${report.kafka}, ${report.platform}`],
-    ['Diagnosis', diagnosis.right ? `right: ${diagnosis.got}` : `WRONG: ${diagnosis.got}, expected ${diagnosis.expected}`],
+    [
+      'Diagnosis',
+      diagnosis.right
+        ? `right: ${diagnosis.got}${diagnosis.first === diagnosis.got ? '' : ` (at first ${diagnosis.first})`}`
+        : `WRONG: ${diagnosis.got}, expected ${diagnosis.expected}`,
+    ],
     [
       'Recovery',
       `${report.outcome}${report.expectedOutcome === 'recovered' ? '' : `, as expected of ${report.fault}`}${report.rtoSeconds === null ? '' : `, RTO ${duration(report.rtoSeconds)}`}`,

@@ -61,6 +61,9 @@ const exampleOf = <O>({ survey }: PageView<O>, part: ForEach): readonly Part[] =
   }
 }
 
+const repeated = (lines: readonly string[]): readonly string[] =>
+  lines.length > 0 ? lines : ['', 'The same steps as for the others; there is none here to show them for.']
+
 const partLines = <O>(view: PageView<O>, part: Part, count: { steps: number }): readonly string[] => {
   const inside = (parts: readonly Part[]) => parts.flatMap((each) => partLines(view, each, count))
   switch (part.kind) {
@@ -72,7 +75,7 @@ const partLines = <O>(view: PageView<O>, part: Part, count: { steps: number }): 
     case 'choose':
       return ['', `### ${part.title}`, ...part.branches.flatMap((branch) => ['', `If ${branch.when}:`, ...inside(branch.parts)])]
     case 'forEach':
-      return ['', `### ${part.title.charAt(0).toUpperCase()}${part.title.slice(1)}`, ...inside(exampleOf(view, part))]
+      return ['', `### ${part.title.charAt(0).toUpperCase()}${part.title.slice(1)}`, ...repeated(inside(exampleOf(view, part)))]
   }
 }
 

@@ -1,0 +1,4 @@
+// The quorum's recovery on Kafka 3.5.
+import { quorumSuite } from './quorum.suite.ts'
+
+quorumSuite('3.5')

@@ -1,0 +1,4 @@
+// The quorum's recovery on Kafka 4.
+import { quorumSuite } from './quorum.suite.ts'
+
+quorumSuite('4')

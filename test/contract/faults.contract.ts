@@ -1,7 +1,8 @@
 // What every disposable cluster must let itself be done to, and that it is done to the members it names.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Fault } from '../../src/ports/faults.ts'
-import { brokerMember, codeOf, heal, type Subject, seen, soon } from './subject.ts'
+import { minutes } from '../../src/units.ts'
+import { brokerMember, codeOf, eventually, heal, type Subject, seen, soon, whole } from './subject.ts'
 
 export const faultsContract = (name: string, setUp: () => Promise<Subject>): void => {
   describe(`${name}: faults`, () => {
@@ -57,6 +58,34 @@ export const faultsContract = (name: string, setUp: () => Promise<Subject>): voi
       await heal(subject)
     })
 
+    const ensemble = async () => {
+      const role = subject.mode === 'zookeeper' ? 'zookeeper' : 'controller'
+      const members = (await subject.ports.platform.members(soon(subject))).filter(({ roles }) => roles.includes(role))
+      return members.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+    }
+    const disksOf = (members: Awaited<ReturnType<typeof ensemble>>) => members.map(({ volumes }) => volumes.map(({ state }) => seen(state)))
+
+    it('shows what the disks of the quorum hold, and copies one', async () => {
+      const members = await ensemble()
+      expect(disksOf(members).flat()).toEqual(disksOf(members).flat().fill('intact'))
+      const copies = await subject.ports.platform.data(members[0]?.name ?? '', soon(subject, minutes(2)))
+      expect(copies.map(({ path }) => path)).toEqual(members[0]?.volumes.map(({ path }) => path))
+      for (const { tar } of copies) {
+        let bytes = 0
+        for await (const chunk of tar) bytes += chunk.length
+        expect(bytes).toBeGreaterThan(0)
+      }
+      expect(await codeOf(subject.ports.platform.data('nobody', soon(subject)))).toBe('no-such-member')
+    })
+
+    it('kills one member of the quorum, and the others serve on', async () => {
+      const names = (await ensemble()).map((member) => member.name)
+      const killed = await inject(subject.mode === 'zookeeper' ? 'kill-zookeeper' : 'kill-controller')
+      expect(killed).toEqual([names.at(-1)])
+      expect((await ensemble()).map((member) => seen(member.state))).toEqual(names.map((name) => (name === killed[0] ? 'stopped' : 'running')))
+      await heal(subject)
+    })
+
     it('stops the whole quorum', async () => {
       const role = subject.mode === 'zookeeper' ? 'zookeeper' : 'controller'
       const stopped = await inject(subject.mode === 'zookeeper' ? 'stop-zookeeper' : 'stop-controllers')
@@ -65,7 +94,31 @@ export const faultsContract = (name: string, setUp: () => Promise<Subject>): voi
       expect([...stopped].sort()).toEqual(quorum.map((member) => member.name).sort())
       expect(quorum.map((member) => seen(member.state))).toEqual(quorum.map(() => 'stopped'))
       expect([await stateOf(1), await stateOf(2), await stateOf(3)]).toEqual(['running', 'running', 'running'])
+      // A member that does not run shows its disk, and gives it away, all the same.
+      expect(disksOf(await ensemble()).flat()).toEqual(
+        disksOf(await ensemble())
+          .flat()
+          .fill('intact'),
+      )
       await heal(subject)
+    })
+
+    it('empties a majority of the quorum, and says of each disk which it is', async () => {
+      if (subject.mode === 'kraft') return
+      const all = (await ensemble()).map((member) => member.name)
+      expect(await inject('wipe-zookeeper-majority')).toHaveLength(all.length)
+      const members = await ensemble()
+      expect(members.map((member) => seen(member.state))).toEqual(all.map(() => 'stopped'))
+      expect(disksOf(members).map((states) => [...new Set(states)])).toEqual(all.map((_, at) => [at === 0 ? 'intact' : 'blank']))
+      // The survivor first, then one empty disk after the other: together they would elect each other.
+      for (const name of all) {
+        await subject.write.platform.start({ name, uid: null }, soon(subject, minutes(2)))
+        await eventually(subject, `${name} has data`, async () => {
+          const now = (await ensemble()).find((member) => member.name === name)
+          return now?.state.known === true && now.state.value === 'running' && now.volumes.every(({ state }) => state.known && state.value === 'intact')
+        })
+      }
+      await whole(subject)
     })
   })
 }

@@ -120,13 +120,16 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   offsets: (question, partitions, signal) => kafka.offsets(question, partitions, signal),
   endOfEpoch: (partitions, signal) => kafka.endOfEpoch(partitions, signal),
   reassigning: (signal) => kafka.reassigning(signal),
+  configs: (type, names, keys, signal) => kafka.configs(type, names, keys, signal),
+  producers: (partitions, signal) => kafka.producers(partitions, signal),
+  transactions: (signal) => kafka.transactions(signal),
   groups: (signal) => kafka.groups(signal),
   fetch: (at, offset, options, signal) => kafka.fetch(at, offset, options, signal),
   close: () => kafka.close(),
 })
 
 const platformWriter = ({ stop, start, reconnect, exec, workloads }: PlatformWriter): PlatformWriter => ({ stop, start, reconnect, exec, workloads })
-const kafkaWriter = ({ electLeaders, alterConfigs }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs })
+const kafkaWriter = ({ electLeaders, alterConfigs, reassign }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign })
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
 /** Whom to ask: as configured, else as the platform's members advertise themselves. */

@@ -37,10 +37,13 @@ export interface TopicPartition {
   readonly partition: number
 }
 
-/** `end` and `log-start` answer from the leader; `replica` asks one broker for its own local log end (replica id -2). */
+/**
+ * `high-watermark`, `last-stable` and `log-start` are answered by the leader; `local-…` asks one broker about its own log (replica
+ * id -2), led or not. `local-epoch` is about the record with the latest timestamp: only its epoch means anything, and -1 is an empty log.
+ */
 export type OffsetQuestion =
   | { readonly ask: 'high-watermark' | 'last-stable' | 'log-start' }
-  | { readonly ask: 'local-end' | 'local-start'; readonly broker: number }
+  | { readonly ask: 'local-end' | 'local-start' | 'local-epoch'; readonly broker: number }
 
 export interface OffsetAnswer extends TopicPartition {
   readonly offset: Known<bigint>
@@ -71,6 +74,37 @@ export interface QuorumState {
   readonly voters: readonly Voter[]
 }
 
+/** A partition that is being moved (KIP-455): `replicas` are all it has meanwhile, those being added and removed included. */
+export interface Reassigning extends TopicPartition {
+  readonly replicas: readonly number[]
+  readonly adding: readonly number[]
+  readonly removing: readonly number[]
+}
+
+/** A producer as the leader of a partition knows it (KIP-664). */
+export interface ProducerState {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly lastTimestamp: number
+  /** Where its open transaction begins in this partition; null when none is open. */
+  readonly openSince: bigint | null
+}
+
+export interface ProducersAnswer extends TopicPartition {
+  readonly producers: Known<readonly ProducerState[]>
+}
+
+/** A transactional id as its coordinator knows it. */
+export interface TransactionState {
+  readonly transactionalId: string
+  readonly producerId: bigint
+  /** Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, Empty, Dead, PrepareEpochFence. */
+  readonly state: string
+}
+
+/** Values by key; null where it has none. */
+export type Configs = ReadonlyMap<string, string | null>
+
 export interface KafkaReader {
   /** Asks these endpoints (`host:port`) all at once. */
   ping(endpoints: readonly string[], signal: AbortSignal): Promise<readonly Ping[]>
@@ -84,7 +118,13 @@ export interface KafkaReader {
   /** OffsetForLeaderEpoch, answered by leaders only. */
   endOfEpoch(partitions: readonly (TopicPartition & { readonly epoch: number })[], signal: AbortSignal): Promise<readonly EpochAnswer[]>
   /** ListPartitionReassignments. */
-  reassigning(signal: AbortSignal): Promise<readonly TopicPartition[]>
+  reassigning(signal: AbortSignal): Promise<readonly Reassigning[]>
+  /** Effective values of `keys`, DescribeConfigs; a broker is asked itself, a topic's of whoever answers. Unknown by name where it could not be read. */
+  configs(type: 'topic' | 'broker', names: readonly string[], keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Known<Configs>>>
+  /** DescribeProducers, answered by leaders only. */
+  producers(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly ProducersAnswer[]>
+  /** ListTransactions of every broker: each coordinates its own. Throws `transactions-incomplete` when one did not answer. */
+  transactions(signal: AbortSignal): Promise<readonly TransactionState[]>
   groups(signal: AbortSignal): Promise<readonly GroupInfo[]>
   /** Records from `offset` on, read_committed; empty at the end. Every codec (none, gzip, snappy, lz4, zstd). */
   fetch(
@@ -115,4 +155,6 @@ export interface KafkaWriter {
     changes: Readonly<Record<string, string | null>>,
     signal: AbortSignal,
   ): Promise<void>
+  /** AlterPartitionReassignments (KIP-455): replicas, preferred leader first; null cancels. Returns Kafka's error name per partition that was refused. */
+  reassign(moves: readonly (TopicPartition & { readonly replicas: readonly number[] | null })[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
 }

@@ -40,6 +40,7 @@ export const kafkaContract = (name: string, setUp: () => Promise<Subject>): void
     ownTopics(() => subject)
     records(() => subject)
     configuration(() => subject)
+    moving(() => subject)
     leaving(() => subject)
   })
 }
@@ -211,9 +212,82 @@ const configuration = (get: () => Subject): void => {
   })
 }
 
+const moving = (get: () => Subject): void => {
+  const at = { topic: '__kdr_moving', partition: 0 }
+  const replicas = async () => (await rowOf(get(), at.topic)).replicas
+
+  it('reads effective configuration by key, and says by name what it cannot', async () => {
+    const { kafka } = get().ports
+    await get().write.probe.createTopic(at.topic, [[1, 2]], { 'min.insync.replicas': '1' }, soon(get()))
+    const topics = await kafka.configs('topic', [at.topic, '__kdr_none'], ['min.insync.replicas', 'unclean.leader.election.enable'], soon(get()))
+    const own = topics.get(at.topic)
+    expect(own && [...seen(own)].sort()).toEqual([
+      ['min.insync.replicas', '1'],
+      ['unclean.leader.election.enable', 'false'],
+    ])
+    expect(topics.get('__kdr_none')?.known).toBe(false)
+    expect((await kafka.configs('broker', ['9'], ['leader.replication.throttled.rate'], soon(get()))).get('9')?.known).toBe(false)
+  })
+
+  it('throttles brokers and topics, and takes it back', async () => {
+    const { kafka } = get().write
+    const rate = 'follower.replication.throttled.rate'
+    const list = 'follower.replication.throttled.replicas'
+    const ofBroker = async () => {
+      const found = (await get().ports.kafka.configs('broker', ['3'], [rate], soon(get()))).get('3')
+      return found && (seen(found).get(rate) ?? null)
+    }
+    const ofTopic = async () => {
+      const found = (await get().ports.kafka.configs('topic', [at.topic], [list], soon(get()))).get(at.topic)
+      return found && (seen(found).get(list) || null)
+    }
+    await kafka.alterConfigs({ type: 'broker', name: '3' }, { [rate]: '10000000' }, soon(get()))
+    await kafka.alterConfigs({ type: 'topic', name: at.topic }, { [list]: '*' }, soon(get()))
+    await eventually(get(), 'both are throttled', async () => (await ofBroker()) === '10000000' && (await ofTopic()) === '*')
+    await kafka.alterConfigs({ type: 'broker', name: '3' }, { [rate]: null }, soon(get()))
+    await kafka.alterConfigs({ type: 'topic', name: at.topic }, { [list]: null }, soon(get()))
+    await eventually(get(), 'neither is throttled', async () => (await ofBroker()) === null && (await ofTopic()) === null)
+  })
+
+  it('moves a partition to other replicas, keeping what is in it', async () => {
+    for (const text of ['a', 'b']) await get().write.probe.produce(at, [record(text)], soon(get()))
+    expect(await get().write.kafka.reassign([{ ...at, replicas: [3, 2] }], soon(get()))).toEqual(new Map())
+    await eventually(get(), 'it was moved', async () => {
+      const row = await rowOf(get(), at.topic)
+      const answer = await get().ports.kafka.offsets({ ask: 'high-watermark' }, [at], soon(get()))
+      return (await get().ports.kafka.reassigning(soon(get()))).length === 0 && row.replicas.join() === '3,2' && row.isr.length === 2 && answer[0]?.offset.known
+    })
+    expect(await readAll(get(), at)).toEqual(['a', 'b'])
+  })
+
+  it('refuses replicas that are not there, and a cancellation of nothing', async () => {
+    const { kafka } = get().write
+    expect(Object.fromEntries(await kafka.reassign([{ ...at, replicas: [2, 9] }], soon(get())))).toEqual({ '__kdr_moving-0': 'INVALID_REPLICA_ASSIGNMENT' })
+    expect(Object.fromEntries(await kafka.reassign([{ ...at, replicas: null }], soon(get())))).toEqual({ '__kdr_moving-0': 'NO_REASSIGNMENT_IN_PROGRESS' })
+    expect(await replicas()).toEqual([3, 2])
+  })
+
+  it('tells the epoch of the last record a replica has, and none of an empty log', async () => {
+    const ask = async (partition: TopicPartition, broker: number) =>
+      (await get().ports.kafka.offsets({ ask: 'local-epoch', broker }, [partition], soon(get())))[0]?.leaderEpoch
+    const epochs = [await ask(at, 2), await ask(at, 3)]
+    expect(epochs[0]).toBeGreaterThanOrEqual(0)
+    expect(epochs[1]).toBe(epochs[0])
+    await get().write.probe.createTopic('__kdr_empty', [[1]], {}, soon(get()))
+    expect(await ask({ topic: '__kdr_empty', partition: 0 }, 1)).toBeNull()
+  })
+
+  it('lists producers with open transactions, and transactions of every coordinator', async () => {
+    const { kafka } = get().ports
+    const answers = await kafka.producers([at, { topic: '__kdr_none', partition: 0 }], soon(get()))
+    expect(answers.map(({ producers }) => (producers.known ? producers.value.filter(({ openSince }) => openSince !== null) : null))).toEqual([[], null])
+    expect(await kafka.transactions(soon(get()))).toEqual([])
+  })
+}
+
 const leaving = (get: () => Subject): void => {
   it('deletes its own topics, and does not mind one that is gone', async () => {
-    for (const topic of [TOPIC, '__kdr_policy', '__kdr_none']) await get().write.probe.deleteTopic(topic, soon(get()))
+    for (const topic of [TOPIC, '__kdr_policy', '__kdr_moving', '__kdr_empty', '__kdr_none']) await get().write.probe.deleteTopic(topic, soon(get()))
     await noneLeft(get())
   })
 }

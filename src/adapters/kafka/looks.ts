@@ -3,7 +3,7 @@
 import { KdrError, wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { GroupInfo, LogDir, Voter } from '../../model/survey.ts'
-import type { Ping, QuorumState, TopicPartition } from '../../ports/kafka.ts'
+import type { Ping, QuorumState, Reassigning } from '../../ports/kafka.ts'
 import type { Millis } from '../../units.ts'
 import { type Cluster, endpointOf } from './cluster.ts'
 import { answersWithin } from './deadline.ts'
@@ -120,10 +120,10 @@ export const readQuorum = async (cluster: Cluster, signal: AbortSignal): Promise
 }
 
 /** Asks everyone: in ZooKeeper mode only the controller knows, in KRaft any broker forwards. Throws `no-controller`. */
-export const readReassigning = async (cluster: Cluster, timeout: Millis, signal: AbortSignal): Promise<readonly TopicPartition[]> => {
+export const readReassigning = async (cluster: Cluster, timeout: Millis, signal: AbortSignal): Promise<readonly Reassigning[]> => {
   const { answer } = await cluster.freshest([], signal)
   const reasons: string[] = []
-  const askOne = async (endpoint: string): Promise<readonly TopicPartition[]> => {
+  const askOne = async (endpoint: string): Promise<readonly Reassigning[]> => {
     try {
       const { error, message, partitions } = await cluster.ask(endpoint, 'controller', ListPartitionReassignments, { timeout }, signal)
       failOn(`ListPartitionReassignments of ${endpoint}`, error, message)

@@ -6,9 +6,9 @@ import type { EpochAnswer, OffsetAnswer, OffsetQuestion, TopicPartition } from '
 import type { Cluster } from './cluster.ts'
 import { errorName } from './error-codes.ts'
 import type { Message } from './message.ts'
-import { CLIENT, EARLIEST, LATEST, ListOffsets, LOCAL, OffsetForLeaderEpoch, READ_COMMITTED, READ_UNCOMMITTED } from './messages/offsets.ts'
+import { CLIENT, EARLIEST, LATEST, ListOffsets, LOCAL, MAX_TIMESTAMP, OffsetForLeaderEpoch, READ_COMMITTED, READ_UNCOMMITTED } from './messages/offsets.ts'
 
-type Place = { readonly endpoint: string } | { readonly why: string }
+export type Place = { readonly endpoint: string } | { readonly why: string }
 
 const howToAsk = (question: OffsetQuestion): { readonly replica: number; readonly isolation: number; readonly timestamp: bigint } => {
   switch (question.ask) {
@@ -22,11 +22,14 @@ const howToAsk = (question: OffsetQuestion): { readonly replica: number; readonl
       return { replica: LOCAL, isolation: READ_UNCOMMITTED, timestamp: LATEST }
     case 'local-start':
       return { replica: LOCAL, isolation: READ_UNCOMMITTED, timestamp: EARLIEST }
+    // With LATEST a replica answers with the epoch it was last told (Partition.fetchOffsetForTimestamp), not with its log's.
+    case 'local-epoch':
+      return { replica: LOCAL, isolation: READ_UNCOMMITTED, timestamp: MAX_TIMESTAMP }
   }
 }
 
 /** Asks every place once, all at the same time, for the rows it is to answer. One that fails makes only its own rows unknown. */
-const askPlaces = async <Row extends TopicPartition, Q, A extends TopicPartition>(
+export const askPlaces = async <Row extends TopicPartition, Q, A extends TopicPartition>(
   cluster: Cluster,
   rows: readonly Row[],
   places: readonly Place[],

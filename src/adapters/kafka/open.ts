@@ -2,14 +2,16 @@
 import type { Duplex } from 'node:stream'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../ports/kafka.ts'
 import type { Millis } from '../../units.ts'
-import { alterConfigs, electLeaders } from './changes.ts'
+import { alterConfigs, electLeaders, reassign } from './changes.ts'
 import { Cluster } from './cluster.ts'
+import { readConfigs } from './configs.ts'
 import { ping, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
 import { readMetadata } from './metadata.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
 import { fetchRecords, Leaders, produceRecords } from './records.ts'
 import type { TlsSettings } from './socket.ts'
+import { readProducers, readTransactions } from './transactions.ts'
 
 export interface KafkaSettings {
   /** `host:port`, as advertised inside the platform. */
@@ -35,6 +37,9 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     offsets: (question, partitions, signal) => readOffsets(cluster, question, partitions, signal),
     endOfEpoch: (partitions, signal) => readEndOfEpoch(cluster, partitions, signal),
     reassigning: (signal) => readReassigning(cluster, settings.requestTimeout, signal),
+    configs: (type, names, keys, signal) => readConfigs(cluster, type, names, keys, signal),
+    producers: (partitions, signal) => readProducers(cluster, partitions, signal),
+    transactions: (signal) => readTransactions(cluster, signal),
     groups: (signal) => readGroups(cluster, signal),
     fetch: (at, offset, options, signal) => fetchRecords(cluster, leaders, at, offset, options, signal),
     close: async () => cluster.close(),
@@ -52,5 +57,6 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     },
     electLeaders: (kind, partitions, signal) => electLeaders(cluster, kind, partitions, signal),
     alterConfigs: (resource, changes, signal) => alterConfigs(cluster, resource, changes, signal),
+    reassign: (moves, signal) => reassign(cluster, moves, signal),
   }
 }

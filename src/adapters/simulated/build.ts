@@ -86,6 +86,9 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
   for (const topic of options.topics) {
     makeTopic(cluster, { name: topic.name, assignments: spread(options.brokers, topic.partitions, topic.replicationFactor ?? 3), configs: topic.configs ?? {} })
   }
+  const hanging = options.faults.hangingTransaction
+  const partition = hanging === undefined ? undefined : cluster.partition(hanging.topic, hanging.partition)
+  if (partition !== undefined) cluster.hanging.set(partition, { producerId: 4711n, producerEpoch: 3, lastTimestamp: EPOCH - AN_HOUR, openSince: 0n })
   cluster.ensemble.onChange(() => ensembleChanged(cluster))
   return cluster
 }

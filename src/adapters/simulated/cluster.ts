@@ -1,5 +1,6 @@
 // The state of the simulated cluster: who runs, who is registered, which topics exist and what is on the
 // disks. The rules that change it are in controller.ts (elections), lifecycle.ts (processes) and topics.ts.
+import type { ProducerState } from '../../ports/kafka.ts'
 import type { Millis } from '../../units.ts'
 import { EPOCH, type VirtualTime } from './clock.ts'
 import type { Ensemble } from './ensemble.ts'
@@ -60,6 +61,8 @@ export class Cluster {
   readonly leaving = new Set<number>()
   /** Catching up, by `broker/topic id/partition`. */
   readonly catchingUp = new Set<string>()
+  /** Transactions that no coordinator knows of, as a lost marker leaves them (KAFKA-20716). */
+  readonly hanging = new Map<SimPartition, ProducerState>()
   readonly #brokerConfigs = new Map<string, Map<string, string>>()
   readonly #disks = new Map<number, Map<SimPartition, ReplicaLog>>()
   readonly #watchers = new Set<() => void>()
@@ -136,6 +139,10 @@ export class Cluster {
 
   wipe(broker: number): void {
     this.#disks.delete(broker)
+  }
+
+  drop(broker: number, partition: SimPartition): void {
+    this.#disks.get(broker)?.delete(partition)
   }
 
   forget(partition: SimPartition): void {

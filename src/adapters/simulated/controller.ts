@@ -1,12 +1,15 @@
 // What the controller does, as Kafka does it: leaders from live ISR members, ISRs that shrink to their last
 // member on record, ELR under KRaft 4 (KIP-966), replicas that catch up and come back.
 import type { Cluster } from './cluster.ts'
-import type { SimPartition } from './state.ts'
+import type { SimPartition, SimTopic } from './state.ts'
 
 /** Kafka's default for `min.insync.replicas`, and 4.x's cluster default with ELR whatever the broker's file says. */
 export const minIsrOf = (partition: SimPartition): number => Number(partition.topic.configs.get('min.insync.replicas') ?? '1')
 
-const uncleanAllowed = (partition: SimPartition): boolean => partition.topic.configs.get('unclean.leader.election.enable') === 'true'
+const UNCLEAN = 'unclean.leader.election.enable'
+
+/** The topic's own setting, else the brokers' dynamic default. */
+export const uncleanAllowed = (cluster: Cluster, { configs }: SimTopic): boolean => (configs.get(UNCLEAN) ?? cluster.configsOf('')?.get(UNCLEAN)) === 'true'
 
 interface Change {
   readonly leader: number
@@ -68,6 +71,7 @@ export const settle = (cluster: Cluster): void => {
     cluster.announced = [...cluster.registrations.keys()].sort((a, b) => a - b)
     for (const partition of cluster.partitions()) {
       applyChange(cluster, partition, decide(cluster, partition))
+      finishMove(cluster, partition)
       catchUp(cluster, partition)
     }
   }
@@ -93,7 +97,7 @@ const decide = (cluster: Cluster, partition: SimPartition): Change => {
   if (inSync !== undefined) return { leader: inSync, isr: liveIsr }
   const eligible = cluster.mode === 'kraft' ? fromElr(cluster, partition) : undefined
   if (eligible !== undefined) return { leader: eligible, isr: [eligible] }
-  const stale = uncleanAllowed(partition) ? partition.replicas.find((id) => cluster.live(id)) : undefined
+  const stale = uncleanAllowed(cluster, partition.topic) ? partition.replicas.find((id) => cluster.live(id)) : undefined
   if (stale !== undefined) return { leader: stale, isr: [stale], unclean: true }
   // ZooKeeper's ReplicaStateMachine takes the dead out one by one and leaves the last on record; with ELR the ISR becomes empty.
   return { leader: -1, isr: cluster.mode === 'kraft' ? [] : partition.isr.slice(-1) }
@@ -120,7 +124,7 @@ const catchUp = (cluster: Cluster, partition: SimPartition): void => {
 }
 
 const rejoin = (cluster: Cluster, partition: SimPartition, id: number): void => {
-  const exists = cluster.partition(partition.topic.name, partition.index) === partition
+  const exists = cluster.partition(partition.topic.name, partition.index) === partition && partition.replicas.includes(id)
   if (!exists || partition.leader < 0 || partition.isr.includes(id)) return
   if (!cluster.governed || !cluster.up(id) || !cluster.live(id) || !cluster.up(partition.leader)) {
     settle(cluster)
@@ -128,7 +132,27 @@ const rejoin = (cluster: Cluster, partition: SimPartition, id: number): void => 
   }
   cluster.logOf(id, partition).follow(cluster.logOf(partition.leader, partition))
   applyChange(cluster, partition, { leader: partition.leader, isr: [...partition.isr, id] })
+  finishMove(cluster, partition)
   cluster.changed()
+}
+
+export const without = (ids: readonly number[], gone: readonly number[]): readonly number[] => ids.filter((id) => !gone.includes(id))
+
+/** All of the new replicas are in sync: the old ones go. */
+export const finishMove = (cluster: Cluster, partition: SimPartition): void => {
+  if (partition.moving?.to.every((id) => partition.isr.includes(id)) === true && partition.leader >= 0) shrinkTo(cluster, partition, partition.moving.to)
+}
+
+/** What is no longer assigned is deleted, and out of the ISR. */
+export const shrinkTo = (cluster: Cluster, partition: SimPartition, replicas: readonly number[]): void => {
+  const removed = without(partition.replicas, replicas)
+  partition.moving = null
+  partition.replicas = replicas
+  const isr = without(partition.isr, removed)
+  const leader = removed.includes(partition.leader) ? (replicas.find((id) => isr.includes(id) && cluster.live(id)) ?? -1) : partition.leader
+  partition.elr = without(partition.elr, removed)
+  applyChange(cluster, partition, { leader, isr })
+  for (const id of removed) cluster.drop(id, partition)
 }
 
 /**

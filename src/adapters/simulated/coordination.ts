@@ -116,6 +116,13 @@ const topicNode = (cluster: Cluster, rest: readonly string[]): Node | null => {
   return { data: JSON.stringify(state), czxid: topic.czxid, version: partition.version }
 }
 
+/** kafka.zk.ConfigEntityZNode: overrides alone; `<default>` is the brokers' dynamic default. */
+const configNode = (cluster: Cluster, kind: string | undefined, [name = '']: readonly string[]): Node | null => {
+  const configs = kind === 'topics' ? cluster.topics.get(name)?.configs : cluster.configsOf(name === '<default>' ? '' : name)
+  if (configs === undefined || (kind === 'brokers' && configs.size === 0)) return null
+  return { data: JSON.stringify({ version: 1, config: Object.fromEntries(configs) }), czxid: 0x100000020n }
+}
+
 const lookUp = (cluster: Cluster, path: string): Node | null => {
   const [first, second, ...rest] = path.split('/').filter((part) => part !== '')
   const folder = FOLDERS[path]
@@ -124,6 +131,7 @@ const lookUp = (cluster: Cluster, path: string): Node | null => {
   if (path === '/cluster/id') return { data: JSON.stringify({ version: '1', id: cluster.clusterId }), czxid: 0x100000018n }
   if (path === '/controller') return controllerNode(cluster)
   if (path === '/controller_epoch') return { data: String(cluster.controllerEpoch), czxid: 0x100000019n, version: cluster.controllerEpoch }
+  if (first === 'config') return configNode(cluster, second, rest)
   if (first !== 'brokers') return null
   if (second === 'ids') return rest.length === 0 ? { children: [...cluster.registrations.keys()].sort().map(String) } : brokerNode(cluster, Number(rest[0]))
   if (second === 'topics') return rest.length === 0 ? { children: [...cluster.topics.keys()] } : topicNode(cluster, rest)

@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.ts'
 import { settle } from './controller.ts'
 import { anyBroker, until } from './kafka.ts'
 import type { Life } from './life.ts'
+import { reassignOne } from './reassign.ts'
 import { append, dropTopic, electOne, judgeAppend, kafkaError, makeTopic } from './topics.ts'
 
 /** How long a request may wait: for the controller, and for the ISR to have the records. */
@@ -102,5 +103,18 @@ export const createKafkaWriter = (cluster: Cluster, life: Life, call: Call): Kaf
       }
       cluster.note('kdr', life.number, 'alter-configs', resource.name)
       settle(cluster)
+    }),
+  reassign: (moves, signal) =>
+    call('kafka.reassign', signal, async () => {
+      await governed(cluster, 'cannot reassign partitions', signal)
+      const refused = new Map<string, string>()
+      for (const { topic, partition, replicas } of moves) {
+        const name = `${topic}-${partition}`
+        const error = reassignOne(cluster, cluster.partition(topic, partition), replicas)
+        if (error !== null) refused.set(name, error)
+        else cluster.note('kdr', life.number, 'reassign', `${name} ${replicas?.join() ?? 'cancelled'}`)
+      }
+      settle(cluster)
+      return refused
     }),
 })

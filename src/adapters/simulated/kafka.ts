@@ -4,11 +4,25 @@ import { KdrError } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import { type PartitionRow, PartitionTable, type TopicInfo } from '../../model/partitions.ts'
 import type { LogDir } from '../../model/survey.ts'
-import type { EpochAnswer, KafkaReader, KafkaRecord, MetadataView, OffsetAnswer, OffsetQuestion, Ping, QuorumState, TopicPartition } from '../../ports/kafka.ts'
+import type {
+  Configs,
+  EpochAnswer,
+  KafkaReader,
+  KafkaRecord,
+  MetadataView,
+  OffsetAnswer,
+  OffsetQuestion,
+  Ping,
+  ProducersAnswer,
+  QuorumState,
+  Reassigning,
+  TopicPartition,
+} from '../../ports/kafka.ts'
 import type { Millis } from '../../units.ts'
 import type { Call } from './call.ts'
 import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
+import { uncleanAllowed } from './controller.ts'
 import { dataOf } from './lifecycle.ts'
 import { isUp, type SimMember, type SimPartition, type SimTopic } from './state.ts'
 import { highWatermark, kafkaError } from './topics.ts'
@@ -29,12 +43,12 @@ export const anyBroker = async (cluster: Cluster, signal: AbortSignal): Promise<
   throw new KdrError(`no broker of ${cluster.name} answered`, { code: 'no-broker-answered', hint: 'see kdr diagnose' })
 }
 
-const topicInfo = (topic: SimTopic, by: string): TopicInfo => ({
+const topicInfo = (cluster: Cluster, topic: SimTopic, by: string): TopicInfo => ({
   name: topic.name,
   id: topic.id,
   internal: topic.internal,
   minIsr: known(Number(topic.configs.get('min.insync.replicas') ?? '1'), by),
-  uncleanElection: known(topic.configs.get('unclean.leader.election.enable') === 'true', by),
+  uncleanElection: known(uncleanAllowed(cluster, topic), by),
 })
 
 const rowOf = (partition: SimPartition): PartitionRow => ({
@@ -59,7 +73,7 @@ const metadata = (cluster: Cluster, answering: SimMember): MetadataView => {
     controllerId: cluster.mode === 'zookeeper' ? (cluster.controller ?? -1) : (cluster.announced[0] ?? -1),
     brokers,
     partitions: PartitionTable.of(
-      [...cluster.topics.values()].map((topic) => topicInfo(topic, by)),
+      [...cluster.topics.values()].map((topic) => topicInfo(cluster, topic, by)),
       [...cluster.partitions()].map(rowOf),
     ),
     complete: known(true, by),
@@ -110,8 +124,18 @@ const localOffset = async (cluster: Cluster, at: TopicPartition, broker: number,
   return known(end ? BigInt(cluster.logOf(broker, partition).end) : 0n, by)
 }
 
+/** Of the last record in its own log; an empty one answers -1. */
+const answerLocalEpoch = async (cluster: Cluster, at: TopicPartition, broker: number, signal: AbortSignal): Promise<OffsetAnswer> => {
+  const end = await localOffset(cluster, at, broker, true, signal)
+  const partition = cluster.partition(at.topic, at.partition)
+  if (!end.known || partition === undefined) return { ...at, offset: end, leaderEpoch: null }
+  const last = cluster.logOf(broker, partition).records.at(-1)
+  return { ...at, offset: known(BigInt(last?.offset ?? -1), end.by), leaderEpoch: last?.epoch ?? null }
+}
+
 const answerOffset = async (cluster: Cluster, question: OffsetQuestion, at: TopicPartition, signal: AbortSignal): Promise<OffsetAnswer> => {
   const leaderEpoch = cluster.partition(at.topic, at.partition)?.epoch ?? null
+  if (question.ask === 'local-epoch') return answerLocalEpoch(cluster, at, question.broker, signal)
   if (question.ask === 'local-end' || question.ask === 'local-start') {
     const offset = await localOffset(cluster, at, question.broker, question.ask === 'local-end', signal)
     return { ...at, offset, leaderEpoch: offset.known ? leaderEpoch : null }
@@ -190,6 +214,36 @@ export const until = async (cluster: Cluster, length: Millis, signal: AbortSigna
   }
 }
 
+const reassigning = (cluster: Cluster): readonly Reassigning[] =>
+  [...cluster.partitions()].flatMap(({ topic, index, replicas, moving }) => {
+    if (moving === null) return []
+    const adding = moving.to.filter((id) => !moving.from.includes(id))
+    return [{ topic: topic.name, partition: index, replicas, adding, removing: moving.from.filter((id) => !moving.to.includes(id)) }]
+  })
+
+/** Overrides, and the defaults of what kdr asks for. */
+const configs = async (cluster: Cluster, type: 'topic' | 'broker', names: readonly string[], keys: readonly string[], signal: AbortSignal) => {
+  await anyBroker(cluster, signal)
+  const answers = await Promise.all(
+    names.map(async (name): Promise<readonly [string, Known<Configs>]> => {
+      const by = `DescribeConfigs of ${name}`
+      const problem = type === 'broker' ? await unreachable(cluster, Number(name), signal) : null
+      const own = type === 'broker' ? cluster.configsOf(name) : cluster.topics.get(name)?.configs
+      if (problem !== null || own === undefined) return [name, unknown(problem ?? 'UNKNOWN_TOPIC_OR_PARTITION', by)]
+      return [name, known(new Map(keys.map((key) => [key, own.get(key) ?? cluster.configsOf('')?.get(key) ?? DEFAULTS[key] ?? null])), by)]
+    }),
+  )
+  return new Map(answers)
+}
+
+const DEFAULTS: Readonly<Record<string, string>> = { 'unclean.leader.election.enable': 'false', 'min.insync.replicas': '1' }
+
+const producers = (cluster: Cluster, at: TopicPartition, signal: AbortSignal): Promise<ProducersAnswer> =>
+  fromLeader(cluster, at, signal, (partition) => {
+    const open = cluster.hanging.get(partition)
+    return known(open === undefined ? [] : [open], `DescribeProducers from broker ${partition.leader}`)
+  }).then((answer) => ({ topic: at.topic, partition: at.partition, producers: answer }))
+
 const fetchFrom = async (cluster: Cluster, at: TopicPartition, offset: bigint, options: { maxBytes: number; maxWait: Millis }, signal: AbortSignal) => {
   const found = await fromLeader(cluster, at, signal, (partition) => known(partition, 'Metadata'))
   if (!found.known) throw new KdrError(`cannot fetch ${at.topic}-${at.partition}: ${found.why}`, { code: 'no-leader' })
@@ -220,6 +274,16 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
       await anyBroker(cluster, signal)
       if (!(await until(cluster, PATIENCE, signal, () => cluster.governed)))
         throw new KdrError('no controller listed the reassignments', { code: 'no-controller' })
+      return reassigning(cluster)
+    }),
+  configs: (type, names, keys, signal) => call('kafka.configs', signal, () => configs(cluster, type, names, keys, signal)),
+  producers: (partitions, signal) => call('kafka.producers', signal, () => Promise.all(partitions.map((at) => producers(cluster, at, signal)))),
+  transactions: (signal) =>
+    call('kafka.transactions', signal, async () => {
+      await anyBroker(cluster, signal)
+      const problems = await Promise.all(cluster.announced.map((id) => unreachable(cluster, id, signal)))
+      const problem = problems.find((words) => words !== null)
+      if (problem !== undefined) throw new KdrError(`not every coordinator listed its transactions: ${problem}`, { code: 'transactions-incomplete' })
       return []
     }),
   groups: (signal) =>

@@ -21,6 +21,8 @@ export interface SimulatedFaults {
   readonly slowCatchUp?: Chance & { readonly by: Millis }
   /** A ping of a healthy broker is not answered in time. */
   readonly silentPing?: Chance
+  /** An open transaction that no coordinator knows of, as a lost marker leaves it. */
+  readonly hangingTransaction?: { readonly topic: string; readonly partition: number }
 }
 
 export interface Misbehaviour {

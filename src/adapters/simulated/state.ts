@@ -13,7 +13,9 @@ export interface SimRecord {
 export interface SimPartition {
   readonly topic: SimTopic
   readonly index: number
-  readonly replicas: readonly number[]
+  replicas: readonly number[]
+  /** While it is being moved: what it was assigned to before, and what it will be. */
+  moving: { readonly from: readonly number[]; readonly to: readonly number[] } | null
   leader: number
   epoch: number
   isr: readonly number[]

@@ -31,7 +31,7 @@ export const makeTopic = (cluster: Cluster, plan: TopicPlan): SimTopic => {
     const isr = replicas.filter((id) => cluster.live(id))
     const leader = isr[0]
     if (leader === undefined) throw kafkaError('INVALID_REPLICA_ASSIGNMENT', `no live replica for ${plan.name}-${index}`)
-    topic.partitions.push({ topic, index, replicas, leader, epoch: 0, isr, elr: [], lastKnownElr: [], version: 0 })
+    topic.partitions.push({ topic, index, replicas, moving: null, leader, epoch: 0, isr, elr: [], lastKnownElr: [], version: 0 })
   }
   cluster.topics.set(plan.name, topic)
   settle(cluster)

@@ -11,7 +11,7 @@ export interface WorldEffect {
   readonly at: Millis
   readonly by: Cause
   readonly life: number
-  readonly what: 'stop' | 'start' | 'kill' | 'pause' | 'wipe' | 'exit' | 'create-topic' | 'delete-topic' | 'alter-configs' | 'elect'
+  readonly what: 'stop' | 'start' | 'kill' | 'pause' | 'wipe' | 'exit' | 'create-topic' | 'delete-topic' | 'alter-configs' | 'elect' | 'reassign'
   readonly target: string
 }
 

@@ -1,6 +1,6 @@
 // Messages the controller answers; in KRaft any broker forwards them, in ZooKeeper mode only the
 // controller takes them (NOT_CONTROLLER elsewhere). DescribeQuorum exists in KRaft only.
-import type { TopicPartition } from '../../../ports/kafka.ts'
+import type { Reassigning, TopicPartition } from '../../../ports/kafka.ts'
 import { byTopic, type Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 
@@ -70,7 +70,7 @@ export const DescribeQuorum: Message<null, QuorumAnswer> = {
 /** All partitions with a reassignment under way (KIP-455). `timeout` is the broker's, in milliseconds. */
 export const ListPartitionReassignments: Message<
   { readonly timeout: number },
-  { readonly error: number; readonly message: string | null; readonly partitions: readonly TopicPartition[] }
+  { readonly error: number; readonly message: string | null; readonly partitions: readonly Reassigning[] }
 > = {
   name: 'ListPartitionReassignments',
   key: 46,
@@ -89,10 +89,9 @@ export const ListPartitionReassignments: Message<
     const topics = reader.array((each) => {
       const topic = each.string()
       const rows = each.array((row) => {
-        const partition = row.i32()
-        for (let list = 0; list < 3; list += 1) row.i32s() // replicas, adding, removing
+        const moving = { topic, partition: row.i32(), replicas: row.i32s(), adding: row.i32s(), removing: row.i32s() }
         row.tags()
-        return { topic, partition }
+        return moving
       })
       each.tags()
       return rows
@@ -101,9 +100,53 @@ export const ListPartitionReassignments: Message<
   },
 }
 
-export interface ElectionRow extends TopicPartition {
+interface ElectionRow extends TopicPartition {
   readonly error: number
   readonly message: string | null
+}
+
+/** Outcomes of one topic's partitions: elections and reassignments are answered alike. */
+const readRows = (reader: WireReader): readonly ElectionRow[] => {
+  const topic = reader.string()
+  const rows = reader.array((row): ElectionRow => {
+    const answer = { topic, partition: row.i32(), error: row.i16(), message: row.nullableString() }
+    row.tags()
+    return answer
+  })
+  reader.tags()
+  return rows
+}
+
+/** Replicas for each partition, null to cancel (KIP-455). `timeout` is the broker's, in milliseconds. */
+export const AlterPartitionReassignments: Message<
+  { readonly moves: readonly (TopicPartition & { readonly replicas: readonly number[] | null })[]; readonly timeout: number },
+  { readonly error: number; readonly message: string | null; readonly rows: readonly ElectionRow[] }
+> = {
+  name: 'AlterPartitionReassignments',
+  key: 45,
+  version: 0,
+  flexible: true,
+  encode: (writer, { moves, timeout }) => {
+    writer.i32(timeout)
+    writer.array(byTopic(moves), (each, { topic, partitions }) =>
+      each
+        .string(topic)
+        .array(partitions, (list, { partition, replicas }) =>
+          list
+            .i32(partition)
+            .array(replicas, (ids, id) => ids.i32(id))
+            .tags(),
+        )
+        .tags(),
+    )
+    writer.tags()
+  },
+  decode: (reader) => {
+    reader.i32() // throttle time
+    const error = reader.i16()
+    const message = reader.nullableString()
+    return { error, message, rows: reader.array(readRows).flat() }
+  },
 }
 
 /** One-shot election (KIP-460) of the partitions named. `timeout` is the broker's, in milliseconds. */
@@ -128,16 +171,6 @@ export const ElectLeaders: Message<
   decode: (reader) => {
     reader.i32() // throttle time
     const error = reader.i16()
-    const topics = reader.array((each) => {
-      const topic = each.string()
-      const rows = each.array((row): ElectionRow => {
-        const answer = { topic, partition: row.i32(), error: row.i16(), message: row.nullableString() }
-        row.tags()
-        return answer
-      })
-      each.tags()
-      return rows
-    })
-    return { error, rows: topics.flat() }
+    return { error, rows: reader.array(readRows).flat() }
   },
 }

@@ -7,6 +7,8 @@ export const CLIENT = -1
 export const LOCAL = -2
 export const LATEST = -1n
 export const EARLIEST = -2n
+/** The record with the latest timestamp (KIP-734). */
+export const MAX_TIMESTAMP = -3n
 export const READ_UNCOMMITTED = 0
 export const READ_COMMITTED = 1
 

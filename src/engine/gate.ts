@@ -29,15 +29,16 @@ export interface GateRequest {
 export const gateFor = ({ step, target, preview, forced, cluster }: GateRequest): Gate | null => {
   const effect = effectOf(step, target, forced)
   if (UNASKED.includes(effect)) return null
-  const losses = forced.flatMap((refusal) => refusal.force?.partitions ?? [])
+  const own = step.losses?.(target)
+  const losses = [...(own?.partitions ?? []), ...forced.flatMap((refusal) => refusal.force?.partitions ?? [])]
   const flags = [`--allow ${effect}`]
   if (effect === 'stop' || effect === 'delete' || effect === 'lose-data') flags.push(`--confirm ${cluster}`)
   if (effect === 'lose-data') flags.push(...losses.map((name) => `--accept-loss ${name.replace(/-(\d+)$/, ':$1')}`))
-  const text = [`${preview.sentence} (${effect}, on ${cluster})`, ...preview.changes]
+  const text = [`${preview.sentence} (${effect}, on ${cluster})`, ...preview.changes, ...(own?.statement ?? [])]
   for (const refusal of forced)
     text.push(`${refusal.guard} is forced: ${refusal.because}`, ...(refusal.force?.partitions ?? []).map((name) => `  may lose records: ${name}`))
   if (effect === 'restart' || effect === 'change') return { effect, ask: 'yes', challenge: 'y', text, flags }
-  const challenge = effect === 'lose-data' ? `${losses.length}` : (step.challenge?.(target) ?? cluster)
+  const challenge = effect === 'lose-data' ? (own?.figure ?? `${losses.length}`) : (step.challenge?.(target) ?? cluster)
   return { effect, ask: 'type', challenge, text, flags }
 }
 

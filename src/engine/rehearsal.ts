@@ -51,7 +51,7 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     kept,
     show,
     // One picture for the whole walk: what is previewed is of one moment, however long a hung broker makes each look.
-    world: { ...live, survey: async () => rehearsal.projected ?? notes.last ?? live.survey() },
+    world: { ...live, survey: async (aspects) => rehearsal.projected ?? notes.last ?? live.survey(aspects) },
   }
   const { objectives, title, id } = deps.scenario
   show({

@@ -38,6 +38,15 @@ export interface Guard<T> {
   readonly check: (now: Survey, target: T) => Refusal | null
 }
 
+export interface Losses {
+  /** `orders-3`, all of them. */
+  readonly partitions: readonly string[]
+  /** What of each may be lost, a line each. */
+  readonly statement: readonly string[]
+  /** What has to be typed: the most records that may be lost, or a word where nothing bounds them. */
+  readonly figure: string
+}
+
 export interface Preview {
   /** One sentence, imperative, naming the target. */
   readonly sentence: string
@@ -91,6 +100,8 @@ export interface Act<T> extends Common<T> {
   readonly guards: readonly Guard<T>[]
   /** Its effect has to last: a resumed run that passes it looks whether it still holds, and offers it again. */
   readonly lasting?: true
+  /** What it may lose: stated at its gate, each partition named by `--accept-loss`, the figure typed. Such a step is `lose-data`. */
+  readonly losses?: (target: T) => Losses
   /** What has to be typed at a `stop` or `delete` gate: derived from the live target. */
   readonly challenge?: (target: T) => string
   /** Applied at most once for an intent. Resolves when issued; `done` tells when it worked. */

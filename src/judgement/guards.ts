@@ -216,3 +216,80 @@ export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [
 
 /** Before a broker that does not run is started. */
 export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), restartSafe(), blankDisk(), quorumKept()]
+
+const checkServing = (now: Survey, target: BrokerTarget): Refusal | null => {
+  if (!now.brokers.known) return blind('G1', `the brokers were not seen: ${now.brokers.why}`, self(target))
+  if (!now.members.known) return blind('G1', `the platform was not seen: ${now.members.why}`, self(target))
+  if (outOfService(now, target.broker)) return null
+  const names = now.partitions.known ? hosting(now.partitions.value, target.broker).map(partitionName) : []
+  return refusal(
+    'G1',
+    `broker ${target.broker} may be serving: while others are down it may hold the last replicas in sync`,
+    names.length > 0 ? names : self(target),
+  )
+}
+
+/** G1 while several are down: survivors are never touched; what is out of service takes nothing away. */
+const servesNothing = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G1', check: checkServing })
+
+const checkUnclean = (now: Survey, target: BrokerTarget): Refusal | null => {
+  // Where no broker answers nothing can be switched off yet: G2 then judges each partition by its record.
+  const answered = now.brokers.known && now.brokers.value.some(({ id }) => brokerStatus(now, id).status === 'up')
+  if (!answered || !now.partitions.known) return null
+  const on = now.partitions.value.topics.filter(({ uncleanElection }) => uncleanElection.known && uncleanElection.value).map(({ name }) => name)
+  if (on.length === 0) return null
+  return refusal('UNCLEAN', `unclean election is on for ${few(on)}: started now, broker ${target.broker} could be elected though it is stale`, on)
+}
+
+/** UNCLEAN: no broker is started while a stale one could be elected without anybody asking (KIP-106). Cannot be forced. */
+export const uncleanOff = <T extends BrokerTarget>(): Guard<T> => ({ name: 'UNCLEAN', check: checkUnclean })
+
+const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+
+/** Scaling a StatefulSet up starts every lower ordinal too: what G2 says of them counts. */
+const checkCompany = (now: Survey, target: BrokerTarget): Refusal | null => {
+  const member = memberOfBroker(now, target.broker)
+  const own = member?.workload.known === true ? member.workload.value : null
+  if (member === undefined || own === null || member.revives !== 'never' || !now.brokers.known) return null
+  for (const { id } of now.brokers.value) {
+    const other = memberOfBroker(now, id)
+    const same = other?.workload.known === true && other.workload.value?.name === own.name
+    if (other === undefined || !same || !(ordinalOf(other.name) < ordinalOf(member.name)) || !other.state.known || other.state.value !== 'stopped') continue
+    const found = checkStart(now, { broker: id })
+    if (found !== null) return { ...found, because: `${member.name} can only be started together with ${other.name}: ${found.because}` }
+  }
+  return null
+}
+
+const companyFit = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G2', check: checkCompany })
+
+/** Before what is left of one of several dead brokers is stopped. */
+export const remainsGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [
+  notManaged(),
+  withinBudget(),
+  ableToReturn(),
+  servesNothing(),
+  blankIfRevived(),
+  quorumKept(),
+]
+
+/** Before one of several dead brokers is started: that others are missing is why, not why not. */
+export const reviveGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [
+  notManaged(),
+  servesNothing(),
+  uncleanOff(),
+  blankDisk(),
+  companyFit(),
+  quorumKept(),
+]
+
+/** G5 for what only the controller does: nothing is asked of it while the quorum is not known to be held. */
+export const governed = <T>(): Guard<T> => ({
+  name: 'G5',
+  check: (now) => {
+    if (quorumHeld(now)) return null
+    if (!now.coordination.known) return blind('G5', `the quorum was not seen: ${now.coordination.why}`, [])
+    const { quorum } = now.coordination.value
+    return quorum.known ? refusal('G5', 'the quorum is lost', []) : blind('G5', `whether the quorum is held was not seen: ${quorum.why}`, [])
+  },
+})

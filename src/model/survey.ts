@@ -103,6 +103,30 @@ export interface ConnectWorker {
   readonly connectors: Known<readonly Connector[]>
 }
 
+/** Where the copies of one partition's log end. Offsets are safe as numbers: below 2^53. */
+export interface LogEnds {
+  /** By its leader; null while it has none, or did not answer. */
+  readonly highWatermark: number | null
+  /** Every replica that answered for itself, led or not; `epoch` of its last record, null where that was not seen or the log is empty. */
+  readonly local: readonly { readonly broker: number; readonly end: number; readonly epoch: number | null }[]
+}
+
+/** A broker or a topic that carries a replication throttle (KIP-73). */
+export interface Throttled {
+  readonly type: 'broker' | 'topic'
+  readonly name: string
+}
+
+/** A transaction that is open on a partition: read_committed readers wait where it began. */
+export interface OpenTransaction {
+  /** `orders-3`. */
+  readonly partition: string
+  readonly producerId: bigint
+  readonly openSince: bigint
+  /** What a coordinator says of this producer; null: none knows it. */
+  readonly state: string | null
+}
+
 export interface Survey {
   readonly takenAt: Instant
   readonly target: TargetIdentity
@@ -118,11 +142,27 @@ export interface Survey {
   readonly groups: Known<readonly GroupInfo[]>
   /** By its REST interface; empty where there is none, null where it is not wanted that anybody looks. */
   readonly connect: Known<readonly ConnectWorker[] | null>
+  /** By partition name. */
+  readonly logs: Known<ReadonlyMap<string, LogEnds>>
+  readonly throttles: Known<readonly Throttled[]>
+  readonly transactions: Known<readonly OpenTransaction[]>
   readonly canary: Known<CanaryResult>
 }
 
 /** Parts of a survey a waiting step polls; the rest is carried over from the last full survey. */
-export type Aspect = 'members' | 'signals' | 'brokers' | 'coordination' | 'partitions' | 'log-dirs' | 'reassigning' | 'groups' | 'connect'
+export type Aspect =
+  | 'members'
+  | 'signals'
+  | 'brokers'
+  | 'coordination'
+  | 'partitions'
+  | 'log-dirs'
+  | 'reassigning'
+  | 'groups'
+  | 'connect'
+  | 'logs'
+  | 'throttles'
+  | 'transactions'
 
 export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', 'connect']
 

@@ -39,7 +39,8 @@ export interface TopicPartition {
 
 /**
  * `high-watermark`, `last-stable` and `log-start` are answered by the leader; `local-…` asks one broker about its own log (replica
- * id -2), led or not. `local-epoch` is about the record with the latest timestamp: only its epoch means anything, and -1 is an empty log.
+ * id -2), led or not. `local-epoch` is about the record with the latest timestamp: only its epoch means anything; an
+ * empty log has none. A replica that led since may say the epoch it led in, of which there is no record yet (3.5).
  */
 export type OffsetQuestion =
   | { readonly ask: 'high-watermark' | 'last-stable' | 'log-start' }

@@ -5,6 +5,8 @@ import type { Millis } from '../units.ts'
 export interface Options {
   /** Which broker, where more than one could be meant; null: the one that is down. */
   readonly broker: number | null
+  /** Brokers that will not come back: their replicas are moved to others. */
+  readonly gone: readonly number[]
   readonly thresholds: Thresholds
   /** How long it must stay healthy after it was verified. */
   readonly stability: Millis

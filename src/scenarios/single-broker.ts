@@ -34,7 +34,7 @@ export const singleBroker: Scenario<Options> = {
         startBroker(from),
         awaitRejoin(from),
         awaitIsr(from),
-        electPreferred(from),
+        electPreferred({ of: () => failed.value().broker }),
       ),
       phase('verify', 'Verify', canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
     ]

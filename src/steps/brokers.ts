@@ -1,5 +1,5 @@
 // Steps that take a broker down and bring it back, each about the failed broker that was decided first.
-import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { act, type Decision, type Guard, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
 import { startGuards, stopGuards } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
@@ -12,7 +12,7 @@ import { minutes, seconds } from '../units.ts'
 import { type FailedBroker, incarnationGone, movedTo, runsAnew } from './failed-broker.ts'
 import { rejoined, withRejoined } from './rejoined.ts'
 
-type From = { readonly from: Decision<FailedBroker> }
+type From = { readonly from: Decision<FailedBroker>; readonly guards?: readonly Guard<{ readonly broker: number }>[] }
 
 /** The member as it is now, bound into the target: a write is refused when it is another by then. */
 interface MemberNow {
@@ -39,7 +39,7 @@ const diskOf = (member: Member): ToStart['disk'] => {
   return states.length > 0 && states.every((state) => state === 'intact') ? 'intact' : 'unknown'
 }
 
-export const stopRemains = ({ from }: From): Step =>
+export const stopRemains = ({ from, guards = stopGuards() }: From): Step =>
   act<MemberNow>({
     id: 'stop-remains',
     title: 'Stop gracefully what is left of it',
@@ -48,7 +48,7 @@ export const stopRemains = ({ from }: From): Step =>
     aspects: ['members'],
     // A pod may be given longer than 120 s by its own terminationGracePeriodSeconds.
     budget: { expected: seconds(30), deadline: minutes(10) },
-    guards: stopGuards(),
+    guards,
     challenge: ({ member }) => member,
     resolve: async (world) => {
       const now = await world.survey()
@@ -133,7 +133,7 @@ export const comesByItself = ({ revives, state, waiting }: Member): boolean => {
   return state.value === 'pending' || (revives === 'always' && state.value === 'stopped' && !heldBack)
 }
 
-export const startBroker = ({ from }: From): Step =>
+export const startBroker = ({ from, guards = startGuards() }: From): Step =>
   act<ToStart>({
     id: 'start-broker',
     title: 'Start the failed broker and wait until it has rejoined',
@@ -141,7 +141,7 @@ export const startBroker = ({ from }: From): Step =>
     effect: 'restart',
     aspects: ['members', 'signals', 'brokers', 'coordination'],
     budget: { expected: minutes(1), deadline: minutes(15) },
-    guards: startGuards(),
+    guards,
     resolve: async (world) => {
       const now = await world.survey()
       const { broker, member: name } = from.value()

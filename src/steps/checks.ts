@@ -4,7 +4,7 @@ import { few } from '../judgement/evidence.ts'
 import { type Check, checkHealth, type Thresholds } from '../judgement/health.ts'
 import { lossBound } from '../judgement/objectives.ts'
 import { isKnownFalse, type Known, known, unknown } from '../model/known.ts'
-import { brokerOf, type Survey } from '../model/survey.ts'
+import { type Aspect, brokerOf, type Survey } from '../model/survey.ts'
 import { formatDuration, type Instant, type Millis, minutes, seconds } from '../units.ts'
 import { canaryThrough } from './canary.ts'
 
@@ -25,6 +25,12 @@ export interface Proof {
   readonly thresholds: Thresholds
   /** Checks of the scenario's own, besides those of every cluster. */
   readonly also?: (now: Survey) => readonly Check[]
+  /** What those look at besides. */
+  readonly alsoLooks?: readonly Aspect[]
+  /** The part of the picture that has to be well; all of it when left out. */
+  readonly scope?: (now: Survey) => Survey
+  /** Acknowledged records lost, where the scenario knows better than the ISRs on record. */
+  readonly lost?: (now: Survey) => Known<number> | null
 }
 
 interface Proven {
@@ -32,14 +38,16 @@ interface Proven {
   readonly inDoubt: readonly string[]
 }
 
-export const verifyRecovery = ({ through, before, inDoubt, thresholds, also }: Proof): Step =>
+const all = (survey: Survey): Survey => survey
+
+export const verifyRecovery = ({ through, before, inDoubt, thresholds, also, alsoLooks = [], scope = all, lost }: Proof): Step =>
   look<Proven>({
     id: 'verify-recovery',
     title: 'Verify the recovery',
     why: 'Every expected broker, every partition at full ISR with a leader, and a record through each broker that was brought back.',
     effect: 'read',
     proves: 'recovery',
-    aspects: ['members', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning'],
+    aspects: ['members', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', ...alsoLooks],
     budget: { expected: seconds(5), deadline: minutes(5) },
     resolve: async () => ({ target: { brokers: through(), inDoubt: inDoubt() } }),
     preview: ({ brokers }, commands) => ({
@@ -51,8 +59,10 @@ export const verifyRecovery = ({ through, before, inDoubt, thresholds, also }: P
       ],
     }),
     expect: (now) => now,
-    done: (now, { brokers }) => verified(now, brokers, [...checkHealth(now, thresholds), ...(also?.(now) ?? [])]),
+    done: (now, { brokers }) => verified(now, brokers, [...checkHealth(scope(now), thresholds), ...(also?.(now) ?? [])]),
     loss: (now, target) => {
+      const told = lost?.(now) ?? null
+      if (told !== null) return told
       const then = before()
       return then === null ? lossSince(now, target.inDoubt) : lossBound(then, now)
     },
@@ -85,14 +95,21 @@ interface Sample {
 }
 
 /** Two samples an interval apart (and every look between them): reported on its own, outside the RTO. */
-export const checkStability = ({ through, thresholds, also, interval }: Omit<Proof, 'before' | 'inDoubt'> & { readonly interval: Millis }): Step =>
+export const checkStability = ({
+  through,
+  thresholds,
+  also,
+  alsoLooks = [],
+  scope = all,
+  interval,
+}: Omit<Proof, 'before' | 'inDoubt' | 'lost'> & { readonly interval: Millis }): Step =>
   look<Sample>({
     id: 'check-stability',
     title: `Check that it stays so for ${formatDuration(interval)}`,
     why: 'What comes back and goes again has not been recovered.',
     effect: 'read',
     proves: 'stability',
-    aspects: ['members', 'brokers', 'coordination', 'partitions', 'reassigning'],
+    aspects: ['members', 'brokers', 'coordination', 'partitions', 'reassigning', ...alsoLooks],
     budget: { expected: interval, deadline: interval + minutes(2) },
     resolve: async (world) => {
       const now = await world.survey()
@@ -101,7 +118,7 @@ export const checkStability = ({ through, thresholds, also, interval }: Omit<Pro
     preview: () => ({ sentence: `look again for ${formatDuration(interval)}`, changes: [], commands: [] }),
     expect: (now) => now,
     done: (now, { since, brokers }) => {
-      const checks = [...checkHealth(now, thresholds), ...(also?.(now) ?? [])]
+      const checks = [...checkHealth(scope(now), thresholds), ...(also?.(now) ?? [])]
       const wrong = failing(checks.filter(({ id }) => !BESIDES.has(id))).join('; ')
       const settled = wrong === '' && now.takenAt - since >= interval
       const detail = settled ? `healthy for ${formatDuration(now.takenAt - since)}` : wrong === '' ? 'healthy so far' : wrong

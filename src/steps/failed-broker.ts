@@ -72,7 +72,7 @@ const resolveFailedBroker = (now: Survey, wanted: number | null): Resolution<Fai
 }
 
 /** Without a quorum nothing that is registered, in sync or leading can be believed; half-way to KRaft, neither quorum is the whole truth. */
-const coordinationProblem = (now: Survey, wanted: number | null): Resolution<FailedBroker> | null => {
+export const coordinationProblem = (now: Survey, wanted: number | null): Resolution<FailedBroker> | null => {
   if (!now.coordination.known) return { unknown: `the quorum was not seen: ${now.coordination.why}`, hint: 'kdr doctor' }
   const { value: view } = now.coordination
   if (view.kind === 'zookeeper' && isKnownTrue(view.migrating))
@@ -94,7 +94,8 @@ export const movedTo = (now: Survey, { broker, member }: FailedBroker): string |
   return match === undefined || match.name === member ? null : `broker ${broker} is ${match.name} now, not ${member}`
 }
 
-const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
+/** The broker as a recovery's target; unknown while what runs it was not seen. */
+export const targetOf = (now: Survey, broker: number, verdict: string): Resolution<FailedBroker> => {
   const member = memberOfBroker(now, broker)
   if (member === undefined) return { unknown: `what runs broker ${broker} was not seen${unseenOf(now)}`, hint: 'kdr doctor' }
   if (!member.uid.known) {
@@ -120,7 +121,7 @@ const targetOf = (now: Survey, broker: number, verdict: string): Resolution<Fail
 /** Names enough to say which; one is enough to doubt. */
 const DOUBTS = 20
 
-const inDoubt = (now: Survey): readonly string[] => {
+export const inDoubt = (now: Survey): readonly string[] => {
   if (!now.partitions.known) return ['every partition: the table was not seen']
   const table = now.partitions.value
   const unclean = new Set(table.topics.filter(({ uncleanElection }) => !isKnownFalse(uncleanElection)).map(({ name }) => name))

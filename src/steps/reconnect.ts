@@ -1,5 +1,5 @@
 // The step for a broker that runs and is cut off: Docker containers can lose their network.
-import { act, type Decision, type Step } from '../engine/step.ts'
+import { act, type Decision, type Guard, type Step } from '../engine/step.ts'
 import { startGuards } from '../judgement/guards.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { memberOf } from '../model/survey.ts'
@@ -14,7 +14,9 @@ interface CutOff {
   readonly status: string
 }
 
-export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker> }): Step =>
+type From = { readonly from: Decision<FailedBroker>; readonly guards?: readonly Guard<{ readonly broker: number }>[] }
+
+export const reconnectBroker = ({ from, guards = startGuards() }: From): Step =>
   act<CutOff>({
     id: 'reconnect-broker',
     title: 'Put it back on its network',
@@ -22,7 +24,7 @@ export const reconnectBroker = ({ from }: { readonly from: Decision<FailedBroker
     effect: 'change',
     aspects: ['members', 'signals', 'brokers', 'coordination'],
     budget: { expected: seconds(20), deadline: minutes(5) },
-    guards: startGuards(),
+    guards,
     resolve: async (world) => {
       const now = await world.survey()
       const { broker, member: name } = from.value()

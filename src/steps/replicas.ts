@@ -1,7 +1,7 @@
 // Steps about the replicas a broker hosts: back in the ISR, and leading where they are preferred.
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
-import { quorumKept } from '../judgement/guards.ts'
+import { governed } from '../judgement/guards.ts'
 import { skewedLeaders } from '../judgement/leaders.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse } from '../model/known.ts'
@@ -50,28 +50,32 @@ const inSync = (now: Survey, broker: number, member: string): Progress => {
 }
 
 interface Skewed {
-  readonly broker: number
+  /** null: whoever is preferred. */
+  readonly broker: number | null
   readonly partitions: readonly { readonly topic: string; readonly partition: number }[]
 }
 
-export const electPreferred = ({ from }: From): Step =>
+const preferred = (broker: number | null): string => (broker === null ? 'the preferred replicas' : `broker ${broker}`)
+
+/** `of` null: everywhere. */
+export const electPreferred = ({ of }: { readonly of: () => number | null }): Step =>
   act<Skewed>({
     id: 'elect-preferred',
-    title: 'Give it back the partitions that prefer it',
+    title: 'Give leadership back to the replicas that are preferred',
     why: 'The others carry its load until it leads again; kdr moves leaders only to replicas in the ISR.',
     effect: 'change',
     aspects: ['partitions'],
     budget: { expected: seconds(5), deadline: minutes(2) },
-    guards: [quorumKept()],
+    guards: [governed()],
     resolve: async (world) => {
       const now = await world.survey()
-      const { broker } = from.value()
+      const broker = of()
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
-      const partitions = skewedLeaders(now, broker)
-      return partitions.length === 0 ? { nothing: 'every partition that prefers it is led by it' } : { target: { broker, partitions } }
+      const partitions = skewedLeaders(now, broker ?? undefined)
+      return partitions.length === 0 ? { nothing: `${preferred(broker)} leads every partition that it can` } : { target: { broker, partitions } }
     },
     preview: ({ broker, partitions }, commands) => ({
-      sentence: `elect broker ${broker} as leader of the ${partitions.length} partitions that prefer it`,
+      sentence: `elect ${preferred(broker)} as leader of ${partitions.length} partitions`,
       changes: [
         `leaders of ${partitions
           .map(({ topic, partition }) => `${topic}-${partition}`)
@@ -88,9 +92,9 @@ export const electPreferred = ({ from }: From): Step =>
     done: (now, { broker, partitions }) => {
       if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }
       const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`))
-      const left = skewedLeaders(now, broker).filter(({ topic, partition }) => wanted.has(`${topic}-${partition}`)).length
+      const left = skewedLeaders(now, broker ?? undefined).filter(({ topic, partition }) => wanted.has(`${topic}-${partition}`)).length
       const measure = { done: partitions.length - left, total: partitions.length, unit: 'leaders' }
-      if (left === 0) return { state: 'done', detail: `broker ${broker} leads what prefers it`, measure }
+      if (left === 0) return { state: 'done', detail: `${preferred(broker)} leads again`, measure }
       return { state: left === partitions.length ? 'not-started' : 'under-way', detail: `${left} partitions still led by others`, measure }
     },
   })

@@ -1,7 +1,7 @@
 // Takes a survey: all ports at once, each reading with its own deadline, what fails or is late unknown with
 // the reason. One hung broker, leaderless partition or dead server never fails or delays the whole.
 import type { Known } from '../model/known.ts'
-import { known, mapKnown, unknown } from '../model/known.ts'
+import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
 import type { Member, TargetIdentity } from '../model/member.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { Aspect, LogDir, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
@@ -10,10 +10,12 @@ import type { ReadPorts } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
 import { readConnect } from './connect.ts'
+import { readLogs, readOpenTransactions, readThrottles } from './closer.ts'
 import { quorumView } from './kraft.ts'
 import { recognise } from './log-signals.ts'
 import { partitionsOf, readPersisted } from './partitions.ts'
 import { each, reading, type Stage } from './reading.ts'
+import { readZnodeTable } from './znode-table.ts'
 import { readZooKeeper, type ZooKeeperReading, zooKeeperView } from './zookeeper.ts'
 
 export interface ObserverSettings {
@@ -105,7 +107,7 @@ const readConnectors = async (look: Looking, members: Promise<Known<readonly Mem
 
 const readFirst = async (look: Looking): Promise<First> => {
   const { kafka } = look.ports
-  const wanted = look.asked('brokers', 'partitions', 'log-dirs')
+  const wanted = look.asked('brokers', 'partitions', 'log-dirs', 'logs', 'throttles', 'transactions')
   const length = look.left('first')
   const members = readMembers(look)
   // A hung broker is waited for beside the second wave, not before it.
@@ -165,6 +167,11 @@ const readPartitions = async (look: Looking, first: First): Promise<Survey['part
   const zk = look.ports.coordination
   const quorum = quorumOf(first)
   if (zk === null || zookeeper === null) return partitionsOf({ metadata, quorum, zookeeper: null })
+  // Where no broker answers, what is on record is all there is: the order in which they must come back follows from it.
+  if (!metadata.known && isKnownTrue(quorum)) {
+    const table = await readZnodeTable(look, zk, zookeeper, look.left('second'))
+    return table.known ? table : metadata
+  }
   const persisted = metadata.known ? await readPersisted(look, zk, metadata.value.partitions, look.left('second')) : new Map()
   return partitionsOf({ metadata, quorum, zookeeper: { topics: zookeeper.topics, persisted } })
 }
@@ -197,6 +204,22 @@ const signalsOf = async (look: Looking, member: Member): Promise<Member['signals
     return current.length > 0 ? current : platform.logs(member.name, { tail: TAIL, previous: true }, signal)
   })
   return mapKnown(lines, recognise)
+}
+
+/** What only some steps ask for, of every partition or every broker. */
+const readCloser = async (look: Looking, first: First): Promise<Pick<Survey, 'logs' | 'throttles' | 'transactions'>> => {
+  const { kafka } = look.ports
+  const ask = <T>(aspect: 'logs' | 'throttles' | 'transactions', by: string, read: (view: MetadataView, signal: AbortSignal) => Promise<T>) => {
+    if (!look.asked(aspect)) return (look.base?.[aspect] as Known<T> | undefined) ?? notAsked(by)
+    const { metadata } = first
+    return metadata.known ? reading(look, look.left('last'), by, (signal) => read(metadata.value, signal)) : metadata
+  }
+  const [logs, throttles, transactions] = await Promise.all([
+    ask('logs', 'ListOffsets', (view, signal) => readLogs(kafka, view, signal)),
+    ask('throttles', 'DescribeConfigs', (view, signal) => readThrottles(kafka, view, signal)),
+    ask('transactions', 'DescribeProducers, ListTransactions', (view, signal) => readOpenTransactions(kafka, view, signal)),
+  ])
+  return { logs, throttles, transactions }
 }
 
 /** ZooKeeper's and Metadata's must agree: a disagreement names both. */
@@ -233,7 +256,7 @@ export const observer =
     const look: Looking = { clock: ports.clock, outer: signal, ports, settings, asked, base, left }
     const first = await readFirst(look)
     const [brokers, partitions] = await Promise.all([readBrokers(look, first), readPartitions(look, first)])
-    const members = await readSignals(look, first.members, brokers)
+    const [members, closer] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first)])
     return {
       takenAt,
       target: first.target,
@@ -245,6 +268,7 @@ export const observer =
       reassigning: first.reassigning,
       groups: first.groups,
       connect: first.connect,
+      ...closer,
       canary: base?.canary ?? unknown('no canary was sent', 'canary'),
     }
   }

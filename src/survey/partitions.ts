@@ -17,7 +17,7 @@ interface PersistedState {
   readonly isr: readonly number[]
 }
 
-const stateOf = (data: Buffer): PersistedState | null => {
+export const stateOf = (data: Buffer): PersistedState | null => {
   const value = JSON.parse(data.toString('utf8')) as { leader?: unknown; leader_epoch?: unknown; isr?: unknown }
   const { leader, leader_epoch: leaderEpoch, isr } = value
   if (typeof leader !== 'number' || typeof leaderEpoch !== 'number' || !Array.isArray(isr)) return null

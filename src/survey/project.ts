@@ -4,7 +4,7 @@ import type { Known } from '../model/known.ts'
 import { known } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
-import { partitionName } from '../model/partitions.ts'
+import { PartitionTable, partitionName } from '../model/partitions.ts'
 import type { Broker, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
 
 const BY = 'projected'
@@ -119,3 +119,38 @@ export const withQuorumMember = (survey: Survey, name: string): Survey => {
     }),
   }
 }
+
+/** A partition that was elected a leader for: it leads alone until others have caught up. */
+export const withElected = (survey: Survey, elected: { readonly topic: string; readonly partition: number }, leader: number): Survey =>
+  withRows(survey, (row) =>
+    row.topic === elected.topic && row.partition === elected.partition
+      ? { ...row, leader, leaderEpoch: row.leaderEpoch + 1, isr: [leader], elr: [], lastKnownElr: [] }
+      : row,
+  )
+
+/** Replicas as they were assigned anew, all in sync. */
+export const withReassigned = (
+  survey: Survey,
+  moves: readonly { readonly topic: string; readonly partition: number; readonly after: readonly number[] }[],
+): Survey => {
+  const to = new Map(moves.map((move) => [partitionName(move), move.after]))
+  return withRows(survey, (row) => {
+    const replicas = to.get(partitionName(row))
+    if (replicas === undefined) return row
+    return { ...row, replicas, isr: replicas, leader: replicas.includes(row.leader) ? row.leader : (replicas[0] ?? -1) }
+  })
+}
+
+/** Every topic's unclean election is off. */
+export const withUncleanOff = (survey: Survey): Survey => ({
+  ...survey,
+  partitions: projected(survey.partitions, (table) =>
+    PartitionTable.of(
+      table.topics.map((topic) => ({ ...topic, uncleanElection: known(false, BY) })),
+      [...table.rows()],
+    ),
+  ),
+})
+
+/** Whether any of it was never seen: a dry run that went on from what it expects. */
+export const isProjected = ({ brokers, partitions }: Survey): boolean => brokers.by === BY || partitions.by === BY

@@ -163,6 +163,9 @@ const surveyOf = (here: Room, simulation: Simulation): Survey => {
     reassigning: none,
     connect: none,
     canary: none,
+    logs: none,
+    throttles: none,
+    transactions: none,
     groups: here.seen
       ? known(
           [...here.lamps].map(([id, state]) => ({ id, state })),

@@ -136,6 +136,9 @@ export const healthy = (kind: Kind = 'zookeeper', brokers = 3): Survey => ({
   reassigning: seen([]),
   groups: seen([]),
   connect: seen([]),
+  logs: blind,
+  throttles: blind,
+  transactions: blind,
   canary: seen({ at: NOW, sent: 30, received: 30, p99: 40, ledBy: range(brokers), lost: 0, problem: null }),
 })
 

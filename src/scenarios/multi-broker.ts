@@ -1,0 +1,70 @@
+// Runbook page 2: the majority is lost. Corrected as in Kafka's own terms: survivors stay up, the dead come
+// back in place in the order their partitions ask for, and nothing is elected that is not on record, unless
+// everything on record has provably lost its disk and somebody types what that costs.
+import { choose, phase, type Scenario } from '../engine/step.ts'
+import { canaryRoundTrip } from '../steps/canary.ts'
+import { checkStability, verifyRecovery } from '../steps/checks.ts'
+import { electEachLost, judgeLost, keptEnds, typedLoss } from '../steps/multi/lose.ts'
+import { checkOutage, decided } from '../steps/multi/outage.ts'
+import { layThrottle, liftThrottle, moveReplicas, planMoves, withoutGone } from '../steps/multi/reassign.ts'
+import { awaitReplicas, demandRest, planStarts, reviveEach } from '../steps/multi/revive.ts'
+import { takeSnapshot } from '../steps/multi/snapshot.ts'
+import { lookForHanging } from '../steps/multi/transactions.ts'
+import { disableUnclean } from '../steps/multi/unclean-off.ts'
+import { electPreferred } from '../steps/replicas.ts'
+import { minutes } from '../units.ts'
+import type { Options } from './options.ts'
+
+export const multiBroker: Scenario<Options> = {
+  id: 'multi-broker',
+  title: 'Multiple broker failure (majority lost)',
+  verdict: 'multi-broker',
+  symptoms: ['Multiple Kafka brokers down', 'Cluster becomes unavailable', 'Topics inaccessible'],
+  objectives: { rto: minutes(60), rpoRecords: 0 },
+  steps: ({ thresholds, stability, gone }) => {
+    const outage = checkOutage({ gone })
+    const snapshot = takeSnapshot(outage)
+    const starts = planStarts(outage, 'plan-starts')
+    const judged = judgeLost(snapshot)
+    const rest = planStarts(outage, 'plan-rest')
+    const moves = planMoves(outage)
+    const inDoubt = () => outage.value().inDoubt
+    const proof = {
+      through: () => outage.value().dead.flatMap(({ broker }) => (gone.includes(broker) ? [] : [broker])),
+      before: () => outage.before(),
+      inDoubt,
+      thresholds,
+      also: keptEnds(snapshot, judged),
+      alsoLooks: ['logs'] as const,
+      scope: withoutGone(outage),
+      lost: typedLoss(judged, () => decided(outage)?.inDoubt ?? []),
+    }
+    return [
+      phase('look', 'Look before touching anything', outage.step, snapshot.step),
+      phase(
+        'revive',
+        'Bring the dead brokers back in place',
+        disableUnclean(),
+        starts.step,
+        reviveEach(outage, starts, 'revive'),
+        awaitReplicas(outage, 'await-replicas'),
+      ),
+      phase('lost', 'Decide about what nobody can lead any more', judged.step, electEachLost(judged, snapshot)),
+      phase('rest', 'Bring back the others', rest.step, reviveEach(outage, rest, 'rest'), demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
+      choose({
+        id: 'replace',
+        title: 'Will every broker come back?',
+        pick: () =>
+          gone.length === 0
+            ? { branch: 'whole', because: 'every broker is to come back' }
+            : { branch: 'moved', because: `broker ${gone.join(', ')} will not come back` },
+        branches: [
+          { id: 'whole', when: 'every broker is to come back', parts: [] },
+          { id: 'moved', when: 'a broker will not come back (--gone)', parts: [moves.step, layThrottle(moves), moveReplicas(moves)] },
+        ],
+      }),
+      phase('settle', 'Put everything back to normal', liftThrottle(moves), electPreferred({ of: () => null }), lookForHanging()),
+      phase('verify', 'Verify', canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
+    ]
+  },
+}

@@ -1,0 +1,154 @@
+// Dead brokers brought back in place, in the order their partitions ask for: the plan, and the parts that are
+// gone through for each of them.
+import { type Decision, decide, type ForEach, forEach, look, type Part, type Progress, type Step } from '../../engine/step.ts'
+import { few } from '../../judgement/evidence.ts'
+import { remainsGuards, reviveGuards } from '../../judgement/guards.ts'
+import { startOrder, type ToStart } from '../../judgement/start-order.ts'
+import { brokerStatus } from '../../judgement/status.ts'
+import { isKnownTrue } from '../../model/known.ts'
+import { isrOnRecord, type PartitionRow } from '../../model/partitions.ts'
+import { brokerOf, type Survey } from '../../model/survey.ts'
+import { isProjected, withBrokerBack } from '../../survey/project.ts'
+import { minutes, seconds } from '../../units.ts'
+import { awaitExpiry, startBroker, stopRemains } from '../brokers.ts'
+import { reconnectBroker } from '../reconnect.ts'
+import { awaitRejoin } from '../rejoined.ts'
+import { decided, type Outage, oneOf } from './outage.ts'
+import { disableUnclean } from './unclean-off.ts'
+
+export interface StartPlan {
+  readonly order: readonly ToStart[]
+  readonly held: readonly ToStart[]
+}
+
+const line = ({ broker, because }: ToStart): string => `broker ${broker}: ${because}`
+
+/** `id` tells the first plan from the one after elections, when disks without data may come back too. */
+export const planStarts = (outage: Decision<Outage>, id: 'plan-starts' | 'plan-rest'): Decision<StartPlan> =>
+  decide<StartPlan>({
+    id,
+    title: id === 'plan-starts' ? 'Plan in which order they come back' : 'Plan who else can come back now',
+    why: 'Only a live member of the ISR on record may be elected: whoever the most partitions wait for comes first, disks without data last.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(3), deadline: minutes(1) },
+    resolve: async (world) => {
+      const now = await world.survey()
+      const { dead, gone } = outage.value()
+      const wanted = dead.map(({ broker }) => broker).filter((broker) => !gone.includes(broker) && brokerStatus(now, broker).status !== 'up')
+      return { target: startOrder(now, wanted) }
+    },
+    preview: ({ order, held }) => ({
+      sentence: order.length === 0 ? 'start nobody' : `start ${order.map(({ broker }) => `broker ${broker}`).join(', then ')}`,
+      changes: [...order.map((each, at) => `${at + 1}. ${line(each)}`), ...held.map((each) => `not now: ${line(each)}`)],
+      commands: [],
+    }),
+    expect: (now) => now,
+    done: (_, { order, held }) => {
+      const words = [...order.map((each, at) => `${at + 1}. ${line(each)}`), ...held.map((each) => `not now: ${line(each)}`)]
+      return { state: 'done', detail: words.join('; ') || 'nobody is left to start' }
+    },
+  })
+
+const partsFor = (outage: Decision<Outage>, broker: number): readonly Part[] => {
+  const from = oneOf(outage, broker)
+  return [
+    disableUnclean(),
+    reconnectBroker({ from, guards: reviveGuards() }),
+    stopRemains({ from, guards: remainsGuards() }),
+    awaitExpiry({ from }),
+    startBroker({ from, guards: reviveGuards() }),
+    awaitRejoin({ from }),
+  ]
+}
+
+/** Items follow from the plan alone, so that a resumed run goes through the same ones. */
+export const reviveEach = (outage: Decision<Outage>, plan: Decision<StartPlan>, id: 'revive' | 'rest'): ForEach =>
+  forEach({
+    id,
+    title: 'For each broker, in this order',
+    items: () =>
+      (decided(plan)?.order ?? []).map(({ broker }) => ({
+        key: id === 'revive' ? `${broker}` : `${id}-${broker}`,
+        title: `broker ${broker}`,
+        parts: partsFor(outage, broker),
+      })),
+  })
+
+const live = (now: Survey, id: number): boolean => {
+  const registered = brokerOf(now, id)?.registered
+  return registered !== undefined && isKnownTrue(registered)
+}
+
+/** What still moves by itself: an election that can be held, a live replica that has not caught up. */
+const pending = (now: Survey, row: PartitionRow): boolean => {
+  if (row.leader < 0) return (isrOnRecord(row) ?? []).some((id) => live(now, id))
+  return row.replicas.some((id) => live(now, id) && !row.isr.includes(id))
+}
+
+/** `id` as for the plan. */
+export const awaitReplicas = (outage: Decision<Outage>, id: 'await-replicas' | 'await-rest'): Step =>
+  look<Outage>({
+    id,
+    title: 'Wait for leaders, and until every live replica is in its ISR',
+    why: 'What can be led cleanly is led now; until the copies are back in sync there is nothing to spare.',
+    effect: 'read',
+    aspects: ['members', 'brokers', 'partitions'],
+    budget: { expected: minutes(5), deadline: minutes(60) },
+    resolve: async () => ({ target: outage.value() }),
+    preview: (_, commands) => ({
+      sentence: 'wait until every partition that can have a leader has one, and its live replicas are in sync',
+      changes: [],
+      commands: [commands.kafka('kafka-topics', ['--describe', '--under-replicated-partitions'])],
+    }),
+    expect: (now) =>
+      now.brokers.known
+        ? now.brokers.value.filter((broker) => live(now, broker.id)).reduce((after, { id: broker }) => withBrokerBack(after, broker), now)
+        : now,
+    done: (now) => caughtUp(now),
+  })
+
+const caughtUp = (now: Survey): Progress => {
+  if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }
+  const rows = [...now.partitions.value.rows()]
+  const waiting = rows.filter((row) => pending(now, row)).length
+  const leaderless = rows.filter(({ leader }) => leader < 0).length
+  const measure = { done: rows.length - waiting, total: rows.length, unit: 'partitions' }
+  const detail = `${rows.length - waiting} of ${rows.length} partitions have what they can have${leaderless > 0 ? `, ${leaderless} without a leader` : ''}`
+  return { state: waiting === 0 ? 'done' : 'under-way', detail, measure }
+}
+
+interface Left {
+  readonly brokers: readonly string[]
+}
+
+/** A recovery does not end while somebody who should be back is not. */
+export const demandRest = (outage: Decision<Outage>, plan: Decision<StartPlan>): Step =>
+  look<Left>({
+    id: 'demand-rest',
+    title: 'See that nobody is left behind',
+    why: 'What has to be repaired before it can start is named here; the others already serve.',
+    effect: 'read',
+    aspects: ['members', 'brokers'],
+    budget: { expected: seconds(1), deadline: minutes(1) },
+    resolve: async (world) => {
+      const now = await world.survey()
+      const held = plan.value().held.filter(({ broker }) => brokerStatus(now, broker).status !== 'up')
+      if (held.length === 0) return { nothing: 'every broker that was to come back is back' }
+      const brokers = held.map(line)
+      if (isProjected(now)) return { target: { brokers } }
+      return {
+        blocked: `not back yet: ${brokers.join('; ')}`,
+        hint: `repair it and resume; or, if it will never come back, begin anew with --gone ${few(held.map(({ broker }) => broker)).replaceAll(', ', ',')}`,
+      }
+    },
+    preview: ({ brokers }) => ({ sentence: `repair first: ${brokers.join('; ')}`, changes: [], commands: [] }),
+    expect: (now) =>
+      outage
+        .value()
+        .dead.reduce((after, { broker }) => (plan.value().held.some((each) => each.broker === broker) ? withBrokerBack(after, broker) : after), now),
+    done: (now) => {
+      const left = plan.value().held.filter(({ broker }) => brokerStatus(now, broker).status !== 'up')
+      return left.length === 0 ? { state: 'done', detail: 'everybody is back' } : { state: 'under-way', detail: left.map(line).join('; ') }
+    },
+  })

@@ -1,0 +1,44 @@
+// After elections that lost records: transactions that nobody will end any more, for whom read_committed
+// readers wait without saying so.
+import { look, type Step } from '../../engine/step.ts'
+import { few } from '../../judgement/evidence.ts'
+import { hangingTransactions } from '../../judgement/transactions.ts'
+import type { OpenTransaction } from '../../model/survey.ts'
+import { minutes, seconds } from '../../units.ts'
+
+interface Seen {
+  readonly hanging: readonly string[]
+  /** null: looked at. */
+  readonly blind: string | null
+}
+
+const words = ({ partition, producerId, openSince }: OpenTransaction): string => `${partition} since offset ${openSince} (producer ${producerId})`
+
+export const lookForHanging = (): Step =>
+  look<Seen>({
+    id: 'look-for-hanging',
+    title: 'Look for hanging transactions',
+    why: 'A transaction marker that was lost leaves its partition closed to read_committed readers from there on (KAFKA-20716).',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(5), deadline: minutes(1) },
+    resolve: async (world) => {
+      const now = await world.survey(['partitions', 'transactions'])
+      return { target: { hanging: hangingTransactions(now).map(words), blind: now.transactions.known ? null : now.transactions.why } }
+    },
+    preview: (_, commands) => ({
+      sentence: 'look for transactions that no coordinator will end',
+      changes: [],
+      commands: [commands.kafka('kafka-transactions', ['find-hanging'])],
+    }),
+    expect: (now) => now,
+    done: (_, { hanging, blind }) => ({
+      state: 'done',
+      detail:
+        blind !== null
+          ? `NOT SEEN: ${blind}; look again with kafka-transactions find-hanging`
+          : hanging.length === 0
+            ? 'none'
+            : `${hanging.length} hanging: ${few(hanging)}; end them with kafka-transactions abort`,
+    }),
+  })

@@ -51,6 +51,8 @@ const interval = (value: string): number => {
   return length
 }
 
+const brokerIds = (value: string): readonly number[] => value.split(',').map(brokerId)
+
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n\nExit codes: kdr help exit-codes`
 
 const globals = (program: Command): Command =>
@@ -79,6 +81,7 @@ const recover = (program: Command): Command =>
       .command('recover <scenario>')
       .description('run a recovery: looks, judges, asks, acts, verifies, and keeps the record')
       .option('--broker <id>', 'which broker, where more than one could be meant', brokerId)
+      .option('--gone <ids>', 'multi-broker: brokers, by comma, that will not come back; their replicas are moved to others', brokerIds)
       .option('-n, --dry-run', 'walk to the last step and change nothing'),
   ).addHelpText(
     'after',

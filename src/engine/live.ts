@@ -1,6 +1,7 @@
 // The interpreter that acts: resolve → guards → preview → gate → guards again → intent → act → until done →
 // settled. Every danger of a run passes through this file.
 import { KdrError, wordsOf } from '../errors.ts'
+import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import type { Millis } from '../units.ts'
 import { type Approved, approve } from './approval.ts'
 import { encode } from './codec.ts'
@@ -102,16 +103,19 @@ const firstTry = async (context: Context, step: Step, key: string): Promise<void
   // A probe's finding died with the process that made it; it is repeated on topics of our own.
   if (past?.status !== 'settled' || step.effect === 'probe') return attempt(context, step, key)
   if (step.lasting !== true) return
-  const still = step.done(await context.world.survey(), past.target)
+  const still = step.done(await allThere(context, step), past.target)
   if (still.state === 'done' || still.state === 'under-way') return
   context.journal.record({ type: 'note', text: `${step.title}: settled before, but no longer so: ${still.detail}` })
   return attempt(context, step, key)
 }
 
+/** Everything that is looked at anyway, and what the step looks at besides. */
+const allThere = (context: Context, step: Step): Promise<Survey> => context.world.survey([...new Set([...ALL_ASPECTS, ...step.aspects])])
+
 /** An intent without a settlement is asked of the live system, never assumed. */
 const settleIntent = async (context: Context, step: Act<unknown> & Step, key: string, offerAgain: boolean): Promise<void> => {
   const target = context.open.get(key)
-  const progress = step.done(await context.world.survey(), target)
+  const progress = step.done(await allThere(context, step), target)
   if (progress.state === 'unknown') throw new Trouble('unknown', `${step.title}: begun, and it cannot be seen whether it worked: ${progress.detail}`)
   if (progress.state === 'not-started' || progress.hopeless !== undefined) {
     if (!offerAgain) throw new Trouble('failed', `${step.title}: ${progress.hopeless ?? progress.detail}`)
@@ -169,7 +173,7 @@ const actOnce = async (context: Context, step: Act<unknown> & Step, key: string,
   } catch (thrown) {
     if (endsRun(thrown)) throw thrown
     throwIfInterrupted(context)
-    const { state, detail, hopeless } = step.done(await world.survey(), target)
+    const { state, detail, hopeless } = step.done(await allThere(context, step), target)
     const worked = hopeless === undefined && (state === 'done' || state === 'under-way')
     const words = `${step.title}: ${wordsOf(thrown)}`
     if (!worked) throw new Trouble(state === 'not-started' && !limit.aborted ? 'failed' : 'unknown', `${words}; ${hopeless ?? detail}`, hintOf(thrown))

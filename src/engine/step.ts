@@ -38,7 +38,7 @@ export interface Guard<T> {
   readonly check: (now: Survey, target: T) => Refusal | null
 }
 
-export interface Losses {
+interface Losses {
   /** `orders-3`, all of them. */
   readonly partitions: readonly string[]
   /** What of each may be lost, a line each. */

@@ -242,7 +242,7 @@ const checkUnclean = (now: Survey, target: BrokerTarget): Refusal | null => {
 }
 
 /** UNCLEAN: no broker is started while a stale one could be elected without anybody asking (KIP-106). Cannot be forced. */
-export const uncleanOff = <T extends BrokerTarget>(): Guard<T> => ({ name: 'UNCLEAN', check: checkUnclean })
+const uncleanOff = <T extends BrokerTarget>(): Guard<T> => ({ name: 'UNCLEAN', check: checkUnclean })
 
 const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
 

@@ -53,7 +53,7 @@ const endangered = ({ survey, live }: Pool, broker: number): readonly string[] =
     .filter((row) => {
       if (!row.replicas.includes(broker)) return false
       const record = isrOnRecord(row)
-      return record === null || (record.includes(broker) && !record.some((id) => id !== broker && live.has(id)))
+      return record === null || (record.includes(broker) && (row.leader < 0 || !record.some((id) => id !== broker && live.has(id))))
     })
     .map(partitionName)
 
@@ -65,9 +65,9 @@ const holdBack = (survey: Survey, broker: number): string | null => {
 
 /**
  * Pure. First whoever the most leaderless partitions wait for, the lower id where that is equal; brokers on disks without
- * their data last, and only where others on record are back by then.
+ * their data last, and only where what they are on record for is led by others: `held` leaves them for later.
  */
-export const startOrder = (survey: Survey, dead: readonly number[]): StartOrder => {
+export const startOrder = (survey: Survey, dead: readonly number[], blank: 'held' | 'too'): StartOrder => {
   const ids = survey.brokers.known ? survey.brokers.value.map(({ id }) => id) : []
   const leaderless = rowsOf(survey)
     .filter(({ leader }) => leader < 0)
@@ -85,12 +85,10 @@ export const startOrder = (survey: Survey, dead: readonly number[]): StartOrder 
   takeInTurn(pool, whole, order)
   for (const broker of [...left].filter((id) => !whole.includes(id)).sort((a, b) => a - b)) {
     const names = endangered(pool, broker)
-    if (names.length > 0)
-      held.push({
-        broker,
-        because: `its disk is not known to hold its data, and nobody else on record of ${few(names)} is live: it would be elected empty (G2)`,
-      })
-    else order.push({ broker, because: 'its disk does not hold its data: it comes last, and copies everything from its leaders' })
+    const disk = 'its disk is not known to hold its data'
+    if (blank === 'held') held.push({ broker, because: `${disk}: it comes last, once the others lead` })
+    else if (names.length === 0) order.push({ broker, because: `${disk}: it comes last, and copies everything from its leaders` })
+    else held.push({ broker, because: `${disk}, and ${few(names)} has it on record and nobody else live: it would be elected empty (G2)` })
   }
   return { order, held }
 }

@@ -12,7 +12,7 @@ export interface Range {
   readonly atMost: number | null
 }
 
-export interface Candidate {
+interface Candidate {
   readonly broker: number
   /** null: not seen yet, in a picture of what is expected. */
   readonly end: number | null

@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { killNode, lookUp, stopNode } from '../adapters/process/control.ts'
+import { killNode, lookUp, startNode, stopNode } from '../adapters/process/control.ts'
 import { membersOf } from '../adapters/process/members.ts'
 import { type ProcessNode, type ProcessState, readState } from '../adapters/process/state-file.ts'
 import { KdrError } from '../errors.ts'
@@ -13,6 +13,8 @@ import { minutes } from '../units.ts'
 import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from './choice.ts'
 import { openDockerFaults } from './docker/faults.ts'
 import { isDockerLab } from './docker/lab-file.ts'
+import { listedBrokers } from './probe.ts'
+import { isrApart, loseIsr, type Verbs } from './sequences.ts'
 
 const brokersOf = async (state: ProcessState): Promise<readonly Candidate<ProcessNode>[]> => {
   const members = (await membersOf(state)).filter((member) => member.roles.includes('broker'))
@@ -69,6 +71,26 @@ const wipeQuorum = async (state: ProcessState, role: Role, kept: number, signal:
 
 type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>
 
+type Sequence = typeof loseIsr
+
+const inTurn =
+  (state: ProcessState, sequence: Sequence): Act =>
+  async (broker, signal) => {
+    const brokers = new Map((await brokersOf(state)).filter(({ state: now }) => now === 'running').map(({ id, target }) => [id, target]))
+    const node = (id: number): ProcessNode => {
+      const found = brokers.get(id)
+      if (found === undefined) throw usage(`broker ${id} of ${state.cluster} does not run`, 'nothing-to-break')
+      return found
+    }
+    const verbs: Verbs = {
+      kill: (id) => killNode(node(id), signal),
+      wipe: (id) => wipe(node(id), signal),
+      start: (id) => startNode(node(id), { name: node(id).name, uid: null }, signal),
+      listed: (id) => listedBrokers(node(id).listeners[0] ?? ''),
+    }
+    return (await sequence(verbs, [...brokers.keys()], broker, signal)).map(node)
+  }
+
 const openProcessFaults = (state: ProcessState): Faults => {
   const some = async (wish: Parameters<typeof choose>[2]) => choose(state.cluster, await brokersOf(state), wish)
   const acts: Readonly<Partial<Record<Fault, Act>>> = {
@@ -77,6 +99,8 @@ const openProcessFaults = (state: ProcessState): Faults => {
     'wipe-broker': (broker, signal) => toAll(some({ broker, from: [...ALIVE, 'stopped'] }), (node) => wipe(node, signal)),
     'stop-broker': (broker, signal) => toAll(some({ broker, from: ['running'] }), (node) => stop(node, signal)),
     'kill-two': (broker, signal) => toAll(some({ count: 2, broker, from: ALIVE }), (node) => killNode(node, signal)),
+    'lose-isr': inTurn(state, loseIsr),
+    'isr-apart': inTurn(state, isrApart),
     'stop-zookeeper': (_, signal) => toAll(allOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
     'kill-zookeeper': (_, signal) => toAll(someOf(state, 'zookeeper'), (node) => killNode(node, signal)),

@@ -17,6 +17,10 @@ export const COMMON_FAULTS = [
   'wipe-controller-majority',
   /** All are stopped, and every disk is empty. */
   'lose-zookeeper',
+  /** The ISR shrinks to one broker, whose disk is then lost. */
+  'lose-isr',
+  /** One falls behind, the others die, and only that one comes back. */
+  'isr-apart',
 ] as const
 /** What only containers can. */
 const CONTAINER_FAULTS = ['pause-broker', 'disconnect-broker', 'remove-broker', 'oom-broker'] as const

@@ -28,7 +28,9 @@ export const multiBroker: Scenario<Options> = {
     const judged = judgeLost(snapshot)
     const rest = planStarts(outage, 'plan-rest')
     const moves = planMoves(outage)
-    const inDoubt = () => outage.value().inDoubt
+    const revived = reviveEach(outage, starts, 'revive')
+    const others = reviveEach(outage, rest, 'rest')
+    const inDoubt = () => [...(decided(outage)?.inDoubt ?? []), ...revived.uncleanSeen(), ...others.uncleanSeen()]
     const proof = {
       through: () => outage.value().dead.flatMap(({ broker }) => (gone.includes(broker) ? [] : [broker])),
       before: () => outage.before(),
@@ -37,20 +39,13 @@ export const multiBroker: Scenario<Options> = {
       also: keptEnds(snapshot, judged),
       alsoLooks: ['logs'] as const,
       scope: withoutGone(outage),
-      lost: typedLoss(judged, () => decided(outage)?.inDoubt ?? []),
+      lost: typedLoss(judged, inDoubt),
     }
     return [
       phase('look', 'Look before touching anything', outage.step, snapshot.step),
-      phase(
-        'revive',
-        'Bring the dead brokers back in place',
-        disableUnclean(),
-        starts.step,
-        reviveEach(outage, starts, 'revive'),
-        awaitReplicas(outage, 'await-replicas'),
-      ),
+      phase('revive', 'Bring the dead brokers back in place', disableUnclean(), starts.step, revived.each, awaitReplicas(outage, 'await-replicas')),
       phase('lost', 'Decide about what nobody can lead any more', judged.step, electEachLost(judged, snapshot)),
-      phase('rest', 'Bring back the others', rest.step, reviveEach(outage, rest, 'rest'), demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
+      phase('rest', 'Bring back the others', rest.step, others.each, demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
       choose({
         id: 'replace',
         title: 'Will every broker come back?',

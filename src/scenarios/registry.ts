@@ -62,4 +62,12 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     drill: { fault: 'stop-zookeeper', revived: 'stop-zookeeper', kraft: 'stop-controllers' },
     load: async () => (await import('./zookeeper.ts')).zookeeper,
   },
+  {
+    id: 'multi-broker',
+    title: 'Multiple broker failure (majority lost)',
+    takes: ['gone'],
+    faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true } },
+    drill: { fault: 'kill-two', revived: 'kill-two' },
+    load: async () => (await import('./multi-broker.ts')).multiBroker,
+  },
 ]

@@ -30,7 +30,7 @@ export interface Proof {
   /** The part of the picture that has to be well; all of it when left out. */
   readonly scope?: (now: Survey) => Survey
   /** Acknowledged records lost, where the scenario knows better than the ISRs on record. */
-  readonly lost?: (now: Survey) => Known<number> | null
+  readonly lost?: (now: Survey) => Known<number>
 }
 
 interface Proven {
@@ -61,8 +61,7 @@ export const verifyRecovery = ({ through, before, inDoubt, thresholds, also, als
     expect: (now) => now,
     done: (now, { brokers }) => verified(now, brokers, [...checkHealth(scope(now), thresholds), ...(also?.(now) ?? [])]),
     loss: (now, target) => {
-      const told = lost?.(now) ?? null
-      if (told !== null) return told
+      if (lost !== undefined) return lost(now)
       const then = before()
       return then === null ? lossSince(now, target.inDoubt) : lossBound(then, now)
     },

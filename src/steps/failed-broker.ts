@@ -121,7 +121,7 @@ export const targetOf = (now: Survey, broker: number, verdict: string): Resoluti
 /** Names enough to say which; one is enough to doubt. */
 const DOUBTS = 20
 
-export const inDoubt = (now: Survey): readonly string[] => {
+const inDoubt = (now: Survey): readonly string[] => {
   if (!now.partitions.known) return ['every partition: the table was not seen']
   const table = now.partitions.value
   const unclean = new Set(table.topics.filter(({ uncleanElection }) => !isKnownFalse(uncleanElection)).map(({ name }) => name))

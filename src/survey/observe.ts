@@ -9,8 +9,8 @@ import type { MetadataView, Ping } from '../ports/kafka.ts'
 import type { ReadPorts } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
-import { readConnect } from './connect.ts'
 import { readLogs, readOpenTransactions, readThrottles } from './closer.ts'
+import { readConnect } from './connect.ts'
 import { quorumView } from './kraft.ts'
 import { recognise } from './log-signals.ts'
 import { partitionsOf, readPersisted } from './partitions.ts'
@@ -167,8 +167,9 @@ const readPartitions = async (look: Looking, first: First): Promise<Survey['part
   const zk = look.ports.coordination
   const quorum = quorumOf(first)
   if (zk === null || zookeeper === null) return partitionsOf({ metadata, quorum, zookeeper: null })
-  // Where no broker answers, what is on record is all there is: the order in which they must come back follows from it.
-  if (!metadata.known && isKnownTrue(quorum)) {
+  const { registrations } = zookeeper
+  // Where nobody is left, what is on record is all there is: the order in which they must come back follows from it.
+  if (!metadata.known && isKnownTrue(quorum) && registrations.known && registrations.value.length === 0) {
     const table = await readZnodeTable(look, zk, zookeeper, look.left('second'))
     return table.known ? table : metadata
   }

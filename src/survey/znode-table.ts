@@ -1,4 +1,4 @@
-// The partition table as ZooKeeper has it on record, for when no broker answers: assignments, the persisted
+// The partition table as ZooKeeper has it on record, for when no broker is left: assignments, the persisted
 // leader and ISR, and the settings that are kept there. Paths and JSON as in kafka.zk.ZkData.
 import { type Known, known, mapKnown, unknown } from '../model/known.ts'
 import { type PartitionRow, PartitionTable, type TopicInfo } from '../model/partitions.ts'

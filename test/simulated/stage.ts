@@ -18,12 +18,15 @@ export interface Staged {
   readonly events: RunEvent[]
 }
 
-export const compose = (simulation: Simulation, given: Partial<RunDeps<Options>> & { readonly broker?: number } = {}): Staged => {
+export const compose = (
+  simulation: Simulation,
+  given: Partial<RunDeps<Options>> & { readonly broker?: number; readonly gone?: readonly number[] } = {},
+): Staged => {
   const events: RunEvent[] = []
-  const { broker = null, ...overrides } = given
+  const { broker = null, gone = [], ...overrides } = given
   const deps: RunDeps<Options> = {
     scenario: singleBroker,
-    options: { broker, thresholds: DEFAULT_THRESHOLDS, stability: seconds(5) },
+    options: { broker, gone, thresholds: DEFAULT_THRESHOLDS, stability: seconds(5) },
     ports: simulation.ports,
     write: simulation.write,
     store: simulation.store,

@@ -4,7 +4,7 @@ import { COMMON_FAULTS, type Fault, type Faults } from '../../ports/faults.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
-import { killMember, pauseMember, terminateMember } from './lifecycle.ts'
+import { killMember, pauseMember, startMember, terminateMember } from './lifecycle.ts'
 import type { SimMember } from './state.ts'
 
 const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
@@ -99,9 +99,40 @@ const breakQuorum = (cluster: Cluster, { role, count, kept }: QuorumFault): read
   return hit
 }
 
+/** Registered, and nobody else. */
+const alone = (cluster: Cluster, ids: readonly number[], signal: AbortSignal): Promise<boolean> =>
+  until(cluster, 120_000, signal, () => [...cluster.registrations.keys()].sort().join() === ids.join() && cluster.governed)
+
+const revive = async (cluster: Cluster, member: SimMember, signal: AbortSignal): Promise<void> => {
+  cluster.note('fault', 0, 'start', member.name)
+  startMember(cluster, member)
+  await until(cluster, 120_000, signal, () => member.serving)
+}
+
+/** As in a lab: who falls behind first is the one that comes back, and what the others had decides. */
+const inTurn = async (cluster: Cluster, fault: 'lose-isr' | 'isr-apart', wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
+  const [last, ...others] = choose(cluster, { count: cluster.brokers.length, broker: wanted, from: ['running'] })
+  const survivor = others.at(-1)
+  if (last === undefined || survivor === undefined) throw usage(`${cluster.name} has too few brokers`, 'nothing-to-break')
+  const rest = [last, ...others.filter((member) => member !== survivor)]
+  if (fault === 'lose-isr') {
+    for (const member of others) kill(cluster, member)
+    await alone(cluster, [last.id], signal)
+    wipe(cluster, last)
+  } else {
+    kill(cluster, survivor)
+    await alone(cluster, rest.map(({ id }) => id).sort(), signal)
+    for (const member of rest) kill(cluster, member)
+  }
+  await until(cluster, 120_000, signal, () => cluster.registrations.size === 0)
+  await revive(cluster, survivor, signal)
+  return rest
+}
+
 const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
   const quorum = QUORUM_FAULTS[fault]
   if (quorum !== undefined) return breakQuorum(cluster, quorum)
+  if (fault === 'lose-isr' || fault === 'isr-apart') return inTurn(cluster, fault, wanted, signal)
   const wish = Object.entries(WISHES).find(([name]) => name === fault)?.[1]
   if (wish === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
   const members = choose(cluster, { ...wish, broker: wanted })

@@ -5,7 +5,9 @@ import type { Engine } from '../../adapters/docker/engine.ts'
 import { valueOr } from '../../model/known.ts'
 import type { Role } from '../../model/member.ts'
 import type { Fault, Faults } from '../../ports/faults.ts'
-import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll } from '../choice.ts'
+import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from '../choice.ts'
+import { listedBrokers } from '../probe.ts'
+import { isrApart, loseIsr } from '../sequences.ts'
 import { engineOf } from './down.ts'
 import { type DockerLabFile, readDockerLab } from './lab-file.ts'
 import { dockerMembers } from './members.ts'
@@ -113,12 +115,36 @@ const one =
   (ground, broker) =>
     toAll(some(ground, { broker, from }), (container) => act(ground, container))
 
+const inTurn =
+  (sequence: typeof loseIsr): Injection =>
+  async (ground, broker) => {
+    const brokers = new Map((await brokersOf(ground)).filter(({ state }) => state === 'running').map(({ id, target }) => [id, target]))
+    const of = (id: number): Container => {
+      const found = brokers.get(id)
+      if (found === undefined) throw usage(`broker ${id} of ${ground.lab.name} does not run`, 'nothing-to-break')
+      return found
+    }
+    const { engine, signal } = ground
+    const verbs = {
+      kill: (id: number) => kill(ground, of(id)),
+      wipe: async (id: number) => {
+        await kill(ground, of(id))
+        await wipeVolumes(engine, of(id), signal)
+      },
+      start: (id: number) => engine.call(`start ${of(id).name}`, signal, (abortSignal) => engine.docker.getContainer(of(id).id).start({ abortSignal })),
+      listed: (id: number) => listedBrokers(ground.lab.bootstrap[id - 1] ?? ''),
+    }
+    return (await sequence(verbs, [...brokers.keys()], broker, signal)).map(of)
+  }
+
 const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'kill-broker': one(kill, PROCESSES),
   'hang-broker': one(hang, ONE),
   'wipe-broker': one(wipe, [...PROCESSES, 'stopped']),
   'stop-broker': one(stop, ONE),
   'kill-two': (ground, broker) => toAll(some(ground, { count: 2, broker, from: PROCESSES }), (container) => kill(ground, container)),
+  'lose-isr': inTurn(loseIsr),
+  'isr-apart': inTurn(isrApart),
   'stop-zookeeper': (ground) => toAll(allOf(ground, 'zookeeper'), (container) => kill(ground, container)),
   'stop-controllers': (ground) => toAll(allOf(ground, 'controller'), (container) => kill(ground, container)),
   'kill-zookeeper': (ground) => toAll(someOf(ground, 'zookeeper'), (container) => kill(ground, container)),

@@ -9,7 +9,8 @@ import { firstLive, judgeLeaderless, type Leaderless, provenGone, rangeWords, ty
 import { type Known, known, unknown } from '../../model/known.ts'
 import { isrOnRecord, type PartitionRow } from '../../model/partitions.ts'
 import type { Aspect, Survey } from '../../model/survey.ts'
-import { withElected } from '../../survey/project.ts'
+import type { ReadWorld } from '../../ports/world.ts'
+import { isProjected, withElected } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { decided } from './outage.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -22,6 +23,17 @@ const LOOKS: readonly Aspect[] = ['members', 'brokers', 'coordination', 'partiti
 
 const judgeNow = (now: Survey, snapshot: Decision<Snapshot>): readonly Leaderless[] => judgeLeaderless(now, (name) => snapshot.value().ends[name])
 
+/** A broker that has just come back is asked again until it knows its partitions. */
+const seenLogs = async (world: ReadWorld, snapshot: Decision<Snapshot>): Promise<Survey> => {
+  for (let tries = 0; ; tries += 1) {
+    const now = await world.survey(LOOKS)
+    if (tries >= MANY || isProjected(now) || judgeNow(now, snapshot).every(({ can }) => can !== 'nobody')) return now
+    await world.clock.sleep(seconds(1))
+  }
+}
+
+const MANY = 20
+
 export const judgeLost = (snapshot: Decision<Snapshot>): Decision<Judged> =>
   decide<Judged>({
     id: 'judge-leaderless',
@@ -31,7 +43,7 @@ export const judgeLost = (snapshot: Decision<Snapshot>): Decision<Judged> =>
     aspects: [],
     budget: { expected: seconds(5), deadline: minutes(1) },
     resolve: async (world) => {
-      const now = await world.survey(LOOKS)
+      const now = await seenLogs(world, snapshot)
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
       const all = judgeNow(now, snapshot)
       const stuck = all.flatMap((each) => (each.can === 'unclean' ? [] : [`${each.name}: ${each.because}`]))
@@ -170,20 +182,25 @@ export const keptEnds =
     return [{ ...check, result: 'PASS', detail: `${compared} compared with the snapshot`, source: now.logs.by }]
   }
 
-/** What was typed is what was lost, at most; null where nothing was. */
-export const typedLoss = (judged: Decision<Judged>, inDoubt: () => readonly string[]) => (): Known<number> | null => {
-  const elections = decided(judged)?.elections ?? []
-  if (elections.length === 0) return null
-  const by = 'unclean elections'
-  const open = elections.filter(({ acknowledged }) => acknowledged.atMost === null)
-  if (open.length > 0) {
-    const least = elections.reduce((sum, { acknowledged }) => sum + acknowledged.atLeast, 0)
-    return unknown(`at least ${least} acknowledged records, and an unknown number more, of ${few(open.map(({ name }) => name))}: as was typed`, by)
+/**
+ * What was typed is what was lost, at most. Everywhere else only members of an ISR on record can have been elected, unless
+ * unclean election was ever seen to be on.
+ */
+export const typedLoss =
+  (judged: Decision<Judged>, inDoubt: () => readonly string[]) =>
+  (now: Survey): Known<number> => {
+    const elections = decided(judged)?.elections ?? []
+    const by = 'journal and survey'
+    const open = elections.filter(({ acknowledged }) => acknowledged.atMost === null)
+    if (open.length > 0) {
+      const least = elections.reduce((sum, { acknowledged }) => sum + acknowledged.atLeast, 0)
+      return unknown(`at least ${least} acknowledged records, and an unknown number more, of ${few(open.map(({ name }) => name))}: as was typed`, by)
+    }
+    const doubts = inDoubt().filter((name) => !elections.some((election) => election.name === name))
+    if (doubts.length > 0) return unknown(`a stale leader could not be ruled out for ${few([...new Set(doubts)], 3)}`, by)
+    if (!now.partitions.known) return unknown(now.partitions.why, now.partitions.by)
+    const unclean = now.partitions.value.topics.find(({ uncleanElection }) => !uncleanElection.known || uncleanElection.value)
+    if (unclean !== undefined) return unknown(`unclean election is not known to be off for ${unclean.name}`, by)
+    const lost = elections.reduce((sum, { acknowledged }) => sum + (acknowledged.atMost ?? 0), 0)
+    return known(lost, by)
   }
-  const doubts = inDoubt().filter((name) => !elections.some((election) => election.name === name))
-  if (doubts.length > 0) return unknown(`it could not be ruled out for ${few(doubts, 3)}`, by)
-  return known(
-    elections.reduce((sum, { acknowledged }) => sum + (acknowledged.atMost ?? 0), 0),
-    by,
-  )
-}

@@ -3,16 +3,19 @@
 import { type Decision, decide, type Resolution, Undecided } from '../../engine/step.ts'
 import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
-import { brokerStatus } from '../../judgement/status.ts'
+import { brokerStatus, quorumHeld } from '../../judgement/status.ts'
+import { isrOnRecord, partitionName } from '../../model/partitions.ts'
 import { ALL_ASPECTS, type Aspect, type Survey, unmatchedBrokers } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { minutes, seconds } from '../../units.ts'
-import { coordinationProblem, type FailedBroker, inDoubt, targetOf } from '../failed-broker.ts'
+import { coordinationProblem, type FailedBroker, targetOf } from '../failed-broker.ts'
 
 export interface Outage {
   readonly dead: readonly FailedBroker[]
   readonly survivors: readonly number[]
   /** Brokers the operator says will not come back; all of them are among the dead. */
   readonly gone: readonly number[]
+  /** Partitions and topics, at most some, of which a stale leader could not be ruled out when the run began. */
   readonly inDoubt: readonly string[]
 }
 
@@ -44,6 +47,9 @@ export const oneOf = (outage: Decision<Outage>, broker: number): Decision<Failed
   },
 })
 
+/** Names enough to say which; one is enough to doubt. */
+const DOUBTS = 20
+
 const wrongQuorum = (now: Survey): Resolution<never> | null => {
   const diagnosis = diagnose(now)
   if (diagnosis.verdict === 'zookeeper' || diagnosis.verdict === 'complete-loss')
@@ -67,6 +73,14 @@ const resolveOutage = (now: Survey, gone: readonly number[]): Resolution<Outage>
   return outageOf(now, dead, gone)
 }
 
+/** What is not seen yet because nobody answers is looked at before each start. */
+const inDoubt = ({ partitions }: Survey): readonly string[] => {
+  if (!partitions.known) return []
+  const unread = [...partitions.value.rows()].filter((row) => isrOnRecord(row) === null).map(partitionName)
+  const unclean = partitions.value.topics.filter(({ uncleanElection }) => uncleanElection.known && uncleanElection.value).map(({ name }) => name)
+  return [...unclean, ...unread].slice(0, DOUBTS)
+}
+
 const outageOf = (now: Survey, dead: readonly number[], gone: readonly number[]): Resolution<Outage> => {
   if (dead.length === 0) return { blocked: 'no broker is down: there is nothing to recover', hint: 'kdr diagnose' }
   const leaderless = now.partitions.known && [...now.partitions.value.rows()].some(({ leader }) => leader < 0)
@@ -82,6 +96,19 @@ const outageOf = (now: Survey, dead: readonly number[], gone: readonly number[])
   return { target: { dead: failed, survivors, gone, inDoubt: inDoubt(now) } }
 }
 
+/** How long sessions may outlive the last broker: until they end nobody can read what is on record. */
+const SESSIONS = 40
+
+const settled = async (world: ReadWorld): Promise<Survey> => {
+  for (let looks = 0; ; looks += 1) {
+    const now = await world.survey(EVERYTHING)
+    const nobody = now.brokers.known && now.brokers.value.every(({ id }) => ['down', 'hung'].includes(brokerStatus(now, id).status))
+    const zookeeper = now.coordination.known && now.coordination.value.kind === 'zookeeper' && quorumHeld(now)
+    if (now.partitions.known || !nobody || !zookeeper || looks >= SESSIONS) return now
+    await world.clock.sleep(seconds(1))
+  }
+}
+
 export interface FoundOutage extends Decision<Outage> {
   /** null in a resumed run. */
   readonly before: () => Survey | null
@@ -95,9 +122,9 @@ export const checkOutage = ({ gone }: MultiBrokerOptions): FoundOutage => {
     why: 'Survivors may hold the last replicas in sync: they stay up, and nothing is done before it is known who they are.',
     effect: 'read',
     aspects: [],
-    budget: { expected: seconds(5), deadline: minutes(1) },
+    budget: { expected: seconds(5), deadline: minutes(2) },
     resolve: async (world) => {
-      before = await world.survey(EVERYTHING)
+      before = await settled(world)
       return resolveOutage(before, gone)
     },
     preview: ({ dead }, commands) => ({

@@ -14,7 +14,7 @@ import { awaitExpiry, startBroker, stopRemains } from '../brokers.ts'
 import { reconnectBroker } from '../reconnect.ts'
 import { awaitRejoin } from '../rejoined.ts'
 import { decided, type Outage, oneOf } from './outage.ts'
-import { disableUnclean } from './unclean-off.ts'
+import { disableUnclean, seeUnclean, type UncleanSeen } from './unclean-off.ts'
 
 export interface StartPlan {
   readonly order: readonly ToStart[]
@@ -36,7 +36,7 @@ export const planStarts = (outage: Decision<Outage>, id: 'plan-starts' | 'plan-r
       const now = await world.survey()
       const { dead, gone } = outage.value()
       const wanted = dead.map(({ broker }) => broker).filter((broker) => !gone.includes(broker) && brokerStatus(now, broker).status !== 'up')
-      return { target: startOrder(now, wanted) }
+      return { target: startOrder(now, wanted, id === 'plan-starts' ? 'held' : 'too') }
     },
     preview: ({ order, held }) => ({
       sentence: order.length === 0 ? 'start nobody' : `start ${order.map(({ broker }) => `broker ${broker}`).join(', then ')}`,
@@ -50,9 +50,10 @@ export const planStarts = (outage: Decision<Outage>, id: 'plan-starts' | 'plan-r
     },
   })
 
-const partsFor = (outage: Decision<Outage>, broker: number): readonly Part[] => {
+const partsFor = (outage: Decision<Outage>, unclean: Decision<UncleanSeen>, broker: number): readonly Part[] => {
   const from = oneOf(outage, broker)
   return [
+    unclean.step,
     disableUnclean(),
     reconnectBroker({ from, guards: reviveGuards() }),
     stopRemains({ from, guards: remainsGuards() }),
@@ -62,18 +63,32 @@ const partsFor = (outage: Decision<Outage>, broker: number): readonly Part[] => 
   ]
 }
 
+export interface Revival {
+  readonly each: ForEach
+  /** Partitions' topics for which unclean election was seen to be on before any of these starts. */
+  readonly uncleanSeen: () => readonly string[]
+}
+
 /** Items follow from the plan alone, so that a resumed run goes through the same ones. */
-export const reviveEach = (outage: Decision<Outage>, plan: Decision<StartPlan>, id: 'revive' | 'rest'): ForEach =>
-  forEach({
+export const reviveEach = (outage: Decision<Outage>, plan: Decision<StartPlan>, id: 'revive' | 'rest'): Revival => {
+  const looks = new Map<number, Decision<UncleanSeen>>()
+  const lookFor = (broker: number): Decision<UncleanSeen> => {
+    const found = looks.get(broker) ?? seeUnclean()
+    looks.set(broker, found)
+    return found
+  }
+  const each = forEach({
     id,
     title: 'For each broker, in this order',
     items: () =>
       (decided(plan)?.order ?? []).map(({ broker }) => ({
         key: id === 'revive' ? `${broker}` : `${id}-${broker}`,
         title: `broker ${broker}`,
-        parts: partsFor(outage, broker),
+        parts: partsFor(outage, lookFor(broker), broker),
       })),
   })
+  return { each, uncleanSeen: () => [...looks.values()].flatMap((look) => decided(look)?.on ?? []) }
+}
 
 const live = (now: Survey, id: number): boolean => {
   const registered = brokerOf(now, id)?.registered
@@ -110,6 +125,8 @@ export const awaitReplicas = (outage: Decision<Outage>, id: 'await-replicas' | '
 
 const caughtUp = (now: Survey): Progress => {
   if (!now.partitions.known) return { state: 'unknown', detail: `the partitions were not seen: ${now.partitions.why}` }
+  const silent = (now.brokers.known ? now.brokers.value : []).filter(({ id, reachable }) => live(now, id) && !isKnownTrue(reachable)).map(({ id }) => id)
+  if (silent.length > 0) return { state: 'under-way', detail: `broker ${few(silent)} is registered and does not answer yet` }
   const rows = [...now.partitions.value.rows()]
   const waiting = rows.filter((row) => pending(now, row)).length
   const leaderless = rows.filter(({ leader }) => leader < 0).length

@@ -1,6 +1,6 @@
 // The step that takes the danger out of every start: while unclean election is on, a stale replica that
 // comes back first is elected, and what only the others had is cut off (KIP-106).
-import { act, type Step } from '../../engine/step.ts'
+import { act, type Decision, decide, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import { governed } from '../../judgement/guards.ts'
 import { brokerStatus } from '../../judgement/status.ts'
@@ -18,6 +18,29 @@ const anyoneUp = (now: Survey): boolean => now.brokers.known && now.brokers.valu
 
 const allowing = ({ partitions }: Survey): readonly string[] =>
   partitions.known ? partitions.value.topics.filter(({ uncleanElection }) => uncleanElection.known && uncleanElection.value).map(({ name }) => name) : []
+
+export interface UncleanSeen {
+  readonly on: readonly string[]
+}
+
+/** Looked at before each start: where it was ever on, what was elected meanwhile may be stale. */
+export const seeUnclean = (): Decision<UncleanSeen> =>
+  decide<UncleanSeen>({
+    id: 'see-unclean',
+    title: 'See whether unclean election is on',
+    why: 'Where it is, whoever was started before may have been elected although it was stale.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(2), deadline: minutes(1) },
+    resolve: async (world) => ({ target: { on: allowing(await world.survey()) } }),
+    preview: (_, commands) => ({
+      sentence: 'look where unclean election is on',
+      changes: [],
+      commands: [commands.kafka('kafka-configs', ['--describe', '--entity-type', 'topics'])],
+    }),
+    expect: (now) => now,
+    done: (_, { on }) => ({ state: 'done', detail: on.length === 0 ? 'on nowhere, as far as it can be seen' : `on for ${few(on)}` }),
+  })
 
 export const disableUnclean = (): Step =>
   act<Topics>({

@@ -1,0 +1,61 @@
+// kill -9 of kdr at every journal line of every branch of a lost majority's recovery, then resume.
+import { grantApprover } from '../../src/engine/gate.ts'
+import { multiBroker as scenario } from '../../src/scenarios/multi-broker.ts'
+import { describeKills, type KillCase } from './killing.ts'
+import { open, violations } from './stage.ts'
+
+const never = new AbortController().signal
+const ORDERS = { name: 'orders', partitions: 3, configs: { 'min.insync.replicas': '2' } }
+const PAIRS = { name: 'pairs', partitions: 3, replicationFactor: 2, configs: { 'min.insync.replicas': '1' } }
+
+const losing = () =>
+  grantApprover(
+    { allow: ['restart', 'change', 'stop', 'delete', 'lose-data'], confirm: 'simulated', acceptLoss: ['orders-0', 'orders-1', 'orders-2'] },
+    'simulated',
+  )
+
+/** What was typed is an unclean election; that it lost an acknowledged record is not. */
+const butTyped = (simulation: Parameters<typeof violations>[0]): readonly string[] =>
+  violations(simulation).filter((words) => !words.endsWith('lacked 0 acknowledged records'))
+
+const CASES: readonly KillCase[] = (['zookeeper', 'kraft'] as const).flatMap((mode): readonly KillCase[] => [
+  {
+    name: `two killed in ${mode}`,
+    given: { scenario },
+    broken: async () => {
+      const simulation = open({ mode })
+      await simulation.faults.inject('kill-two', {}, never)
+      return simulation
+    },
+  },
+  {
+    name: `ISRs apart in ${mode}`,
+    given: { scenario },
+    broken: async () => {
+      const simulation = open({ mode, topics: [ORDERS, PAIRS] })
+      await simulation.faults.inject('isr-apart', {}, never)
+      return simulation
+    },
+  },
+  {
+    name: `the last ISR lost in ${mode}`,
+    given: { scenario, approver: losing() },
+    broken: async () => {
+      const simulation = open({ mode, topics: [ORDERS] })
+      await simulation.faults.inject('lose-isr', {}, never)
+      return simulation
+    },
+    invariants: butTyped,
+  },
+  {
+    name: `one given up in ${mode}`,
+    given: { scenario, gone: [5] },
+    broken: async () => {
+      const simulation = open({ mode, brokers: 5, topics: [{ ...ORDERS, partitions: 5 }] })
+      await simulation.faults.inject('kill-two', {}, never)
+      return simulation
+    },
+  },
+])
+
+describeKills(CASES)

@@ -1,0 +1,163 @@
+// The multi-broker list in the simulated world: majorities lost in every way, both kinds of cluster.
+import { describe, expect, it } from 'vitest'
+import { runDrill } from '../../src/drill/drill.ts'
+import { grantApprover } from '../../src/engine/gate.ts'
+import { rehearse } from '../../src/engine/rehearsal.ts'
+import { startRun } from '../../src/engine/runner.ts'
+import { multiBroker as scenario } from '../../src/scenarios/multi-broker.ts'
+import { compose, granting, open, violations } from './stage.ts'
+
+const never = new AbortController().signal
+const PAIRS = { name: 'pairs', partitions: 3, replicationFactor: 2, configs: { 'min.insync.replicas': '1' } }
+const ORDERS = { name: 'orders', partitions: 3, configs: { 'min.insync.replicas': '2' } }
+const MODES = ['zookeeper', 'kraft'] as const
+
+describe.each(MODES)('multi-broker in a %s cluster', (mode) => {
+  it('kill-two under a ledger: diagnosed, recovered, nothing acknowledged lost', async () => {
+    const simulation = open({ mode })
+    const { deps } = compose(simulation, { scenario })
+    const report = await runDrill({ deps, faults: simulation.faults, fault: 'kill-two', kafka: mode, tell: () => {}, before: [] })
+    expect(report.problems).toEqual([])
+    expect(report).toMatchObject({ outcome: 'recovered', ledger: { lost: 0 }, diagnosis: { expected: 'multi-broker', got: 'multi-broker' } })
+    expect(violations(simulation)).toEqual([])
+    expect(simulation.world.effects.filter(({ by, what }) => by === 'kdr' && what === 'stop')).toEqual([])
+  })
+
+  it('previews itself to the last step and touches nothing', async () => {
+    const simulation = open({ mode })
+    await simulation.faults.inject('kill-two', {}, never)
+    const before = simulation.world.effects.length
+    const { deps, events } = compose(simulation, { scenario })
+    const result = await rehearse(deps)
+    expect(result).toMatchObject({ outcome: 'unverified', exit: 'ok' })
+    expect(events.filter((event) => event.type === 'step.started').at(-1)).toMatchObject({ step: 'check-stability' })
+    expect(simulation.world.effects.slice(before).filter(({ by }) => by === 'kdr')).toEqual([])
+  })
+
+  it('runs unattended on grants, and on nothing less', async () => {
+    const simulation = open({ mode })
+    await simulation.faults.inject('kill-two', {}, never)
+    const none = await startRun(compose(simulation, { scenario, approver: granting('simulated') }).deps)
+    expect(none).toMatchObject({ exit: 'approvalMissing', why: expect.stringContaining('--allow') })
+    expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+    expect(await startRun(compose(simulation, { scenario, approver: granting('simulated', 'restart', 'change') }).deps)).toMatchObject({ outcome: 'recovered' })
+  })
+
+  const detail = (events: ReturnType<typeof compose>['events'], step: string) =>
+    events.flatMap((event) => (event.type === 'step.settled' && event.step === step ? [event.detail] : []))[0] ?? ''
+
+  it('isr-apart: prints the order that needs no unclean election, and following it needs none', async () => {
+    const simulation = open({ mode, topics: [ORDERS, PAIRS] })
+    await simulation.faults.inject('isr-apart', {}, never)
+    expect(simulation.world.partitions().filter(({ leader }) => leader < 0).length).toBeGreaterThan(2)
+    const { deps, events } = compose(simulation, { scenario })
+    expect(await startRun(deps)).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(detail(events, 'plan-starts')).toMatch(/1\. broker [23]: \d+ partitions wait for it.*2\. broker [23]: /)
+    expect(simulation.world.elections.filter(({ unclean }) => unclean)).toEqual([])
+    expect(violations(simulation)).toEqual([])
+  })
+
+  const losing = (...names: readonly string[]) =>
+    grantApprover({ allow: ['restart', 'change', 'stop', 'delete', 'lose-data'], confirm: 'simulated', acceptLoss: names }, 'simulated')
+
+  it('lose-isr: refuses to start the blank disk, and asks for each partition by name', async () => {
+    const simulation = open({ mode, topics: [ORDERS] })
+    await simulation.faults.inject('lose-isr', {}, never)
+    const result = await startRun(compose(simulation, { scenario, approver: granting('simulated', 'restart', 'change', 'stop') }).deps)
+    // Under KRaft the survivors' eligibility ends only when they are back (KIP-966): there it is told half-way.
+    expect(result).toMatchObject({
+      exit: mode === 'zookeeper' ? 'approvalMissing' : 'stopped',
+      why: expect.stringMatching(/lose-data.*--accept-loss orders:0/),
+    })
+    if (mode === 'zookeeper') expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+    const drill = await startRun(compose(simulation, { scenario }).deps)
+    expect(drill).toMatchObject({ exit: mode === 'zookeeper' ? 'stopped' : 'declined', why: expect.stringContaining('declined') })
+    expect(simulation.world.elections.filter(({ unclean }) => unclean)).toEqual([])
+    expect(simulation.world.effects.filter(({ by, what, target }) => by === 'kdr' && what === 'start' && target === 'kafka3')).toEqual([])
+  })
+
+  it('lose-isr: typed for every partition, it loses nothing that was acknowledged by two', async () => {
+    const simulation = open({ mode, topics: [ORDERS] })
+    await simulation.faults.inject('lose-isr', {}, never)
+    const { deps } = compose(simulation, { scenario, approver: losing('orders-0', 'orders-1', 'orders-2') })
+    const result = await startRun(deps)
+    expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(simulation.world.lost()).toEqual([])
+    expect(simulation.world.partitions().every(({ isr, replicas }) => isr.length === replicas.length)).toBe(true)
+  })
+
+  it('moves the replicas of what will not come back, and takes the throttle off', async () => {
+    const simulation = open({ mode, brokers: 5, topics: [{ ...ORDERS, partitions: 10 }] })
+    await simulation.faults.inject('kill-two', {}, never)
+    const { deps, events } = compose(simulation, { scenario, gone: [5] })
+    const result = await startRun(deps)
+    expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(simulation.world.partitions().every(({ isr, replicas }) => isr.length === 3 && !replicas.includes(5))).toBe(true)
+    expect(detail(events, 'plan-moves')).toContain('→')
+    expect(detail(events, 'lift-throttle')).toContain('no throttle')
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it('switches unclean election off before anything is started', async () => {
+    const simulation = open({ mode, topics: [ORDERS, { ...PAIRS, configs: { 'min.insync.replicas': '1', 'unclean.leader.election.enable': 'true' } }] })
+    await simulation.faults.inject('kill-two', {}, never)
+    await startRun(compose(simulation, { scenario }).deps)
+    const mine = simulation.world.effects.filter(({ by }) => by === 'kdr').map(({ what, target }) => `${what} ${target}`)
+    expect(mine[0]).toBe('alter-configs pairs')
+    expect(mine.filter((what) => what.startsWith('start'))).toHaveLength(2)
+  })
+
+  it('names the lost quorum instead of touching a broker', async () => {
+    const simulation = open({ mode })
+    await simulation.faults.inject('kill-two', {}, never)
+    await simulation.faults.inject(mode === 'zookeeper' ? 'stop-zookeeper' : 'stop-controllers', {}, never)
+    const result = await startRun(compose(simulation, { scenario }).deps)
+    expect(result).toMatchObject({ exit: 'refused', why: expect.stringContaining('zookeeper') })
+    expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+  })
+
+  it('refuses where nothing or a single broker is down, or where who is given up serves', async () => {
+    const simulation = open({ mode })
+    expect(await startRun(compose(simulation, { scenario }).deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('no broker is down') })
+    await simulation.faults.inject('kill-broker', { broker: 2 }, never)
+    expect(await startRun(compose(simulation, { scenario }).deps)).toMatchObject({ exit: 'refused', hint: 'kdr recover single-broker --broker 2' })
+    await simulation.faults.inject('kill-broker', { broker: 3 }, never)
+    expect(await startRun(compose(simulation, { scenario, gone: [1] }).deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('not down') })
+    expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+  })
+
+  it('tells of a transaction that nobody will end', async () => {
+    const simulation = open({ mode, faults: { hangingTransaction: { topic: 'orders', partition: 3 } } })
+    await simulation.faults.inject('kill-two', {}, never)
+    const { deps, events } = compose(simulation, { scenario })
+    expect(await startRun(deps)).toMatchObject({ outcome: 'recovered' })
+    expect(detail(events, 'look-for-hanging')).toContain('1 hanging: orders-3 since offset 0 (producer 4711)')
+  })
+})
+
+const nobodyLeft = async (mode: 'zookeeper' | 'kraft') => {
+  const simulation = open({ mode })
+  await simulation.faults.inject('kill-two', {}, never)
+  await simulation.faults.inject('kill-broker', { broker: 1 }, never)
+  const { deps, events } = compose(simulation, { scenario })
+  return {
+    simulation,
+    result: await startRun(deps),
+    plan: events.flatMap((event) => (event.type === 'step.settled' && event.step === 'plan-starts' ? [event.detail] : []))[0],
+  }
+}
+
+describe('with no broker left', () => {
+  it('brings them back in the order that ZooKeeper has on record', async () => {
+    const { simulation, result, plan } = await nobodyLeft('zookeeper')
+    expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(plan).toContain('1. broker')
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it('starts nobody under KRaft, where nobody is left to say that the quorum is held', async () => {
+    const { simulation, result } = await nobodyLeft('kraft')
+    expect(result).toMatchObject({ outcome: 'unknown' })
+    expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+  })
+})

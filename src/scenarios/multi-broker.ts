@@ -5,7 +5,7 @@ import { choose, phase, type Scenario } from '../engine/step.ts'
 import { canaryRoundTrip } from '../steps/canary.ts'
 import { checkStability, verifyRecovery } from '../steps/checks.ts'
 import { electEachLost, judgeLost, keptEnds, typedLoss } from '../steps/multi/lose.ts'
-import { checkOutage, decided } from '../steps/multi/outage.ts'
+import { checkOutage } from '../steps/multi/outage.ts'
 import { layThrottle, liftThrottle, moveReplicas, planMoves, withoutGone } from '../steps/multi/reassign.ts'
 import { awaitReplicas, demandRest, planStarts, reviveEach } from '../steps/multi/revive.ts'
 import { takeSnapshot } from '../steps/multi/snapshot.ts'
@@ -30,7 +30,7 @@ export const multiBroker: Scenario<Options> = {
     const moves = planMoves(outage)
     const revived = reviveEach(outage, starts, 'revive')
     const others = reviveEach(outage, rest, 'rest')
-    const inDoubt = () => [...(decided(outage)?.inDoubt ?? []), ...revived.uncleanSeen(), ...others.uncleanSeen()]
+    const inDoubt = () => [...(outage.taken()?.inDoubt ?? []), ...revived.uncleanSeen(), ...others.uncleanSeen()]
     const proof = {
       through: () => outage.value().dead.flatMap(({ broker }) => (gone.includes(broker) ? [] : [broker])),
       before: () => outage.before(),

@@ -12,7 +12,6 @@ import type { Aspect, Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { isProjected, withElected } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
-import { decided } from './outage.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Judged {
@@ -148,7 +147,7 @@ export const electEachLost = (judged: Decision<Judged>, snapshot: Decision<Snaps
     id: 'lost',
     title: 'For each partition that nobody on record can lead any more',
     items: () =>
-      (decided(judged)?.elections ?? []).map((election) => ({
+      (judged.taken()?.elections ?? []).map((election) => ({
         key: election.name,
         title: election.name,
         parts: [electLost(() => election, snapshot)],
@@ -163,11 +162,11 @@ export const keptEnds =
   (now: Survey): readonly Check[] => {
     const check = { id: 'log-ends', title: 'No log ends before what was committed' }
     if (!now.logs.known) return [{ ...check, result: 'UNKNOWN', detail: `not seen: ${now.logs.why}`, source: now.logs.by }]
-    const typed = new Map((decided(judged)?.elections ?? []).map((election) => [election.name, election]))
+    const typed = new Map((judged.taken()?.elections ?? []).map((election) => [election.name, election]))
     const wrong: string[] = []
     const blind: string[] = []
     let compared = 0
-    for (const [name, before] of Object.entries(decided(snapshot)?.ends ?? {})) {
+    for (const [name, before] of Object.entries(snapshot.taken()?.ends ?? {})) {
       // A canary that a killed run left is removed meanwhile: what no longer exists cannot be compared.
       if (!exists(now, name)) continue
       const floor = typed.get(name)?.candidate.end ?? before.highWatermark
@@ -189,7 +188,7 @@ export const keptEnds =
 export const typedLoss =
   (judged: Decision<Judged>, inDoubt: () => readonly string[]) =>
   (now: Survey): Known<number> => {
-    const elections = decided(judged)?.elections ?? []
+    const elections = judged.taken()?.elections ?? []
     const by = 'journal and survey'
     const open = elections.filter(({ acknowledged }) => acknowledged.atMost === null)
     if (open.length > 0) {

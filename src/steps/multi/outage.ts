@@ -1,6 +1,6 @@
 // Which brokers are down and which survive, decided once for a recovery of several: survivors are never
 // touched, and every later step is about one of the dead ones.
-import { type Decision, decide, type Resolution, Undecided } from '../../engine/step.ts'
+import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
 import { brokerStatus, quorumHeld } from '../../judgement/status.ts'
@@ -27,25 +27,22 @@ export interface MultiBrokerOptions {
 /** The first look is at everything that later steps ask for: a dry run goes on from it. */
 const EVERYTHING: readonly Aspect[] = [...ALL_ASPECTS, 'logs', 'throttles']
 
-/** The value of a decision, or null while it was not taken: a dry run that met a refusal goes on. */
-export const decided = <T>(decision: Decision<T>): T | null => {
-  try {
-    return decision.value()
-  } catch (thrown) {
-    if (thrown instanceof Undecided) return null
-    throw thrown
-  }
-}
-
 /** One of the dead, for steps that are about a single broker. */
-export const oneOf = (outage: Decision<Outage>, broker: number): Decision<FailedBroker> => ({
-  step: outage.step,
-  value: () => {
-    const found = outage.value().dead.find((each) => each.broker === broker)
+export const oneOf = (outage: Decision<Outage>, broker: number): Decision<FailedBroker> => {
+  const find = ({ dead }: Outage): FailedBroker => {
+    const found = dead.find((each) => each.broker === broker)
     if (found === undefined) throw new Error(`broker ${broker} is not among the dead`)
     return found
-  },
-})
+  }
+  return {
+    step: outage.step,
+    value: () => find(outage.value()),
+    taken: () => {
+      const taken = outage.taken()
+      return taken === null ? null : find(taken)
+    },
+  }
+}
 
 /** Names enough to say which; one is enough to doubt. */
 const DOUBTS = 20

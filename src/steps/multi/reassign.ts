@@ -11,7 +11,7 @@ import type { Survey, Throttled } from '../../model/survey.ts'
 import { THROTTLE } from '../../survey/closer.ts'
 import { withReassigned } from '../../survey/project.ts'
 import { formatBytes, minutes, seconds } from '../../units.ts'
-import { decided, type Outage } from './outage.ts'
+import type { Outage } from './outage.ts'
 
 export interface Moves {
   readonly moves: readonly Move[]
@@ -173,7 +173,7 @@ export const liftThrottle = (plan: Decision<Moves>): Step =>
     budget: { expected: seconds(10), deadline: minutes(2) },
     guards: [governed()],
     resolve: async (world) => {
-      const wanted = decided(plan)?.throttled ?? []
+      const wanted = plan.taken()?.throttled ?? []
       if (wanted.length === 0) return { nothing: 'this run laid none' }
       const now = await world.survey(['brokers', 'partitions', 'throttles'])
       const left = laid(now, wanted)
@@ -202,7 +202,7 @@ export const liftThrottle = (plan: Decision<Moves>): Step =>
 export const withoutGone =
   (outage: Decision<Outage>) =>
   (now: Survey): Survey => {
-    const gone = decided(outage)?.gone ?? []
+    const gone = outage.taken()?.gone ?? []
     if (gone.length === 0) return now
     const brokers = now.brokers.known ? now.brokers.value : []
     const names = new Set(brokers.flatMap(({ id, member }) => (gone.includes(id) && member.known ? [member.value] : [])))

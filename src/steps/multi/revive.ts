@@ -13,7 +13,7 @@ import { minutes, seconds } from '../../units.ts'
 import { awaitExpiry, startBroker, stopRemains } from '../brokers.ts'
 import { reconnectBroker } from '../reconnect.ts'
 import { awaitRejoin } from '../rejoined.ts'
-import { decided, type Outage, oneOf } from './outage.ts'
+import { type Outage, oneOf } from './outage.ts'
 import { disableUnclean, seeUnclean, type UncleanSeen } from './unclean-off.ts'
 
 export interface StartPlan {
@@ -81,13 +81,13 @@ export const reviveEach = (outage: Decision<Outage>, plan: Decision<StartPlan>, 
     id,
     title: 'For each broker, in this order',
     items: () =>
-      (decided(plan)?.order ?? []).map(({ broker }) => ({
+      (plan.taken()?.order ?? []).map(({ broker }) => ({
         key: id === 'revive' ? `${broker}` : `${id}-${broker}`,
         title: `broker ${broker}`,
         parts: partsFor(outage, lookFor(broker), broker),
       })),
   })
-  return { each, uncleanSeen: () => [...looks.values()].flatMap((look) => decided(look)?.on ?? []) }
+  return { each, uncleanSeen: () => [...looks.values()].flatMap((look) => look.taken()?.on ?? []) }
 }
 
 const live = (now: Survey, id: number): boolean => {

@@ -44,11 +44,11 @@ export interface Session {
 }
 
 /** A machine reads stdout in ndjson; a person reads stderr; a dry run is itself the result. */
-const rendererFor = (invocation: Invocation, style: Style, keeping: Keeping, dryRun: boolean): Renderer => {
+const rendererFor = (invocation: Invocation, style: Style, { clock }: World['ports'], dryRun: boolean): Renderer => {
   const { terminal } = invocation
   if (terminal.format === 'ndjson') return silent
   if (dryRun) return terminal.format === 'text' ? planRenderer(terminal, style) : silent
-  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, now: () => keeping.clock.now(), asks: asksOperator(invocation) })
+  if (terminal.live && !terminal.quiet) return liveRenderer(terminal, { style, now: () => clock.now(), asks: asksOperator(invocation) })
   return plainRenderer(terminal, style, asksOperator(invocation))
 }
 
@@ -92,7 +92,7 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
   let clusterId: string | null = null
   let started: Of<'run.started'> | null = null
   let finished: Of<'run.finished'> | null = null
-  const renderer = rendererFor(invocation, style, keeping, dryRun)
+  const renderer = rendererFor(invocation, style, world.ports, dryRun)
   const beside = dryRun ? silent : personToo(invocation, style)
   const machine = terminal.format === 'ndjson' ? ndjsonRenderer(terminal) : silent
   const file = optionText(invocation, 'junit')

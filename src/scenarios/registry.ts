@@ -66,6 +66,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     id: 'multi-broker',
     title: 'Multiple broker failure (majority lost)',
     takes: ['gone'],
+    need: 'recreate',
     faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true } },
     drill: { fault: 'kill-two', revived: 'kill-two' },
     load: async () => (await import('./multi-broker.ts')).multiBroker,

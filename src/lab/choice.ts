@@ -46,8 +46,10 @@ export const toAll = async <Target>(targets: Promise<readonly Target[]>, act: (t
   return chosen
 }
 
-export const noSuchRole = (cluster: string, role: string, zookeeper: boolean): KdrError =>
-  usage(`${cluster} has no ${role} of its own: it runs with ${zookeeper ? 'ZooKeeper' : 'KRaft'}`, 'no-such-role')
+export const noSuchRole = (cluster: string, role: string, zookeeper: boolean): KdrError => {
+  const why = role === 'schema-registry' ? 'bring it up with one (kdr lab up --with schema-registry)' : `it runs with ${zookeeper ? 'ZooKeeper' : 'KRaft'}`
+  return usage(`${cluster} has no ${role} of its own: ${why}`, 'no-such-role')
+}
 
 export const notHere = (fault: Fault, platform: string, known: readonly Fault[]): KdrError =>
   new KdrError(`${fault} cannot be done to a lab of ${platform}`, {

@@ -14,6 +14,7 @@ import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, t
 import { openDockerFaults } from './docker/faults.ts'
 import { isDockerLab } from './docker/lab-file.ts'
 import { listedBrokers } from './probe.ts'
+import { deleteSchemas, leaveOneReplica } from './schemas-faults.ts'
 import { isrApart, loseIsr, type Verbs } from './sequences.ts'
 
 const brokersOf = async (state: ProcessState): Promise<readonly Candidate<ProcessNode>[]> => {
@@ -69,6 +70,23 @@ const wipeQuorum = async (state: ProcessState, role: Role, kept: number, signal:
   return all
 }
 
+const groundOf = (state: ProcessState) => ({ bootstrap: state.nodes.flatMap((node) => (node.roles.includes('broker') ? node.listeners.slice(0, 1) : [])) })
+
+/** Stopped and started around it: an empty `_schemas` is what the first of them leaves. */
+const loseSchemas = async (state: ProcessState, signal: AbortSignal): Promise<readonly ProcessNode[]> => {
+  const nodes = await toAll(allOf(state, 'schema-registry'), (node) => stop(node, signal))
+  await deleteSchemas(groundOf(state), signal)
+  await Promise.all(nodes.map((node) => startNode(node, { name: node.name, uid: null }, signal)))
+  return nodes
+}
+
+const schemasLeaderless = async (state: ProcessState, wanted: number | undefined, signal: AbortSignal): Promise<readonly ProcessNode[]> => {
+  await allOf(state, 'schema-registry')
+  const broker = await leaveOneReplica(groundOf(state), wanted, signal)
+  const all = await brokersOf(state)
+  return toAll(Promise.resolve(choose(state.cluster, all, { broker, from: ALIVE })), (node) => killNode(node, signal))
+}
+
 type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly ProcessNode[]>
 
 type Sequence = typeof loseIsr
@@ -102,6 +120,10 @@ const openProcessFaults = (state: ProcessState): Faults => {
     'lose-isr': inTurn(state, loseIsr),
     'isr-apart': inTurn(state, isrApart),
     'stop-zookeeper': (_, signal) => toAll(allOf(state, 'zookeeper'), (node) => killNode(node, signal)),
+    'stop-registry': (_, signal) => toAll(allOf(state, 'schema-registry'), (node) => stop(node, signal)),
+    'kill-registry': (_, signal) => toAll(someOf(state, 'schema-registry'), (node) => killNode(node, signal)),
+    'lose-schemas': (_, signal) => loseSchemas(state, signal),
+    'schemas-leaderless': (broker, signal) => schemasLeaderless(state, broker, signal),
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
     'kill-zookeeper': (_, signal) => toAll(someOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'kill-controller': (_, signal) => toAll(someOf(state, 'controller'), (node) => killNode(node, signal)),

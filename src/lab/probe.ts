@@ -1,5 +1,6 @@
 // Tells when a lab serves: every broker answers Metadata and lists all of them, every registry its subjects. Asked directly, because a
 // lab knows no other adapter.
+import { get } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { KdrError } from '../errors.ts'
 
@@ -86,11 +87,14 @@ export const servesZooKeeper = async (address: string): Promise<boolean> => {
   }
 }
 
-/** It listens only once it has read `_schemas` and found its group. */
-export const servesRegistry = async (address: string): Promise<boolean> => {
-  try {
-    return (await fetch(`http://${address}/subjects`, { signal: AbortSignal.timeout(3000) })).ok
-  } catch {
-    return false
-  }
-}
+/** It listens only once it has read `_schemas` and found its group. By http, not fetch: whose answer may never come once a published port closes on it. */
+export const servesRegistry = (address: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const request = get(`http://${address}/subjects`, { agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode === 200)
+    })
+    request.setTimeout(3000, () => request.destroy(new Error('no answer')))
+    request.once('error', () => resolve(false))
+    request.once('close', () => resolve(false))
+  })

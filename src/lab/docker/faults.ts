@@ -7,6 +7,7 @@ import type { Role } from '../../model/member.ts'
 import type { Fault, Faults } from '../../ports/faults.ts'
 import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from '../choice.ts'
 import { listedBrokers } from '../probe.ts'
+import { deleteSchemas, leaveOneReplica } from '../schemas-faults.ts'
 import { isrApart, loseIsr } from '../sequences.ts'
 import { engineOf } from './down.ts'
 import { type DockerLabFile, readDockerLab } from './lab-file.ts'
@@ -102,6 +103,28 @@ const wipeQuorum = async (ground: Ground, role: Role, kept: number): Promise<rea
   return all
 }
 
+/** The engine minds being asked to stop what has ended. */
+const stopRegistries = async (ground: Ground): Promise<readonly Container[]> => {
+  const all = await allOf(ground, 'schema-registry')
+  await Promise.all(all.filter(({ status }) => status === 'running').map((container) => stop(ground, container)))
+  return all
+}
+
+/** Stopped and started around it: an empty `_schemas` is what the first of them leaves. */
+const loseSchemas = async (ground: Ground): Promise<readonly Container[]> => {
+  const { engine, lab, signal } = ground
+  const all = await stopRegistries(ground)
+  await deleteSchemas(lab, signal)
+  for (const { id, name } of all) await engine.call(`start ${name}`, signal, (abortSignal) => engine.docker.getContainer(id).start({ abortSignal }))
+  return all
+}
+
+const schemasLeaderless = async (ground: Ground, wanted: number | undefined): Promise<readonly Container[]> => {
+  await allOf(ground, 'schema-registry')
+  const broker = await leaveOneReplica(ground.lab, wanted, ground.signal)
+  return toAll(some(ground, { broker, from: PROCESSES }), (container) => kill(ground, container))
+}
+
 type Injection = (ground: Ground, broker: number | undefined) => Promise<readonly Container[]>
 
 const ONE: readonly Candidate<unknown>['state'][] = ['running']
@@ -152,6 +175,10 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'wipe-zookeeper-majority': (ground) => wipeQuorum(ground, 'zookeeper', 1),
   'wipe-controller-majority': (ground) => wipeQuorum(ground, 'controller', 1),
   'lose-zookeeper': (ground) => wipeQuorum(ground, 'zookeeper', 0),
+  'stop-registry': stopRegistries,
+  'kill-registry': (ground) => toAll(someOf(ground, 'schema-registry'), (container) => kill(ground, container)),
+  'lose-schemas': loseSchemas,
+  'schemas-leaderless': schemasLeaderless,
   'pause-broker': one(pause, ONE),
   'disconnect-broker': one(disconnect, ONE),
   'remove-broker': one(remove, [...ALIVE, 'stopped']),

@@ -1,20 +1,21 @@
 // Which images a Docker lab runs: what the environment names, Confluent's where the engine has them, else one
 // made from this machine's own Java, shell tools and Maven's jars (deploy/lab-image), so that none need be pulled.
-import { spawn } from 'node:child_process'
+// The registry's is made of this machine's Node and kdr itself (deploy/registry-image).
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Engine, statusOf } from '../../adapters/docker/engine.ts'
+import type { Engine } from '../../adapters/docker/engine.ts'
 import { KdrError } from '../../errors.ts'
 import type { LAB_SERVICES, LabVersion } from '../../model/lab.ts'
 import { type Fetching, jarsOf } from '../jars.ts'
 import { needJava } from '../java.ts'
 import type { Release } from '../versions.ts'
+import { importTar, labelsOf, RECIPE_LABEL, run } from './image-build.ts'
+import { registryImage } from './registry-image.ts'
 
 export const SHIPPED = join(import.meta.dirname, '..', '..', '..', 'deploy')
 const RECIPE = join(SHIPPED, 'lab-image')
-const RECIPE_LABEL = 'kdr.recipe'
 
 /** Confluent Platform of the same Kafka, as the compose files name it. */
 const CONFLUENT: Readonly<Record<LabVersion, string>> = { '3.5': '7.5.3', '3.9': '7.9.0', '4': '8.1.0' }
@@ -29,16 +30,6 @@ export interface ImageRequest extends Fetching {
   readonly with: readonly DockerService[]
 }
 
-const labelsOf = async ({ docker, call }: Engine, image: string, signal: AbortSignal): Promise<Readonly<Record<string, string>> | null> => {
-  try {
-    const { Config } = await call(`look at image ${image}`, signal, (abortSignal) => docker.getImage(image).inspect({ abortSignal } as object))
-    return Config?.Labels ?? {}
-  } catch (thrown) {
-    if (statusOf(thrown) === 404) return null
-    throw thrown
-  }
-}
-
 /** Changes with every file of it, so that an image made by an earlier kdr is made anew. */
 const recipeOf = (release: Release): string => {
   const hash = createHash('sha256').update(release.version)
@@ -47,39 +38,6 @@ const recipeOf = (release: Release): string => {
 }
 
 const missing = (what: string, hint: string): KdrError => new KdrError(what, { code: 'image-missing', hint })
-
-const run = async (program: string, args: readonly string[], what: string, signal: AbortSignal): Promise<void> => {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], signal })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-400)
-  })
-  const ended = await new Promise<number | string | null>((resolve) => {
-    child.once('error', (error) => resolve(error.message))
-    child.once('close', resolve)
-  })
-  signal.throwIfAborted()
-  if (ended !== 0) throw new KdrError(`${what} failed: ${said.trim() || ended}`, { code: 'image-not-built' })
-}
-
-const importTar = async ({ docker, call }: Engine, root: string, image: string, recipe: string, signal: AbortSignal): Promise<void> => {
-  const [repo, tag] = image.split(':')
-  const changes = [
-    'ENV LANG=C.UTF-8 PATH=/usr/bin',
-    'USER 1000:1000',
-    'WORKDIR /home/appuser',
-    'ENTRYPOINT ["/usr/bin/run"]',
-    `LABEL ${RECIPE_LABEL}=${recipe}`,
-  ]
-  const tar = spawn('tar', ['-C', root, '--owner=0', '--group=0', '--numeric-owner', '-c', '.'], { stdio: ['ignore', 'pipe', 'ignore'], signal })
-  const ended = new Promise<number | null>((resolve) => {
-    tar.once('error', () => resolve(null))
-    tar.once('close', resolve)
-  })
-  const answer = await call(`import ${image}`, signal, (abortSignal) => docker.importImage(tar.stdout, { repo, tag, changes, abortSignal } as object))
-  await new Promise<void>((resolve, reject) => answer.resume().once('end', resolve).once('error', reject))
-  if ((await ended) !== 0) throw new KdrError(`the files of ${image} could not be packed`, { code: 'image-not-built' })
-}
 
 const build = async (engine: Engine, image: string, recipe: string, request: ImageRequest): Promise<void> => {
   const { release, progress, signal } = request
@@ -118,13 +76,14 @@ export const imagesFor = async (engine: Engine, request: ImageRequest): Promise<
     if (said) return [variable, said]
     return [variable, (await has(ofConfluent(name))) ? ofConfluent(name) : await other()]
   }
-  const noRegistry = async (): Promise<string> => {
+  const ownRegistry = (): Promise<string> => {
     const hint = `docker pull ${ofConfluent('schema-registry')}, or name an image in KDR_SCHEMA_REGISTRY_IMAGE`
-    throw missing('there is no image of Schema Registry, and none can be built', hint)
+    if (process.platform !== 'linux') throw missing('there is no image of Schema Registry, and one can be built on Linux only', hint)
+    return registryImage(engine, request)
   }
   const picked = [await pick('KDR_KAFKA_IMAGE', 'kafka', own)]
   if (release.mode === 'zookeeper') picked.push(await pick('KDR_ZOOKEEPER_IMAGE', 'zookeeper', own))
   if (request.with.includes('kafka-connect')) picked.push(await pick('KDR_CONNECT_IMAGE', 'kafka-connect', own))
-  if (request.with.includes('schema-registry')) picked.push(await pick('KDR_SCHEMA_REGISTRY_IMAGE', 'schema-registry', noRegistry))
+  if (request.with.includes('schema-registry')) picked.push(await pick('KDR_SCHEMA_REGISTRY_IMAGE', 'schema-registry', ownRegistry))
   return Object.fromEntries(picked)
 }

@@ -16,6 +16,7 @@ export interface DockerPlan {
   readonly override: unknown
   readonly bootstrap: string[]
   readonly zookeeper: string[]
+  readonly registries: readonly string[]
 }
 
 export interface DockerPlanInput {
@@ -38,15 +39,20 @@ const ports = (base: number) => ({
   broker: (id: number) => base + id,
   zookeeper: (id: number) => base + 10 + id,
   'schema-registry': base + 21,
+  'schema-registry-2': base + 23,
   'kafka-connect': base + 22,
 })
+
+/** Two registries, so that one forwards to the other. */
+const servicesOf = (services: readonly DockerService[]): readonly (DockerService | 'schema-registry-2')[] =>
+  services.flatMap((service) => (service === 'schema-registry' ? [service, 'schema-registry-2'] : [service]))
 
 /** Ports a lab publishes on the engine's host, as offsets from its base. */
 export const dockerPortOffsets = (release: Release, services: readonly DockerService[]): readonly number[] => {
   const of = ports(0)
   return [
     ...IDS.flatMap((id) => (release.mode === 'zookeeper' ? [of.broker(id), of.zookeeper(id)] : [of.broker(id)])),
-    ...services.map((service) => of[service]),
+    ...servicesOf(services).map((service) => of[service]),
   ]
 }
 
@@ -74,16 +80,40 @@ const brokerOver = (release: Release) => ({
 const controllerOver = () => ({ environment: { ...KRAFT_SESSION, KAFKA_HEAP_OPTS: '-Xms48M -Xmx128M' }, mem_limit: '512m' })
 const zookeeperOver = () => ({ environment: { ZOOKEEPER_TICK_TIME: 1000, KAFKA_HEAP_OPTS: '-Xms32M -Xmx128M' }, mem_limit: '512m' })
 
+/** Confluent's image takes the same variables, but for the min ISR. */
+const REGISTRY = { environment: { SCHEMA_REGISTRY_KAFKASTORE_TIMEOUT_MS: 5000, SCHEMA_REGISTRY_HEAP_OPTS: '-Xms64M -Xmx256M' }, mem_limit: '512m' }
+
+/** Like the deployment's own, under another name: the deployment has but one. */
+const secondRegistry = ({ base, bind, images }: DockerPlanInput, prefix: string) => ({
+  image: images['KDR_SCHEMA_REGISTRY_IMAGE'],
+  container_name: `${prefix}schema-registry-2`,
+  hostname: 'schema-registry-2',
+  networks: ['kafka-network'],
+  restart: 'unless-stopped',
+  ports: [`${bind}:${ports(base)['schema-registry-2']}:8081`],
+  ...REGISTRY,
+  environment: {
+    ...REGISTRY.environment,
+    SCHEMA_REGISTRY_HOST_NAME: 'schema-registry-2',
+    SCHEMA_REGISTRY_LISTENERS: 'http://0.0.0.0:8081',
+    SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS: 'kafka-1:29092,kafka-2:29092,kafka-3:29092',
+    SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR: 3,
+  },
+})
+
 export const planDocker = (input: DockerPlanInput): DockerPlan => {
   const { name, release, base, host } = input
   const at = ports(base)
   const zookeeper = release.mode === 'zookeeper'
+  const prefix = name === DEFAULT_NAME ? '' : `${name}-`
+  const services = servicesOf(input.with)
+  const registries = services.includes('schema-registry-2')
   const quorum = zookeeper ? 'zookeeper' : 'controller'
   const each = <Value>(what: (id: number) => readonly [string, Value]) => Object.fromEntries(IDS.map(what))
   return {
     shipped: zookeeper ? 'docker-compose.yml' : 'docker-compose-kraft.yml',
     quorum: IDS.map((id) => `${quorum}-${id}`),
-    rest: [...IDS.map((id) => `kafka-${id}`), ...input.with],
+    rest: [...IDS.map((id) => `kafka-${id}`), ...services],
     variables: {
       ...input.images,
       ...each((id) => [`KAFKA_${id}_PORT`, String(at.broker(id))]),
@@ -92,16 +122,18 @@ export const planDocker = (input: DockerPlanInput): DockerPlan => {
       CONNECT_PORT: String(at['kafka-connect']),
       KAFKA_HOST: host,
       KAFKA_BIND: input.bind,
-      KDR_PREFIX: name === DEFAULT_NAME ? '' : `${name}-`,
+      KDR_PREFIX: prefix,
       ...(zookeeper ? {} : { CLUSTER_ID: input.clusterId }),
     },
     override: {
       services: {
         ...each((id) => [`${quorum}-${id}`, zookeeper ? zookeeperOver() : controllerOver()]),
         ...each((id) => [`kafka-${id}`, brokerOver(release)]),
+        ...(registries ? { 'schema-registry': REGISTRY, 'schema-registry-2': secondRegistry(input, prefix) } : {}),
       },
     },
     bootstrap: IDS.map((id) => `${host}:${at.broker(id)}`),
     zookeeper: zookeeper ? IDS.map((id) => `${host}:${at.zookeeper(id)}`) : [],
+    registries: registries ? [`${host}:${at['schema-registry']}`, `${host}:${at['schema-registry-2']}`] : [],
   }
 }

@@ -10,7 +10,7 @@ import type { LabVersion } from '../../model/lab.ts'
 import { formatDuration } from '../../units.ts'
 import { labFolder, stateFileOf } from '../labs.ts'
 import { claimPorts, releasePorts } from '../ports.ts'
-import { listedBrokers, servesZooKeeper } from '../probe.ts'
+import { listedBrokers, servesRegistry, servesZooKeeper } from '../probe.ts'
 import { busy, exists, isAlive, newClusterId, thisProcess } from '../setting-up.ts'
 import { RELEASES } from '../versions.ts'
 import { needCompose, runCompose } from './compose-run.ts'
@@ -126,6 +126,8 @@ const bringUp = async ({ lab, plan, compose, endpoint, options }: Bringing): Pro
     await untilServing(async () => (await listedBrokers(address))?.length === lab.bootstrap.length, `the broker at ${address}`, signal)
     progress(`kafka-${at + 1} serves after ${took()}`)
   }
+  for (const address of plan.registries) await untilServing(() => servesRegistry(address), `Schema Registry at ${address}`, signal)
+  if (plan.registries.length > 0) progress(`Schema Registry serves after ${took()}`)
 }
 
 /** Removes what was started; when that fails too, both failures are told. */

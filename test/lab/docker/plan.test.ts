@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { DockerService } from '../../../src/lab/docker/images.ts'
 import { isDockerLab, projectOf, readDockerLab, writeDockerLab } from '../../../src/lab/docker/lab-file.ts'
 import { dockerPortOffsets, planDocker } from '../../../src/lab/docker/plan.ts'
 import { openFaults } from '../../../src/lab/faults.ts'
@@ -11,7 +12,7 @@ import { RELEASES } from '../../../src/lab/versions.ts'
 import type { LabVersion } from '../../../src/model/lab.ts'
 import { FAULTS } from '../../../src/ports/faults.ts'
 
-const plan = (kafka: LabVersion, name = 'old') =>
+const plan = (kafka: LabVersion, name = 'old', services: readonly DockerService[] = []) =>
   planDocker({
     name,
     release: RELEASES[kafka],
@@ -20,7 +21,7 @@ const plan = (kafka: LabVersion, name = 'old') =>
     base: 19_000,
     host: '127.0.0.1',
     bind: '127.0.0.1',
-    with: [],
+    with: services,
   })
 
 const LAB = {
@@ -58,6 +59,18 @@ describe('a plan', () => {
     expect(plan('3.5')).toMatchObject({ shipped: 'docker-compose.yml', quorum: ['zookeeper-1', 'zookeeper-2', 'zookeeper-3'] })
     expect(plan('4')).toMatchObject({ shipped: 'docker-compose-kraft.yml', quorum: ['controller-1', 'controller-2', 'controller-3'] })
     expect([plan('3.5').variables['CLUSTER_ID'], plan('4').variables['CLUSTER_ID']]).toEqual([undefined, 'AAAAAAAAAAAAAAAAAAAAAA'])
+  })
+
+  it('has two Schema Registries or none, each on its own port', () => {
+    expect(plan('4').registries).toEqual([])
+    const { registries, rest, override, variables } = plan('4', 'old', ['schema-registry'])
+    expect(rest.slice(3)).toEqual(['schema-registry', 'schema-registry-2'])
+    const claimed = dockerPortOffsets(RELEASES['4'], ['schema-registry']).map((offset) => 19_000 + offset)
+    for (const address of registries) expect(claimed).toContain(Number(address.split(':')[1]))
+    expect(new Set(registries).size).toBe(2)
+    expect(registries[0]).toBe(`127.0.0.1:${variables['SCHEMA_REGISTRY_PORT']}`)
+    const { services } = override as { services: Record<string, { ports?: string[] }> }
+    expect(services['schema-registry-2']?.ports).toEqual([`${registries[1]}:8081`])
   })
 
   it('calls containers as the runbook does in the default lab, and apart from those in any other', () => {

@@ -9,7 +9,9 @@ import { KdrError } from '../../errors.ts'
 import { valueOr } from '../../model/known.ts'
 import type { Member, Role, Workload } from '../../model/member.ts'
 import type { Fault, Faults } from '../../ports/faults.ts'
+import type { PlatformReader } from '../../ports/platform.ts'
 import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from '../choice.ts'
+import { deleteSchemas, leaveOneReplica, type SchemasGround } from '../schemas-faults.ts'
 
 const MARK = 'kdr.dev/disposable'
 const POLL = 300
@@ -18,6 +20,7 @@ interface Cluster {
   readonly name: string
   readonly client: KubeClient
   readonly members: (signal: AbortSignal) => Promise<readonly Member[]>
+  readonly dial: PlatformReader['dial']
 }
 
 /** By a label or an annotation of the namespace itself. Throws `not-disposable` (exit refused). */
@@ -138,6 +141,43 @@ const wipeQuorum = async (cluster: Cluster, role: Role, kept: number, signal: Ab
   return all
 }
 
+const registriesOf = async (cluster: Cluster, signal: AbortSignal): Promise<readonly Member[]> => {
+  const found = (await cluster.members(signal)).filter(({ roles }) => roles.includes('schema-registry'))
+  if (found.length > 0) return found
+  throw noSuchRole(cluster.name, 'schema-registry', false)
+}
+
+/** What makes their pods anew, by name, and how many it makes. */
+const deploymentsOf = (members: readonly Member[]): ReadonlyMap<string, number> =>
+  new Map(
+    members.map(({ name, workload }) => {
+      if (workload.known && workload.value?.kind === 'Deployment') return [workload.value.name, workload.value.replicas]
+      throw usage(`${name} belongs to no Deployment`, 'nothing-to-break')
+    }),
+  )
+
+/** Whatever its version is by now: this is a fault, not a recovery. */
+const scaleDeployment = async ({ client }: Cluster, name: string, replicas: number, signal: AbortSignal): Promise<void> => {
+  const ask = { verb: 'get', resource: 'deployments.apps', name }
+  const found = await client.call(signal, ask, (options) => client.apps.readNamespacedDeployment({ name, namespace: client.namespace }, options))
+  await scaleTo(client, { kind: 'Deployment', name, version: found.metadata?.resourceVersion ?? '' }, replicas, signal)
+}
+
+const stopRegistries = async (cluster: Cluster, signal: AbortSignal): Promise<readonly Member[]> => {
+  const members = await registriesOf(cluster, signal)
+  for (const name of deploymentsOf(members).keys()) await scaleDeployment(cluster, name, 0, signal)
+  for (const { name } of members) while ((await readPod(cluster.client, name, signal)) !== null) await sleep(POLL, undefined, { signal })
+  return members
+}
+
+/** Stopped and started around it: an empty `_schemas` is what the first of them leaves. */
+const loseSchemas = async (cluster: Cluster, ground: SchemasGround, signal: AbortSignal): Promise<readonly Member[]> => {
+  const members = await stopRegistries(cluster, signal)
+  await deleteSchemas(ground, signal)
+  for (const [name, replicas] of deploymentsOf(members)) await scaleDeployment(cluster, name, replicas, signal)
+  return members
+}
+
 type Act = (broker: number | undefined, signal: AbortSignal) => Promise<readonly Member[]>
 
 const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
@@ -146,6 +186,17 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
     return members.map((member) => ({ id: idOf(member), target: member, state: valueOr(member.state, 'unknown' as const) }))
   }
   const some = async (signal: AbortSignal, wish: Parameters<typeof choose>[2]) => choose(cluster.name, await brokers(signal), wish)
+  const ground = async (signal: AbortSignal): Promise<SchemasGround> => ({
+    bootstrap: (await brokers(signal)).flatMap(({ target }) => target.addresses.slice(0, 1)),
+    dial: cluster.dial,
+  })
+  /** The last of the set, unless another one is asked for: only that one stays stopped. */
+  const leaderless: Act = async (wanted, signal) => {
+    await registriesOf(cluster, signal)
+    const last = wanted ?? Math.max(...(await brokers(signal)).map(({ id }) => id))
+    const broker = await leaveOneReplica(await ground(signal), last, signal)
+    return toAll(some(signal, { broker, from: ['running'] }), (member) => stop(cluster, member, signal))
+  }
   return {
     'kill-broker': (broker, signal) => toAll(some(signal, { broker, from: ALIVE }), (member) => kill(cluster, member, signal)),
     'wipe-broker': (broker, signal) => toAll(some(signal, { broker, from: ALIVE }), (member) => wipe(cluster, member, signal)),
@@ -153,6 +204,14 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
     'kill-two': (broker, signal) => toAll(some(signal, { count: 2, broker, from: ALIVE }), (member) => kill(cluster, member, signal)),
     'stop-zookeeper': (_, signal) => stopAll(cluster, 'zookeeper', signal),
     'stop-controllers': (_, signal) => stopAll(cluster, 'controller', signal),
+    'stop-registry': (_, signal) => stopRegistries(cluster, signal),
+    'kill-registry': (_, signal) =>
+      toAll(
+        registriesOf(cluster, signal).then((all) => all.slice(-1)),
+        (member) => kill(cluster, member, signal),
+      ),
+    'lose-schemas': async (_, signal) => loseSchemas(cluster, await ground(signal), signal),
+    'schemas-leaderless': leaderless,
     'kill-zookeeper': (_, signal) => killOne(cluster, 'zookeeper', signal),
     'kill-controller': (_, signal) => killOne(cluster, 'controller', signal),
     'wipe-zookeeper-majority': (_, signal) => wipeQuorum(cluster, 'zookeeper', 1, signal),
@@ -168,7 +227,7 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
  */
 export const openKubernetesFaults = (settings: KubernetesSettings): Faults => {
   const platform = openKubernetes(settings)
-  const cluster: Cluster = { name: settings.cluster, client: openClient(settings), members: (signal) => platform.members(signal) }
+  const cluster: Cluster = { name: settings.cluster, client: openClient(settings), members: (signal) => platform.members(signal), dial: platform.dial }
   const acts = actsOn(cluster)
   const known = Object.keys(acts) as Fault[]
   return {

@@ -69,8 +69,7 @@ const readCoordination = async (look: Looking, members: Promise<Known<readonly M
   // Registrations and partitions are worth what the quorum behind them is: it is read afresh with either.
   if (!look.asked('coordination', 'brokers', 'partitions')) return { coordination: look.base?.coordination ?? notAsked('coordination'), zookeeper: null }
   if (zk !== null) {
-    const { zookeeper: servers } = look.settings
-    const named = servers.length > 0 ? servers : await members.then(zooKeeperAddresses)
+    const named = zooKeeperAddresses(look.settings.zookeeper, await members)
     const read = await readZooKeeper(look, zk, named, look.left('first'))
     return { coordination: known(zooKeeperView(read, named, await members), 'ZooKeeper'), zookeeper: read }
   }
@@ -81,8 +80,16 @@ const readCoordination = async (look: Looking, members: Promise<Known<readonly M
   return { coordination: known(quorumView(quorum, await members), 'DescribeQuorum, platform'), zookeeper: null }
 }
 
-const zooKeeperAddresses = (members: Known<readonly Member[]>): readonly string[] =>
-  members.known ? members.value.filter((member) => member.roles.includes('zookeeper')).flatMap((member) => member.addresses.slice(0, 1)) : []
+/**
+ * As configured, as far as those are its members' own. A published port is nobody's address: what is asked there could be
+ * matched to no member, and a server that does not answer would have no second witness.
+ */
+const zooKeeperAddresses = (configured: readonly string[], members: Known<readonly Member[]>): readonly string[] => {
+  const own = members.known ? members.value.filter((member) => member.roles.includes('zookeeper')) : []
+  const addresses = own.flatMap((member) => member.addresses.slice(0, 1))
+  const matched = configured.some((address) => own.some((member) => member.addresses.includes(address)))
+  return configured.length > 0 && (matched || addresses.length === 0) ? configured : addresses
+}
 
 const readTarget = async (look: Looking): Promise<TargetIdentity> => {
   const { platform } = look.ports

@@ -23,6 +23,19 @@ const broken = (ports: ReadPorts, names: readonly string[], how: 'hang' | 'fail'
   return { ...ports, platform: wrap(ports.platform), kafka: wrap(ports.kafka), coordination: ports.coordination === null ? null : wrap(ports.coordination) }
 }
 
+describe('ZooKeeper servers that are configured by ports nobody advertises', () => {
+  it('are asked where their members listen, so that one which does not answer has a second witness', async () => {
+    const simulation = open('zookeeper')
+    await simulation.faults.inject('stop-zookeeper', {}, never)
+    const survey = await observer(simulation.ports, { ...settings(simulation), zookeeper: ['10.0.0.1:2181', '10.0.0.2:2181', '10.0.0.3:2181'] })(
+      ALL_ASPECTS,
+      null,
+      never,
+    )
+    expect(diagnose(survey)).toMatchObject({ verdict: 'zookeeper' })
+  })
+})
+
 describe.each(MODES)('a simulated %s cluster', (mode) => {
   it('is healthy, with nothing unknown that a diagnosis needs', async () => {
     const survey = await look(open(mode))

@@ -140,7 +140,7 @@ const startMember = (of: Of): Step =>
       if (comesByItself(it.member)) return { nothing: `${of.member} is being started by its platform` }
       const target = targetOf(now, of, null)
       const { kind } = of.from.value()
-      const format = kind === 'kraft' && target.disk === 'blank' ? world.platform.commands.format(of.member, target.clusterId ?? '') : null
+      const format = kind === 'kraft' && target.disk === 'blank' ? world.platform.commands.format(of.member, target.clusterId ?? '<cluster.id>') : null
       if (format === null) return { target }
       const quorum = quorumOf(now)
       const refused = memberStartGuards<MemberNow>()

@@ -6,6 +6,7 @@ import { parseConfig } from './config/parse.ts'
 import type { ClusterFile, FileSettings, SecretReference } from './config/schema.ts'
 import { KdrError, wordsOf } from './errors.ts'
 import type { Role } from './model/member.ts'
+import { REGISTRY_DEFAULTS } from './model/registry.ts'
 import { type Millis, seconds } from './units.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -95,6 +96,15 @@ interface RestSettings {
   readonly auth: { readonly username: string; readonly password: string } | null
 }
 
+/** The Schema Registry, and what its instances keep their schemas and elect their leader in. */
+interface RegistrySettings extends RestSettings {
+  readonly topic: string
+  readonly group: string
+}
+
+/** Nothing said about it: the platform's members, over plain HTTP, with Confluent's defaults. */
+export const NO_REGISTRY: RegistrySettings = { urls: [], ca: null, auth: null, ...REGISTRY_DEFAULTS }
+
 export interface ClusterSettings {
   readonly name: string
   readonly platform: PlatformSettings
@@ -105,6 +115,7 @@ export interface ClusterSettings {
   readonly zookeeper: readonly string[]
   /** null: the platform's Connect members, over plain HTTP. */
   readonly connect: RestSettings | null
+  readonly schemaRegistry: RegistrySettings
   readonly thresholds: NonNullable<ClusterFile['thresholds']>
   readonly stabilityInterval: Millis
   readonly notes: string | null
@@ -163,6 +174,12 @@ const resolveRest = (of: NonNullable<ClusterFile['connect']>, path: string, base
   auth: of.auth === undefined ? null : { username: of.auth.username, password: resolveSecret(`${path}.auth.password`, of.auth.password, base, request) },
 })
 
+const registryOf = (of: ClusterFile['schemaRegistry'], path: string, base: string, request: ConfigRequest): RegistrySettings => {
+  if (of === undefined) return NO_REGISTRY
+  const { urls = NO_REGISTRY.urls, topic = NO_REGISTRY.topic, group = NO_REGISTRY.group, ...rest } = of
+  return { ...resolveRest({ ...rest, urls: [...urls] }, path, base, request), topic, group }
+}
+
 /** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
 export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
   const cluster = config.settings.clusters?.[name]
@@ -189,6 +206,7 @@ export const resolveCluster = (config: Config, name: string, request: ConfigRequ
         : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(`${at}.sasl.password`, sasl.password, base, request) },
     zookeeper: cluster.zookeeper?.servers ?? [],
     connect: cluster.connect === undefined ? null : resolveRest(cluster.connect, `clusters.${name}.connect`, base, request),
+    schemaRegistry: registryOf(cluster.schemaRegistry, `clusters.${name}.schemaRegistry`, base, request),
     thresholds: cluster.thresholds ?? {},
     stabilityInterval: cluster.stability?.interval ?? DEFAULT_STABILITY,
     notes: cluster.notes ?? null,

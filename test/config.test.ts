@@ -164,6 +164,15 @@ describe('the example', () => {
       .join('\n')
     const settings = parse(all)
     expect(settings.default).toBe('prod')
-    expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual(['platform', 'kafka', 'zookeeper', 'connect', 'thresholds', 'stability', 'notes'])
+    expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual([
+      'platform',
+      'kafka',
+      'zookeeper',
+      'connect',
+      'schemaRegistry',
+      'thresholds',
+      'stability',
+      'notes',
+    ])
   })
 })

@@ -2,7 +2,7 @@
 // there is only one lab. Never a guess among several.
 
 import { didYouMean } from '../config/suggest.ts'
-import { type ClusterSettings, type Config, type ConfigRequest, loadConfig, type PlatformSettings, resolveCluster, stateRoot } from '../config.ts'
+import { type ClusterSettings, type Config, type ConfigRequest, loadConfig, NO_REGISTRY, type PlatformSettings, resolveCluster, stateRoot } from '../config.ts'
 import { KdrError } from '../errors.ts'
 import { seconds } from '../units.ts'
 import type { Invocation } from './invocation.ts'
@@ -57,6 +57,7 @@ const labSettings = (name: string, labs: LabDirectory): ClusterSettings | null =
     sasl: null,
     zookeeper: lab.zookeeper,
     connect: null,
+    schemaRegistry: NO_REGISTRY,
     thresholds: {},
     stabilityInterval: LAB_STABILITY,
     notes: null,

@@ -2,7 +2,7 @@
 // imports them when they are needed, so that light commands stay light.
 
 import type { KubernetesSettings } from '../adapters/kubernetes/open-kubernetes.ts'
-import { type ClusterSettings, type PlatformSettings, stateRoot } from '../config.ts'
+import { type ClusterSettings, NO_REGISTRY, type PlatformSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
 import { KdrError, wordsOf } from '../errors.ts'
 import type { Role } from '../model/member.ts'
@@ -12,6 +12,7 @@ import type { Faults } from '../ports/faults.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { Lock, RunStore } from '../ports/run-store.ts'
+import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from '../ports/schema-registry.ts'
 import type { ReadPorts, WritePorts } from '../ports/world.ts'
 import { type Millis, seconds } from '../units.ts'
 import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
@@ -124,13 +125,34 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   producers: (partitions, signal) => kafka.producers(partitions, signal),
   transactions: (signal) => kafka.transactions(signal),
   groups: (signal) => kafka.groups(signal),
+  describeGroup: (group, signal) => kafka.describeGroup(group, signal),
   fetch: (at, offset, options, signal) => kafka.fetch(at, offset, options, signal),
   close: () => kafka.close(),
 })
 
 const platformWriter = ({ stop, start, reconnect, exec, workloads }: PlatformWriter): PlatformWriter => ({ stop, start, reconnect, exec, workloads })
-const kafkaWriter = ({ electLeaders, alterConfigs, reassign }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign })
+const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign, append })
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
+
+type Registry = SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe
+const registryReader = ({ subjects, versions, schema, byId, config, mode, compatible }: Registry): SchemaRegistryReader => ({
+  subjects,
+  versions,
+  schema,
+  byId,
+  config,
+  mode,
+  compatible,
+})
+const registryWriter = ({
+  setMode,
+  setConfig,
+  importVersion,
+  deleteVersion,
+  register,
+  configure,
+  remove,
+}: Registry): SchemaRegistryWriter & SchemaRegistryProbe => ({ setMode, setConfig, importVersion, deleteVersion, register, configure, remove })
 
 /** Whom to ask: as configured, else as the platform's members advertise themselves. */
 const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, within: Millis, abort: AbortSignal) => {
@@ -172,10 +194,12 @@ export const composeWorld = async (
   { env, interruption }: Pick<Invocation, 'env' | 'interruption'>,
   within = surveyDeadline(chosen.settings.platform.kind),
 ): Promise<World> => {
-  const [opened, lock, { openKafka }, { systemClock }, { observer }] = await Promise.all([
+  const [opened, lock, { openKafka }, { openSchemaRegistry }, { fileReader }, { systemClock }, { observer }] = await Promise.all([
     openPlatform(chosen.settings, env),
     lockOf(chosen.settings, env),
     import('../adapters/kafka/open.ts'),
+    import('../adapters/schema-registry/open-registry.ts'),
+    import('../adapters/system/files.ts'),
     import('../adapters/system/clock.ts'),
     import('../survey/observe.ts'),
   ])
@@ -190,12 +214,16 @@ export const composeWorld = async (
     zookeeper.length === 0 ? null : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout })
   const { openConnect } = await import('../adapters/connect/open-connect.ts')
   const connect = openConnect({ dial, ca: settings.connect?.ca ?? null, auth: settings.connect?.auth ?? null })
+  const { ca, auth } = settings.schemaRegistry
+  const registry = openSchemaRegistry({ dial, ca, auth, timeout })
   const ports: ReadPorts = {
     clock: systemClock(),
     platform,
     kafka: kafkaReader(kafka),
     coordination,
     connect: settings.connect?.urls.length === 0 ? null : connect,
+    registry: registryReader(registry),
+    files: fileReader(),
   }
   const close = async (): Promise<void> => {
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
@@ -204,9 +232,11 @@ export const composeWorld = async (
     endpoints,
     zookeeper,
     ...(settings.connect === null ? {} : { connect: settings.connect.urls }),
+    registry: settings.schemaRegistry,
     deadline: within,
   })
-  const write = half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka) }
+  const write =
+    half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka), registry: registryWriter(registry) }
   return { ...chosen, ports, observe, write, endpoints, within, lock, close }
 }
 
@@ -221,7 +251,12 @@ export const processLabReason = async (env: Invocation['env']): Promise<string |
 }
 
 /** A simulated cluster with everything a drill needs, its own run folders and virtual time included. */
-export const openSimulation = async (options: { readonly seed: number; readonly mode: 'zookeeper' | 'kraft'; readonly cluster: string }) => {
+export const openSimulation = async (options: {
+  readonly seed: number
+  readonly mode: 'zookeeper' | 'kraft'
+  readonly cluster: string
+  readonly registries?: number
+}) => {
   const [{ createSimulation }, { observer }] = await Promise.all([import('../adapters/simulated/open.ts'), import('../survey/observe.ts')])
   const simulation = createSimulation(options)
   const { ports, write, faults, store, lock, endpoints, zookeeperServers: zookeeper } = simulation
@@ -233,6 +268,7 @@ export const openSimulation = async (options: { readonly seed: number; readonly 
     sasl: null,
     zookeeper,
     connect: null,
+    schemaRegistry: NO_REGISTRY,
     thresholds: {},
     stabilityInterval: seconds(5),
     notes: null,

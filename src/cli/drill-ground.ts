@@ -1,6 +1,7 @@
 // Where a drill takes place: a lab of its own, of processes or in Docker, or a simulated cluster. Says which and why.
 
 import { KdrError, wordsOf } from '../errors.ts'
+import type { LabService } from '../model/lab.ts'
 import { chooseCluster, labsHome } from './clusters.ts'
 import { cacheHome } from './commands/lab-up.ts'
 import { composeWorld, labDirectory, openLabs, openSimulation, processLabReason } from './compose.ts'
@@ -8,6 +9,7 @@ import type { DrillGround } from './ground.ts'
 import { type Invocation, optionFlag, optionText } from './invocation.ts'
 
 const DEFAULT_KAFKA = '4'
+type Services = readonly LabService[]
 
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
 
@@ -30,13 +32,13 @@ const platformOf = async (invocation: Invocation): Promise<'process' | 'docker' 
 }
 
 /** Throws what bringing a lab up throws, and `usage`. */
-export const openGround = async (invocation: Invocation): Promise<DrillGround> => {
+export const openGround = async (invocation: Invocation, services: Services): Promise<DrillGround> => {
   const platform = await platformOf(invocation)
   if (platform === 'kubernetes') return (await import('./drill-kubernetes.ts')).openKubernetesGround(invocation)
-  return platform === 'simulated' ? openSimulated(invocation) : openLab(invocation, platform)
+  return platform === 'simulated' ? openSimulated(invocation, services) : openLab(invocation, platform, services)
 }
 
-const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
+const openSimulated = async (invocation: Invocation, services: Services): Promise<DrillGround> => {
   const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
   const text = optionText(invocation, 'seed') ?? '1'
   const seed = Number(text)
@@ -45,17 +47,18 @@ const openSimulated = async (invocation: Invocation): Promise<DrillGround> => {
     seed,
     mode: kafka === '3.5' ? 'zookeeper' : 'kraft',
     cluster: `drill-simulated-${kafka}`,
+    registries: services.includes('schema-registry') ? 2 : 0,
   })
   return { world, faults, write, store, kafka, phases: [], close: () => world.close() }
 }
 
 /** Its own lab, named after platform and version: used again if it is up and whole, made anew if it is not. */
-const openLab = async (invocation: Invocation, platform: 'process' | 'docker'): Promise<DrillGround> => {
+const openLab = async (invocation: Invocation, platform: 'process' | 'docker', services: Services): Promise<DrillGround> => {
   const { env, terminal, interruption } = invocation
   const { labUp, labDown, labStatus, findLab, openFaults, parseLabVersion } = await openLabs()
   const home = labsHome(env)
   const kafka = optionText(invocation, 'kafka') ?? DEFAULT_KAFKA
-  const name = `drill-${platform}-${kafka}`
+  const name = ['drill', platform, kafka, ...services].join('-')
   const progress = (line: string) => {
     if (!terminal.quiet) terminal.err(`lab: ${line}`)
   }
@@ -69,6 +72,7 @@ const openLab = async (invocation: Invocation, platform: 'process' | 'docker'): 
   await labUp({
     name,
     platform,
+    with: services,
     kafka: parseLabVersion(kafka),
     home,
     cache: cacheHome(env),

@@ -39,13 +39,18 @@ export const refuseUnfit = async ({ id, takes }: ScenarioEntry, given: Readonly<
 }
 
 /** `settings` null: no cluster is meant, as on a printed page. `given`: options of the command line by their camel-cased names. */
-export const scenarioOptions = async (settings: ClusterSettings | null, given: Readonly<Record<string, unknown>>): Promise<Options> => {
+export const scenarioOptions = async (
+  settings: ClusterSettings | null,
+  given: Readonly<Record<string, unknown>>,
+  schemas: Options['schemas'] = null,
+): Promise<Options> => {
   const { broker, gone } = given
   const { DEFAULT_THRESHOLDS } = await import('../judgement/health.ts')
   const wanted = Object.entries(settings?.thresholds ?? {}).filter(([, value]) => value !== undefined)
   return {
     broker: typeof broker === 'number' ? broker : null,
     gone: Array.isArray(gone) ? gone.map(Number) : [],
+    schemas,
     thresholds: { ...DEFAULT_THRESHOLDS, ...Object.fromEntries(wanted) },
     stability: settings?.stabilityInterval ?? DEFAULT_STABILITY,
   }

@@ -82,6 +82,7 @@ const recover = (program: Command): Command =>
       .description('run a recovery: looks, judges, asks, acts, verifies, and keeps the record')
       .option('--broker <id>', 'which broker, where more than one could be meant', brokerId)
       .option('--gone <ids>', 'multi-broker: brokers, by comma, that will not come back; their replicas are moved to others', brokerIds)
+      .option('--schemas <file>', 'for schema-registry: the manifest that kdr schemas export wrote')
       .option('-n, --dry-run', 'walk to the last step and change nothing'),
   ).addHelpText(
     'after',
@@ -185,6 +186,18 @@ const runs = (program: Command, plan: (command: Command, load: Plan['load'], for
   )
 }
 
+const schemas = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+  const group = program.command('schemas').description('schemas of the Schema Registry')
+  plan(
+    group
+      .command('export [file]')
+      .description('write every subject, version and id into one file, for kdr recover schema-registry --schemas')
+      .option('--overwrite', 'take the place of a file that is there')
+      .addHelpText('after', examples('kdr schemas export', 'kdr schemas export schemas.json --cluster prod')),
+    () => import('./commands/schemas-export.ts'),
+  )
+}
+
 const config = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
   const group = program.command('config').description('the configuration file')
   plan(
@@ -242,6 +255,7 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   )
   plan(drill(program), () => import('./commands/drill.ts'), ALL)
   runs(program, plan)
+  schemas(program, plan)
   const doctor = program.command('doctor').description('what this machine and the cluster need for a recovery, and how to get it')
   plan(doctor.addHelpText('after', examples('kdr doctor', 'kdr doctor --cluster prod --output json')), () => import('./commands/doctor.ts'))
   config(program, plan)

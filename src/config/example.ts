@@ -58,6 +58,17 @@ clusters:
   #     auth:
   #       username: kdr
   #       password: { env: KDR_CONNECT_PASSWORD }
+  #   # Left out: the platform's members of that role, over plain HTTP.
+  #   schemaRegistry:
+  #     # Every instance by itself, never an address that stands for several of them.
+  #     urls: [http://registry-1:8081, http://registry-2:8081]
+  #     ca: ca.pem
+  #     auth:
+  #       username: kdr
+  #       password: { env: KDR_REGISTRY_PASSWORD }
+  #     # Where they are not Confluent's defaults.
+  #     topic: _schemas
+  #     group: schema-registry
   #   # When a cluster counts as healthy. These are the defaults.
   #   thresholds:
   #     diskUsed: 0.8                     # of any log directory, 0 to 1

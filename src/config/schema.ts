@@ -83,6 +83,13 @@ const rest = v.strictObject({
   auth: v.optional(v.strictObject({ username: named('a user name'), password: reference })),
 })
 
+const schemaRegistry = v.strictObject({
+  ...rest.entries,
+  urls: v.optional(v.pipe(rest.entries.urls, v.minLength(1, 'expected at least one http://host:port'))),
+  topic: v.optional(named('a topic')),
+  group: v.optional(named('a group')),
+})
+
 const thresholds = v.strictObject({
   diskUsed: v.optional(share),
   leaderImbalance: v.optional(share),
@@ -94,6 +101,7 @@ const cluster = v.strictObject({
   kafka: v.optional(v.strictObject({ bootstrap: v.optional(hosts), tls: v.optional(tls), sasl: v.optional(sasl) })),
   zookeeper: v.optional(v.strictObject({ servers: hosts })),
   connect: v.optional(rest),
+  schemaRegistry: v.optional(schemaRegistry),
   thresholds: v.optional(thresholds),
   stability: v.optional(v.strictObject({ interval: duration })),
   notes: v.optional(v.string('expected text')),
@@ -126,6 +134,9 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'clusters.*.connect': Object.keys(rest.entries),
   'clusters.*.connect.auth': ['username', 'password'],
   'clusters.*.connect.auth.password': ['env', 'file'],
+  'clusters.*.schemaRegistry': Object.keys(schemaRegistry.entries),
+  'clusters.*.schemaRegistry.auth': ['username', 'password'],
+  'clusters.*.schemaRegistry.auth.password': ['env', 'file'],
   'clusters.*.thresholds': Object.keys(thresholds.entries),
   'clusters.*.stability': ['interval'],
 }

@@ -19,8 +19,9 @@ export const readWorld = (
   clock: deps.ports.clock,
   platform: deps.ports.platform,
   coordination: deps.ports.coordination,
+  files: deps.ports.files,
   survey: async (aspects?: readonly Aspect[]) => {
-    const wanted = aspects ?? ALL_ASPECTS
+    const wanted = aspects ?? [...ALL_ASPECTS, ...(deps.scenario.aspects ?? [])]
     const seen = await deps.observe(wanted, aspects === undefined ? null : notes.last, deps.interrupt.signal)
     notes.last = { ...seen, ...notes.finding }
     return notes.last
@@ -70,7 +71,13 @@ export class Context {
       const file = await parts.folder.keep(name, hashed(source, hash))
       return kept(file, hash.digest('hex'))
     }
-    this.world = { ...readWorld(deps, this.notes, { evidence, keep }), run: parts.folder.id, kafka: deps.ports.kafka, change: deps.write }
+    this.world = {
+      ...readWorld(deps, this.notes, { evidence, keep }),
+      run: parts.folder.id,
+      kafka: deps.ports.kafka,
+      registry: deps.ports.registry,
+      change: deps.write,
+    }
   }
 
   get cluster(): string {

@@ -168,6 +168,8 @@ export interface Scenario<Options> {
   readonly verdict: Verdict
   readonly symptoms: readonly string[]
   readonly objectives: Objectives
+  /** What its surveys read besides what every survey reads. */
+  readonly aspects?: readonly Aspect[]
   readonly steps: (options: Options) => readonly Part[]
 }
 

@@ -289,16 +289,3 @@ export const quorumMemberDown: Row = {
     return fails('at-risk', `all ${view.voters.value.length} voters take part`, view.voters.by)
   },
 }
-
-/** Its reads and writes are not observed yet: a registry that is expected and runs leaves the row unknown. */
-export const registryFails: Row = {
-  verdict: 'schema-registry',
-  ask: ({ survey }) => {
-    const members = membersWith(survey, 'schema-registry')
-    if (members === null) return unseen('whether a schema registry is expected')
-    if (members.length === 0) return fails('schema-registry', 'no schema registry is expected', survey.members.by)
-    if (members.every((member) => runs(member) === false))
-      return holds('schema-registry', `${few(members.map((member) => member.name))} does not run`, survey.members.by)
-    return unseen(`whether reads and writes of ${few(members.map((member) => member.name))} succeed`)
-  },
-}

@@ -5,3 +5,4 @@ export type LabVersion = (typeof LAB_VERSIONS)[number]
 
 /** Besides brokers and their quorum; Connect in Docker only. */
 export const LAB_SERVICES = ['schema-registry', 'kafka-connect'] as const
+export type LabService = (typeof LAB_SERVICES)[number]

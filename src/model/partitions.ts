@@ -10,6 +10,8 @@ export interface TopicInfo {
   /** The topic's effective value, never the broker's file (4.x with ELR ignores the file). */
   readonly minIsr: Known<number>
   readonly uncleanElection: Known<boolean>
+  /** cleanup.policy: `delete`, `compact` or both, by comma. */
+  readonly cleanupPolicy: Known<string>
 }
 
 /** One partition, as a view. `leader` is -1 when it has none. */

@@ -4,6 +4,7 @@ import type { Instant, Millis } from '../units.ts'
 import type { Known } from './known.ts'
 import { isLeftover, type Member, type TargetIdentity } from './member.ts'
 import type { PartitionTable } from './partitions.ts'
+import type { RegistryProof, RegistryView } from './registry.ts'
 
 export interface LogDir {
   readonly path: string
@@ -146,6 +147,9 @@ export interface Survey {
   readonly logs: Known<ReadonlyMap<string, LogEnds>>
   readonly throttles: Known<readonly Throttled[]>
   readonly transactions: Known<readonly OpenTransaction[]>
+  /** null: no Schema Registry is expected. */
+  readonly registry: Known<RegistryView | null>
+  readonly schemas: Known<RegistryProof>
   readonly canary: Known<CanaryResult>
 }
 
@@ -163,8 +167,10 @@ export type Aspect =
   | 'logs'
   | 'throttles'
   | 'transactions'
+  | 'registry'
+  | 'schemas'
 
-export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', 'connect']
+export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', 'connect', 'registry']
 
 export const brokerOf = (survey: Survey, id: number): Broker | undefined =>
   survey.brokers.known ? survey.brokers.value.find((broker) => broker.id === id) : undefined
@@ -186,7 +192,7 @@ export const unmatchedBrokers = ({ members, brokers }: Survey): readonly string[
 }
 
 /** What a probe learned: carried into every later survey of the run. */
-export type Finding = Partial<Pick<Survey, 'canary'>>
+export type Finding = Partial<Pick<Survey, 'canary' | 'schemas'>>
 
 /** A word for the whole cluster, by `judgement/diagnose.ts`; each recoverable one names its scenario. */
 export type Verdict =

@@ -23,7 +23,7 @@ export const COMMON_FAULTS = [
   'isr-apart',
 ] as const
 /** What befalls a Schema Registry: all instances stopped, one killed, its topic lost, its topic without a leader. */
-const REGISTRY_FAULTS = ['stop-registry', 'kill-registry', 'lose-schemas', 'schemas-leaderless'] as const
+export const REGISTRY_FAULTS = ['stop-registry', 'kill-registry', 'lose-schemas', 'schemas-leaderless'] as const
 /** What only containers can. */
 const CONTAINER_FAULTS = ['pause-broker', 'disconnect-broker', 'remove-broker', 'oom-broker'] as const
 export const FAULTS = [...COMMON_FAULTS, ...REGISTRY_FAULTS, ...CONTAINER_FAULTS] as const

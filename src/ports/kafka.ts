@@ -1,5 +1,6 @@
 // What kdr asks of Kafka, in Kafka's words. One leaderless partition or one hung broker never makes a
 // call fail: what could not be seen is said per broker or per partition.
+import type { GroupDescription } from '../model/groups.ts'
 import type { Known } from '../model/known.ts'
 import type { PartitionTable } from '../model/partitions.ts'
 import type { GroupInfo, LogDir, Voter } from '../model/survey.ts'
@@ -127,6 +128,8 @@ export interface KafkaReader {
   /** ListTransactions of every broker: each coordinates its own. Throws `transactions-incomplete` when one did not answer. */
   transactions(signal: AbortSignal): Promise<readonly TransactionState[]>
   groups(signal: AbortSignal): Promise<readonly GroupInfo[]>
+  /** DescribeGroups, asked of the coordinator only; a group nobody has heard of is `Dead`. Never creates `__consumer_offsets`. Throws `no-coordinator`. */
+  describeGroup(group: string, signal: AbortSignal): Promise<GroupDescription>
   /** Records from `offset` on, read_committed; empty at the end. Every codec (none, gzip, snappy, lz4, zstd). */
   fetch(
     at: TopicPartition,
@@ -148,6 +151,8 @@ export interface KafkaProbe {
 }
 
 export interface KafkaWriter {
+  /** Puts records back where they were lost, acks=all, to any topic; a null value is a tombstone. Resolves to the base offset. Throws on any error, retries nothing. */
+  append(at: TopicPartition, records: readonly RecordInput[], signal: AbortSignal): Promise<bigint>
   /** One-shot ElectLeaders (KIP-460), never all partitions. Returns Kafka's error name per partition that was not elected. */
   electLeaders(kind: 'preferred' | 'unclean', partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
   /** IncrementalAlterConfigs: only the keys named change. null deletes the override. */

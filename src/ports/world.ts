@@ -4,8 +4,10 @@ import type { Aspect, Survey } from '../model/survey.ts'
 import type { Clock } from './clock.ts'
 import type { ConnectReader } from './connect.ts'
 import type { CoordinationReader } from './coordination.ts'
+import type { FileReader } from './files.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from './kafka.ts'
 import type { PlatformReader, PlatformWriter } from './platform.ts'
+import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from './schema-registry.ts'
 
 /** Everything a survey is taken through. */
 export interface ReadPorts {
@@ -16,12 +18,15 @@ export interface ReadPorts {
   readonly coordination: CoordinationReader | null
   /** null where no Connect is looked for. */
   readonly connect: ConnectReader | null
+  readonly registry: SchemaRegistryReader
+  readonly files: FileReader
 }
 
 export interface WritePorts {
   readonly platform: PlatformWriter
   readonly kafka: KafkaWriter
   readonly probe: KafkaProbe
+  readonly registry: SchemaRegistryWriter & SchemaRegistryProbe
 }
 
 export interface ReadWorld {
@@ -29,6 +34,7 @@ export interface ReadWorld {
   readonly platform: PlatformReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
+  readonly files: FileReader
   /** A fresh survey, or only these aspects of it, the rest carried over. */
   survey(aspects?: readonly Aspect[]): Promise<Survey>
   /** Keeps evidence in the run's folder, redacted; returns where. */
@@ -41,5 +47,6 @@ export interface WriteWorld extends ReadWorld {
   /** Id of the run: what probes create carries it in its name, so that a resumed run finds its own. */
   readonly run: string
   readonly kafka: KafkaReader
+  readonly registry: SchemaRegistryReader
   readonly change: WritePorts
 }

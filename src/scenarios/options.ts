@@ -1,5 +1,6 @@
 // What every scenario is composed with; each reads what concerns it.
 import type { Thresholds } from '../judgement/health.ts'
+import type { ManifestFile } from '../steps/registry/case.ts'
 import type { Millis } from '../units.ts'
 
 export interface Options {
@@ -7,6 +8,8 @@ export interface Options {
   readonly broker: number | null
   /** Brokers that will not come back: their replicas are moved to others. */
   readonly gone: readonly number[]
+  /** What `kdr schemas export` wrote, for what is lost of a Schema Registry; null: there is none. */
+  readonly schemas: ManifestFile | null
   readonly thresholds: Thresholds
   /** How long it must stay healthy after it was verified. */
   readonly stability: Millis

@@ -1,5 +1,6 @@
 // The scenarios there are; each page is loaded when it is asked for.
 import type { Scenario } from '../engine/step.ts'
+import type { LabService } from '../model/lab.ts'
 import type { Verdict } from '../model/survey.ts'
 import type { Fault } from '../ports/faults.ts'
 import type { Need } from '../ports/platform.ts'
@@ -21,6 +22,8 @@ export interface ScenarioEntry {
   readonly takes: readonly (keyof Options)[]
   /** What it may have to ask of the platform, where that is more than every scenario asks. */
   readonly need?: Need
+  /** What its drill's lab needs besides brokers and their quorum. */
+  readonly services?: readonly LabService[]
   /** Everything its drill may break. */
   readonly faults: Readonly<Partial<Record<Fault, DrillExpectation>>>
   /** What its drill breaks unless told otherwise: `revived` where the platform brings back what is killed, `kraft` where there is no ZooKeeper. `paper`: what the printed page shows. */
@@ -70,5 +73,14 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true } },
     drill: { fault: 'kill-two', revived: 'kill-two' },
     load: async () => (await import('./multi-broker.ts')).multiBroker,
+  },
+  {
+    id: 'schema-registry',
+    title: 'Schema Registry failure',
+    takes: ['schemas'],
+    services: ['schema-registry'],
+    faults: { 'stop-registry': {}, 'kill-registry': {}, 'schemas-leaderless': { verdict: 'single-broker', outcome: 'refused' } },
+    drill: { fault: 'stop-registry', revived: 'stop-registry' },
+    load: async () => (await import('./schema-registry.ts')).schemaRegistry,
   },
 ]

@@ -15,6 +15,7 @@ import { quorumView } from './kraft.ts'
 import { recognise } from './log-signals.ts'
 import { partitionsOf, readPersisted } from './partitions.ts'
 import { each, reading, type Stage } from './reading.ts'
+import { DEFAULT_REGISTRY, type RegistrySettings, readRegistry } from './registry.ts'
 import { readZnodeTable } from './znode-table.ts'
 import { readZooKeeper, type ZooKeeperReading, zooKeeperView } from './zookeeper.ts'
 
@@ -25,6 +26,7 @@ export interface ObserverSettings {
   readonly zookeeper: readonly string[]
   /** Connect workers as `http://host:port`; left out: where the platform's Connect members listen. */
   readonly connect?: readonly string[]
+  readonly registry?: RegistrySettings
   /** For the whole survey. */
   readonly deadline: Millis
 }
@@ -184,6 +186,12 @@ const readPartitions = async (look: Looking, first: First): Promise<Survey['part
   return partitionsOf({ metadata, quorum, zookeeper: { topics: zookeeper.topics, persisted } })
 }
 
+const readSchemas = async (look: Looking, members: Known<readonly Member[]>): Promise<Survey['registry']> => {
+  if (!look.asked('registry', 'schemas')) return look.base?.registry ?? notAsked('Schema Registry')
+  const { clock, outer, ports, settings, asked, left } = look
+  return readRegistry({ clock, outer, ports, settings: settings.registry ?? DEFAULT_REGISTRY, length: left('second'), deep: asked('schemas') }, members)
+}
+
 /** Brokers that are not plainly up have something to say in their logs; those of the others are spared. */
 const readSignals = async (look: Looking, members: Known<readonly Member[]>, brokers: Survey['brokers']): Promise<Known<readonly Member[]>> => {
   if (!members.known) return members
@@ -263,7 +271,7 @@ export const observer =
     const asked = (...wanted: readonly Aspect[]) => wanted.some((aspect) => aspects.includes(aspect))
     const look: Looking = { clock: ports.clock, outer: signal, ports, settings, asked, base, left }
     const first = await readFirst(look)
-    const [brokers, partitions] = await Promise.all([readBrokers(look, first), readPartitions(look, first)])
+    const [brokers, partitions, registry] = await Promise.all([readBrokers(look, first), readPartitions(look, first), readSchemas(look, first.members)])
     const [members, closer] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first)])
     return {
       takenAt,
@@ -277,6 +285,8 @@ export const observer =
       groups: first.groups,
       connect: first.connect,
       ...closer,
+      registry,
+      schemas: base?.schemas ?? unknown('no schema was tried', 'probe'),
       canary: base?.canary ?? unknown('no canary was sent', 'canary'),
     }
   }

@@ -5,6 +5,7 @@ import { known } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { PartitionTable, partitionName } from '../model/partitions.ts'
+import type { RegistryView } from '../model/registry.ts'
 import type { Broker, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
 
 const BY = 'projected'
@@ -26,6 +27,11 @@ export const withMember = (survey: Survey, name: string, change: Partial<Member>
 export const withBroker = (survey: Survey, id: number, change: Partial<Broker>): Survey => ({
   ...survey,
   brokers: projected(survey.brokers, (brokers) => brokers.map((broker) => (broker.id === id ? { ...broker, ...marked(change) } : broker))),
+})
+
+export const withRegistry = (survey: Survey, change: (view: RegistryView) => RegistryView): Survey => ({
+  ...survey,
+  registry: projected(survey.registry, (view) => (view === null ? null : change(view))),
 })
 
 const withRows = (survey: Survey, change: (row: PartitionRow) => PartitionRow): Survey => ({

@@ -53,6 +53,7 @@ const readTopic = async (zk: CoordinationReader, name: string, defaults: Overrid
     internal: name.startsWith('__'),
     minIsr: mapKnown(setting('min.insync.replicas', own, defaults), Number),
     uncleanElection: mapKnown(setting('unclean.leader.election.enable', own, defaults), (value) => value === 'true'),
+    cleanupPolicy: setting('cleanup.policy', own, defaults),
   }
   return { info, rows }
 }

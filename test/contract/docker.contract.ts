@@ -5,7 +5,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openDocker } from '../../src/adapters/docker/open-docker.ts'
 import { openKafka } from '../../src/adapters/kafka/open.ts'
+import { openSchemaRegistry } from '../../src/adapters/schema-registry/open-registry.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
+import { fileReader } from '../../src/adapters/system/files.ts'
 import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
 import { labDown } from '../../src/lab/down.ts'
 import { openFaults } from '../../src/lab/faults.ts'
@@ -32,11 +34,12 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
   const platform = openDocker({ cluster: name, ...settings, env: process.env })
   const dial = platform.dial
   const opened = openKafka({ bootstrap, clientId: 'kdr-contract', tls: null, sasl: null, dial, requestTimeout: 3000 })
+  const registry = openSchemaRegistry({ dial, ca: null, auth: null, timeout: 3000 })
   const coordination = zookeeper.length === 0 ? null : openZooKeeper({ servers: zookeeper, dial, timeout: 3000 })
   const subject: Subject = {
     mode: RELEASES[kafka].mode,
-    ports: { clock: systemClock(), platform, kafka: opened, coordination, connect: null },
-    write: { platform, kafka: opened, probe: opened },
+    ports: { clock: systemClock(), platform, kafka: opened, coordination, connect: null, registry, files: fileReader() },
+    write: { platform, kafka: opened, probe: opened, registry },
     faults: openFaults(lab.stateFile),
     endpoints: bootstrap,
     zookeeperServers: zookeeper,

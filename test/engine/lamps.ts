@@ -159,6 +159,8 @@ const surveyOf = (here: Room, simulation: Simulation): Survey => {
     members: none,
     brokers: none,
     coordination: none,
+    registry: none,
+    schemas: none,
     partitions: none,
     reassigning: none,
     connect: none,

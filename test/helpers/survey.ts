@@ -67,6 +67,7 @@ export const topic = (name: string, change: Partial<TopicInfo> = {}): TopicInfo 
   internal: name.startsWith('__'),
   minIsr: seen(2),
   uncleanElection: seen(false),
+  cleanupPolicy: seen('delete'),
   ...change,
 })
 
@@ -139,6 +140,8 @@ export const healthy = (kind: Kind = 'zookeeper', brokers = 3): Survey => ({
   logs: blind,
   throttles: blind,
   transactions: blind,
+  registry: seen(null),
+  schemas: unknown('no schema was tried', BY),
   canary: seen({ at: NOW, sent: 30, received: 30, p99: 40, ledBy: range(brokers), lost: 0, problem: null }),
 })
 

@@ -220,7 +220,7 @@ const CASES: readonly Case[] = [
   { name: 'migration not seen', survey: changeZooKeeper(healthy(), { migrating: blind }), verdict: 'unknown', because: /migration/ },
   { name: 'a ZooKeeper of unknown mode', survey: changeZooKeeper(healthy(), { servers: unseenServer() }), verdict: 'unknown', because: /zk1/ },
   { name: 'a schema registry that does not run', survey: withRegistry(healthy(), 'stopped'), verdict: 'schema-registry' },
-  { name: 'a schema registry whose reads were not seen', survey: withRegistry(healthy(), 'running'), verdict: 'unknown', because: /sr1/ },
+  { name: 'a schema registry whose reads were not seen', survey: withRegistry(healthy(), 'running'), verdict: 'unknown', because: /19081/ },
   { name: 'a broker in log recovery', survey: recovering(dead(healthy(), 2)), verdict: 'single-broker', brokers: [2], because: /recovering/ },
   {
     name: 'a broker that runs, unregistered and silent',
@@ -238,7 +238,14 @@ function withMemberOfUnknownId(survey: Survey): Survey {
   }
 }
 function withRegistry(survey: Survey, state: 'running' | 'stopped'): Survey {
-  return { ...survey, members: survey.members.known ? seen([...survey.members.value, member('sr1', ['schema-registry'], 81, { state: seen(state) })]) : blind }
+  const url = 'http://127.0.0.1:19081'
+  const instance = { url, member: 'sr1', reads: state === 'stopped' ? seen(false) : blind, mode: blind, held: blind }
+  const leader = seen(state === 'stopped' ? null : { url, answers: blind })
+  return {
+    ...survey,
+    members: survey.members.known ? seen([...survey.members.value, member('sr1', ['schema-registry'], 81, { state: seen(state) })]) : blind,
+    registry: seen({ topic: '_schemas', group: 'schema-registry', instances: [instance], identities: seen([]), leader, stored: blind }),
+  }
 }
 function withConnect(survey: Survey, says: { state: string; tasks: readonly string[] } | null, state: 'running' | 'stopped' = 'running'): Survey {
   const tasks = (says?.tasks ?? []).map((word, id) => ({ id, state: word }))

@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openKafka } from '../../src/adapters/kafka/open.ts'
 import { type KubernetesSettings, openKubernetes } from '../../src/adapters/kubernetes/open-kubernetes.ts'
+import { openSchemaRegistry } from '../../src/adapters/schema-registry/open-registry.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
+import { fileReader } from '../../src/adapters/system/files.ts'
 import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
 import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
 import { platformContract } from '../contract/platform.contract.ts'
@@ -19,11 +21,12 @@ const open = (kind: Subject['mode'], namespace: string) => {
   const endpoints = [0, 1, 2].map((pod) => `kafka-${pod}.kafka-headless.${namespace}.svc.cluster.local:9092`)
   const servers = kind === 'zookeeper' ? [0, 1, 2].map((pod) => `zookeeper-${pod}.zookeeper-headless:2181`) : []
   const kafka = openKafka({ bootstrap: endpoints, clientId: 'kdr-contract', tls: null, sasl: null, dial, requestTimeout: REQUEST })
+  const registry = openSchemaRegistry({ dial, ca: null, auth: null, timeout: 3000 })
   const coordination = servers.length === 0 ? null : openZooKeeper({ servers, dial, timeout: REQUEST })
   const subject: Subject = {
     mode: kind,
-    ports: { clock: systemClock(), platform, kafka, coordination, connect: null },
-    write: { platform, kafka, probe: kafka },
+    ports: { clock: systemClock(), platform, kafka, coordination, connect: null, registry, files: fileReader() },
+    write: { platform, kafka, probe: kafka, registry },
     faults: openKubernetesFaults(settings),
     endpoints,
     zookeeperServers: servers,

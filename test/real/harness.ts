@@ -6,7 +6,9 @@ import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { openKafka } from '../../src/adapters/kafka/open.ts'
 import { openProcess } from '../../src/adapters/process/open-process.ts'
+import { openSchemaRegistry } from '../../src/adapters/schema-registry/open-registry.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
+import { fileReader } from '../../src/adapters/system/files.ts'
 import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import type { PartitionRow } from '../../src/model/partitions.ts'
@@ -115,10 +117,11 @@ const truthOf = ({ home }: Stand, name: string): Truth => {
   const platform = openProcess(lab.stateFile)
   const dial = platform.dial
   const kafka = openKafka({ bootstrap: lab.bootstrap, clientId: 'kdr-test', tls: null, sasl: null, dial, requestTimeout: 3000 })
+  const registry = openSchemaRegistry({ dial, ca: null, auth: null, timeout: 3000 })
   const coordination = lab.zookeeper.length === 0 ? null : openZooKeeper({ servers: lab.zookeeper, dial, timeout: 3000 })
   const soon = () => AbortSignal.timeout(20_000)
   return {
-    ports: { clock: systemClock(), platform, kafka, coordination, connect: null },
+    ports: { clock: systemClock(), platform, kafka, coordination, connect: null, registry, files: fileReader() },
     kafka,
     platform,
     endpoints: lab.bootstrap,

@@ -21,7 +21,7 @@ const MODES = ['zookeeper', 'kraft'] as const
 type Mode = (typeof MODES)[number]
 
 const faultOf = ({ drill }: ScenarioEntry, mode: Mode): Fault => (mode === 'kraft' ? (drill.kraft ?? drill.fault) : drill.fault)
-const worldOf = (mode: Mode): Simulation => open({ mode })
+const worldOf = (mode: Mode): Simulation => open({ mode, registries: 2 })
 
 const broken = async (entry: ScenarioEntry, mode: Mode): Promise<Simulation> => {
   const simulation = worldOf(mode)

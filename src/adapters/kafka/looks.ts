@@ -1,6 +1,7 @@
 // What is asked of each broker, or of whoever reaches the controller: pings, log directories, the KRaft
 // quorum, reassignments and groups.
 import { KdrError, wordsOf } from '../../errors.ts'
+import { coordinatorPartition, type GroupDescription, OFFSETS_TOPIC } from '../../model/groups.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { GroupInfo, LogDir, Voter } from '../../model/survey.ts'
 import type { Ping, QuorumState, Reassigning } from '../../ports/kafka.ts'
@@ -8,7 +9,7 @@ import type { Millis } from '../../units.ts'
 import { type Cluster, endpointOf } from './cluster.ts'
 import { answersWithin } from './deadline.ts'
 import { errorName, errorWords, failOn } from './error-codes.ts'
-import { ListGroups } from './messages/access.ts'
+import { DescribeGroups, ListGroups } from './messages/access.ts'
 import { DescribeQuorum, ListPartitionReassignments, type QuorumAnswer, type ReplicaState } from './messages/controller.ts'
 import { DescribeLogDirs } from './messages/log-dirs.ts'
 import { Metadata } from './messages/metadata.ts'
@@ -153,4 +154,19 @@ export const readGroups = async (cluster: Cluster, signal: AbortSignal): Promise
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [wordsOf(result.reason)] : []))
   if (failures.length > 0) throw new KdrError(`not every broker listed its groups: ${failures.join('; ')}`, { code: 'groups-incomplete' })
   return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+}
+
+const noCoordinator = (group: string, why: string): KdrError => new KdrError(`group ${group} has no coordinator: ${why}`, { code: 'no-coordinator' })
+
+/** FindCoordinator would create `__consumer_offsets` where it is missing, so the leader of the group's partition is asked without it. Throws `no-coordinator`. */
+export const readGroup = async (cluster: Cluster, group: string, signal: AbortSignal): Promise<GroupDescription> => {
+  const { answer } = await cluster.freshest([OFFSETS_TOPIC], signal)
+  const partitions = answer.topics.find(({ name }) => name === OFFSETS_TOPIC)?.partitions.length ?? 0
+  if (partitions === 0) throw noCoordinator(group, `${OFFSETS_TOPIC} does not exist`)
+  const partition = coordinatorPartition(group, partitions)
+  const [place] = await cluster.leaders([{ topic: OFFSETS_TOPIC, partition }], signal)
+  if (place === undefined || 'why' in place) throw noCoordinator(group, `${OFFSETS_TOPIC}-${partition}: ${place?.why ?? 'no answer'}`)
+  const { error, ...described } = await cluster.ask(place.endpoint, 'look', DescribeGroups, group, signal)
+  failOn(`DescribeGroups of ${group} at ${place.endpoint}`, error)
+  return described
 }

@@ -13,22 +13,30 @@ import { type Cursor, DescribeTopicPartitions, type ElrPartition } from './messa
 
 const MIN_ISR = 'min.insync.replicas'
 const UNCLEAN = 'unclean.leader.election.enable'
+const CLEANUP = 'cleanup.policy'
 const TOPICS_PER_REQUEST = 1000
 
 interface Policy {
   readonly minIsr: Known<number>
   readonly uncleanElection: Known<boolean>
+  readonly cleanupPolicy: Known<string>
 }
 
-const unknownPolicy = (why: string, source: string): Policy => ({ minIsr: unknown(why, source), uncleanElection: unknown(why, source) })
+const unknownPolicy = (why: string, source: string): Policy => ({
+  minIsr: unknown(why, source),
+  uncleanElection: unknown(why, source),
+  cleanupPolicy: unknown(why, source),
+})
 
 const policyOf = (answer: ConfigsAnswer, source: string): Policy => {
   if (answer.error !== 0) return unknownPolicy(errorWords(answer.error, answer.message), source)
   const minIsr = Number(answer.values.get(MIN_ISR) ?? Number.NaN)
   const unclean = answer.values.get(UNCLEAN)
+  const cleanup = answer.values.get(CLEANUP)
   return {
     minIsr: Number.isInteger(minIsr) ? known(minIsr, source) : unknown(`the answer lacks ${MIN_ISR}`, source),
     uncleanElection: unclean === 'true' || unclean === 'false' ? known(unclean === 'true', source) : unknown(`the answer lacks ${UNCLEAN}`, source),
+    cleanupPolicy: cleanup ? known(cleanup, source) : unknown(`the answer lacks ${CLEANUP}`, source),
   }
 }
 
@@ -42,7 +50,7 @@ const readPolicies = async (cluster: Cluster, by: string, topics: readonly strin
   try {
     for (let at = 0; at < topics.length; at += TOPICS_PER_REQUEST) {
       const names = topics.slice(at, at + TOPICS_PER_REQUEST)
-      const answers = await cluster.ask(by, 'configs', DescribeConfigs, { type: 'topic', names, keys: [MIN_ISR, UNCLEAN] }, signal)
+      const answers = await cluster.ask(by, 'configs', DescribeConfigs, { type: 'topic', names, keys: [MIN_ISR, UNCLEAN, CLEANUP] }, signal)
       for (const answer of answers) policies.set(answer.name, policyOf(answer, source))
     }
   } catch (error) {

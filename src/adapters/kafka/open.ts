@@ -5,7 +5,7 @@ import type { Millis } from '../../units.ts'
 import { alterConfigs, electLeaders, reassign } from './changes.ts'
 import { Cluster } from './cluster.ts'
 import { readConfigs } from './configs.ts'
-import { ping, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
+import { ping, readGroup, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
 import { readMetadata } from './metadata.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
@@ -41,6 +41,7 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     producers: (partitions, signal) => readProducers(cluster, partitions, signal),
     transactions: (signal) => readTransactions(cluster, signal),
     groups: (signal) => readGroups(cluster, signal),
+    describeGroup: (group, signal) => readGroup(cluster, group, signal),
     fetch: (at, offset, options, signal) => fetchRecords(cluster, leaders, at, offset, options, signal),
     close: async () => cluster.close(),
     createTopic: async (name, assignments, configs, signal) => {
@@ -58,5 +59,6 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     electLeaders: (kind, partitions, signal) => electLeaders(cluster, kind, partitions, signal),
     alterConfigs: (resource, changes, signal) => alterConfigs(cluster, resource, changes, signal),
     reassign: (moves, signal) => reassign(cluster, moves, signal),
+    append: (at, records, signal) => produceRecords(cluster, leaders, at, records, settings.requestTimeout, signal),
   }
 }

@@ -243,6 +243,11 @@ export class WireReader {
     return length < 0 ? null : this.raw(length)
   }
 
+  /** Compact bytes; nothing where they are null. */
+  bytes(): Buffer {
+    return this.raw(Math.max(0, this.uvarint() - 1))
+  }
+
   nullableArray<T>(each: (reader: this) => T): T[] | null {
     const length = this.uvarint()
     return length === 0 ? null : this.#items(length - 1, each)

@@ -1,5 +1,6 @@
 // The world as it is before anything breaks: everything has been up for an hour, every replica in sync, every
 // leader the preferred one.
+import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
 import type { Millis } from '../../units.ts'
 import { EPOCH, type VirtualTime } from './clock.ts'
 import { Cluster, type Mode } from './cluster.ts'
@@ -8,6 +9,7 @@ import { Ensemble } from './ensemble.ts'
 import { bringUp, ensembleChanged } from './lifecycle.ts'
 import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
 import { createRandom } from './random.ts'
+import { bootRegistry, createRegistries, makeSchemas } from './registry.ts'
 import type { SimMember } from './state.ts'
 import { makeTopic, uuid } from './topics.ts'
 
@@ -26,6 +28,9 @@ export interface WorldOptions {
   readonly topics: readonly TopicOptions[]
   readonly faults: SimulatedFaults
   readonly revives: 'never' | 'always'
+  /** Schema registries; they are there before any topic has a record. */
+  readonly registries: number
+  readonly sameUrl: boolean
 }
 
 const AN_HOUR: Millis = 3_600_000
@@ -55,7 +60,11 @@ const membersOf = (options: WorldOptions): readonly SimMember[] => {
     options.mode === 'zookeeper'
       ? upTo(3).map((at) => blankMember(`zk${at}`, 'zookeeper', at, 19010 + at))
       : upTo(3).map((at) => blankMember(`ctl${at}`, 'controller', 100 + at, 19040 + at))
-  return [...ensemble, ...upTo(options.brokers).map((at) => blankMember(`kafka${at}`, 'broker', at, 19000 + at))]
+  return [
+    ...ensemble,
+    ...upTo(options.brokers).map((at) => blankMember(`kafka${at}`, 'broker', at, 19000 + at)),
+    ...upTo(options.registries).map((at) => blankMember(`registry${at}`, 'schema-registry', at, 19080 + at)),
+  ]
 }
 
 /** Leaders round robin over the brokers, followers after them. */
@@ -65,7 +74,7 @@ const spread = (brokers: number, partitions: number, factor: number): readonly (
 export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster => {
   const random = createRandom(options.seed, 'world')
   const members = membersOf(options)
-  const ensembleMembers = members.filter((member) => member.role !== 'broker')
+  const ensembleMembers = members.filter(({ role }) => role === 'zookeeper' || role === 'controller')
   for (const member of ensembleMembers) {
     member.state = 'running'
     member.serving = true
@@ -80,6 +89,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     misbehaviour: createMisbehaviour(options.faults, createRandom(options.seed, 'misbehaviour')),
     members,
     ensemble: new Ensemble(ensembleMembers, time, random),
+    registries: createRegistries(options.sameUrl),
   })
   for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)
   settle(cluster)
@@ -89,6 +99,9 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
   const hanging = options.faults.hangingTransaction
   const partition = hanging === undefined ? undefined : cluster.partition(hanging.topic, hanging.partition)
   if (partition !== undefined) cluster.hanging.set(partition, { producerId: 4711n, producerEpoch: 3, lastTimestamp: EPOCH - AN_HOUR, openSince: 0n })
+  if (options.registries > 0 && !cluster.topics.has(REGISTRY_DEFAULTS.topic)) makeSchemas(cluster)
+  const process = { later: () => {}, exit: () => {}, serve: () => {} }
+  for (const member of members) if (member.role === 'schema-registry') bootRegistry(cluster, member, process)
   cluster.ensemble.onChange(() => ensembleChanged(cluster))
   return cluster
 }

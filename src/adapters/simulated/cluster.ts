@@ -6,6 +6,7 @@ import { EPOCH, type VirtualTime } from './clock.ts'
 import type { Ensemble } from './ensemble.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { Random } from './random.ts'
+import type { Registries } from './registry.ts'
 import { isUp, ReplicaLog, type SimMember, type SimPartition, type SimTopic } from './state.ts'
 import { type Cause, Truth, type WorldEffect } from './truth.ts'
 
@@ -36,6 +37,7 @@ export interface ClusterParts {
   readonly misbehaviour: Misbehaviour
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
+  readonly registries: Registries
 }
 
 export class Cluster {
@@ -49,6 +51,7 @@ export class Cluster {
   readonly misbehaviour: Misbehaviour
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
+  readonly registries: Registries
   readonly truth = new Truth()
   readonly topics = new Map<string, SimTopic>()
   readonly registrations = new Map<number, Registration>()
@@ -78,6 +81,7 @@ export class Cluster {
     this.misbehaviour = parts.misbehaviour
     this.members = parts.members
     this.ensemble = parts.ensemble
+    this.registries = parts.registries
   }
 
   get now(): number {

@@ -1,11 +1,14 @@
 // The Faults port over the simulated cluster: the same breakages as in a lab of real processes.
 import { KdrError } from '../../errors.ts'
-import { COMMON_FAULTS, type Fault, type Faults } from '../../ports/faults.ts'
+import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
+import { COMMON_FAULTS, type Fault, type Faults, REGISTRY_FAULTS } from '../../ports/faults.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
 import { killMember, pauseMember, startMember, terminateMember } from './lifecycle.ts'
-import type { SimMember } from './state.ts'
+import { makeSchemas, registriesOf, registryLeader } from './registry.ts'
+import { isUp, type SimMember } from './state.ts'
+import { dropTopic } from './topics.ts'
 
 const usage = (message: string, code: string): KdrError => new KdrError(message, { code, exit: 'usage' })
 
@@ -145,11 +148,51 @@ const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined
   return members
 }
 
+const registriesUp = (cluster: Cluster): readonly SimMember[] => {
+  const members = registriesOf(cluster).filter(({ state }) => state === 'running')
+  if (members.length === 0) throw usage(`no schema registry of ${cluster.name} runs`, 'nothing-to-break')
+  return members
+}
+
+/** What a real loss looks like: the topic made anew, empty, while the registries were down, and nobody told. */
+const loseSchemas = async (cluster: Cluster, signal: AbortSignal): Promise<readonly SimMember[]> => {
+  const members = registriesUp(cluster)
+  for (const member of members) await stopGracefully(cluster, member, signal)
+  dropTopic(cluster, REGISTRY_DEFAULTS.topic)
+  makeSchemas(cluster)
+  cluster.note('fault', 0, 'delete-topic', REGISTRY_DEFAULTS.topic)
+  for (const member of members) startMember(cluster, member)
+  await until(cluster, 60_000, signal, () => members.every(isUp))
+  return members
+}
+
+/** Every broker that has a copy. */
+const killHosts = (cluster: Cluster): readonly SimMember[] => {
+  const replicas = cluster.partition(REGISTRY_DEFAULTS.topic, 0)?.replicas ?? []
+  const hosts = cluster.brokers.filter(({ id, state }) => replicas.includes(id) && state === 'running')
+  for (const host of hosts) kill(cluster, host)
+  return hosts
+}
+
+const injectRegistry = async (cluster: Cluster, fault: Fault, signal: AbortSignal): Promise<readonly SimMember[] | null> => {
+  if (fault === 'lose-schemas') return loseSchemas(cluster, signal)
+  if (fault === 'schemas-leaderless') return killHosts(cluster)
+  if (fault === 'stop-registry') {
+    const members = registriesUp(cluster)
+    for (const member of members) await stopGracefully(cluster, member, signal)
+    return members
+  }
+  if (fault !== 'kill-registry') return null
+  const member = registryLeader(cluster) ?? registriesUp(cluster)[0]
+  if (member !== undefined) kill(cluster, member)
+  return member === undefined ? [] : [member]
+}
+
 export const createFaults = (cluster: Cluster, call: Call): Faults => ({
-  known: COMMON_FAULTS,
+  known: registriesOf(cluster).length === 0 ? COMMON_FAULTS : [...COMMON_FAULTS, ...REGISTRY_FAULTS],
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
-      const members = await inject(cluster, fault, options.broker, signal)
+      const members = (await injectRegistry(cluster, fault, signal)) ?? (await inject(cluster, fault, options.broker, signal))
       return members.map((member) => member.name)
     }),
 })

@@ -79,6 +79,12 @@ export const createKafkaProbe = (cluster: Cluster, life: Life, call: Call): Kafk
 })
 
 export const createKafkaWriter = (cluster: Cluster, life: Life, call: Call): KafkaWriter => ({
+  append: (at, records, signal) =>
+    call('kafka.append', signal, async () => {
+      const base = await produce(cluster, at, records, signal)
+      cluster.note('kdr', life.number, 'append', `${at.topic}-${at.partition}`)
+      return base
+    }),
   electLeaders: (kind, partitions, signal) =>
     call('kafka.electLeaders', signal, async () => {
       await governed(cluster, 'cannot elect leaders', signal)

@@ -3,6 +3,7 @@
 import { KdrError } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import { type PartitionRow, PartitionTable, type TopicInfo } from '../../model/partitions.ts'
+import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
 import type { LogDir } from '../../model/survey.ts'
 import type {
   Configs,
@@ -24,6 +25,7 @@ import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import { uncleanAllowed } from './controller.ts'
 import { dataOf } from './lifecycle.ts'
+import { describeRegistries } from './registry-group.ts'
 import { isUp, type SimMember, type SimPartition, type SimTopic } from './state.ts'
 import { highWatermark, kafkaError } from './topics.ts'
 
@@ -49,6 +51,7 @@ const topicInfo = (cluster: Cluster, topic: SimTopic, by: string): TopicInfo => 
   internal: topic.internal,
   minIsr: known(Number(topic.configs.get('min.insync.replicas') ?? '1'), by),
   uncleanElection: known(uncleanAllowed(cluster, topic), by),
+  cleanupPolicy: known(topic.configs.get('cleanup.policy') ?? 'delete', by),
 })
 
 const rowOf = (partition: SimPartition): PartitionRow => ({
@@ -293,6 +296,11 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
       const problem = problems.find((words) => words !== null)
       if (problem !== undefined) throw new KdrError(`not every broker listed its groups: ${problem}`, { code: 'groups-incomplete' })
       return []
+    }),
+  describeGroup: (group, signal) =>
+    call('kafka.describeGroup', signal, async () => {
+      await anyBroker(cluster, signal)
+      return group === REGISTRY_DEFAULTS.group ? describeRegistries(cluster) : { state: 'Dead', protocolType: '', members: [] }
     }),
   fetch: (at, offset, options, signal) => call('kafka.fetch', signal, () => fetchFrom(cluster, at, offset, options, signal)),
   close: async () => undefined,

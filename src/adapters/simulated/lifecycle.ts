@@ -11,10 +11,12 @@ import {
   noQuorum,
   notFormatted,
   noZooKeeper,
+  SCHEMA_REGISTRY,
   stamp,
   ZOOKEEPER_BROKER,
   ZOOKEEPER_SERVER,
 } from './log-lines.ts'
+import { bootRegistry, registryGone } from './registry.ts'
 import { isUp, type SimMember } from './state.ts'
 
 /** Default of zookeeper.connection.timeout.ms, and of initial.broker.registration.timeout.ms. */
@@ -27,6 +29,7 @@ const STUCK_SHUTDOWN = 15_000
 const linesOf = (cluster: Cluster, member: SimMember): Lines => {
   if (member.role === 'zookeeper') return ZOOKEEPER_SERVER
   if (member.role === 'controller') return KRAFT_CONTROLLER
+  if (member.role === 'schema-registry') return SCHEMA_REGISTRY
   return cluster.mode === 'zookeeper' ? ZOOKEEPER_BROKER : KRAFT_BROKER
 }
 
@@ -54,7 +57,18 @@ export const startMember = (cluster: Cluster, member: SimMember): void => {
   log(cluster, member, linesOf(cluster, member).starting(member.id, dataOf(member)))
   if (member.role === 'broker') bootBroker(cluster, member)
   else if (member.role === 'controller' && member.disk === 'blank') later(cluster, member, 400, () => exit(cluster, member, 1, notFormatted(dataOf(member))))
-  else later(cluster, member, cluster.random.between(900, 1800) + cluster.misbehaviour.startDelay(), () => serve(cluster, member))
+  else bootOther(cluster, member)
+}
+
+const bootOther = (cluster: Cluster, member: SimMember): void => {
+  const ready = () => serve(cluster, member)
+  const process = {
+    later: (length: number, then: () => void) => later(cluster, member, length, then),
+    exit: (lines: readonly string[]) => exit(cluster, member, 1, lines),
+    serve: ready,
+  }
+  const boot = member.role === 'schema-registry' ? () => bootRegistry(cluster, member, process) : ready
+  later(cluster, member, cluster.random.between(900, 1800) + cluster.misbehaviour.startDelay(), boot)
 }
 
 const serve = (cluster: Cluster, member: SimMember): void => {
@@ -152,7 +166,8 @@ const gone = (cluster: Cluster, member: SimMember, lastExit: SimMember['lastExit
   member.startedAt = null
   member.boot += 1
   member.lastExit = lastExit
-  cluster.leaving.delete(member.id)
+  if (member.role === 'schema-registry') registryGone(cluster, member, lastExit?.code === 143)
+  else if (member.role === 'broker') cluster.leaving.delete(member.id)
   if (member.role === 'broker' && member.cleanShutdown && cluster.ensemble.serving) cluster.registrations.delete(member.id)
   else silence(cluster, member)
   if (member.role !== 'broker') cluster.ensemble.review()

@@ -110,3 +110,17 @@ export const notFormatted = (data: string): readonly string[] => [
 
 /** The scripted exit: nothing that a restart would not cure. */
 export const exitedAgain = (id: number): readonly string[] => [`ERROR [KafkaServer id=${id}] Exiting Kafka due to a simulated fault (kafka.Kafka$)`]
+
+/** Confluent's Schema Registry (7.5). */
+export const SCHEMA_REGISTRY: Lines = {
+  starting: () => ['INFO SchemaRegistryConfig values: (io.confluent.kafka.schemaregistry.rest.SchemaRegistryConfig)'],
+  recovering: () => [],
+  started: () => ['INFO Server started, listening for requests... (io.confluent.kafka.schemaregistry.rest.SchemaRegistryMain)'],
+  stopping: () => [],
+  stopped: () => ['INFO Shutting down schema registry (io.confluent.kafka.schemaregistry.storage.KafkaSchemaRegistry)'],
+}
+
+export const registryTimedOut = (): readonly string[] => [
+  'ERROR Error starting the schema registry (io.confluent.kafka.schemaregistry.rest.SchemaRegistryRestApplication)',
+  'io.confluent.kafka.schemaregistry.exceptions.SchemaRegistryTimeoutException: Timed out waiting for join group to complete',
+]

@@ -1,6 +1,7 @@
 // One deterministic world with every port over it: the same seed and the same calls give the same run, to
 // the byte. Lives of the kdr process come and go in it; the world, its disks and the run folders stay.
 import type { TargetIdentity } from '../../model/member.ts'
+import type { SchemaKey } from '../../model/schemas.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Faults } from '../../ports/faults.ts'
 import type { Lock, RunStore } from '../../ports/run-store.ts'
@@ -18,7 +19,9 @@ import { createLock, LockTable } from './lock.ts'
 import type { SimulatedFaults } from './misbehaviour.ts'
 import { createPlatformReader, createPlatformWriter, identityOf } from './platform.ts'
 import { createRandom, type Random } from './random.ts'
-import { CrashPlan, createRunStore, Disk } from './store.ts'
+import { catchUp, registriesOf } from './registry.ts'
+import { createRegistryReader, createRegistryWriter } from './registry-port.ts'
+import { CrashPlan, createFiles, createRunStore, Disk } from './store.ts'
 import type { AcknowledgedRecord, World } from './truth.ts'
 
 export interface SimulationOptions {
@@ -35,6 +38,10 @@ export interface SimulationOptions {
   readonly faults?: SimulatedFaults
   /** `always`: whatever ends is started again, with a growing back-off, as pods are; `never` when left out. */
   readonly revives?: 'never' | 'always'
+  /** Schema registries over `_schemas`; none when left out. */
+  readonly registries?: number
+  /** They all advertise the first one's URL. */
+  readonly sameUrl?: boolean
 }
 
 export interface Simulation {
@@ -46,6 +53,8 @@ export interface Simulation {
   readonly store: RunStore
   readonly lock: Lock
   readonly world: World
+  /** What the operator's files hold, by path; every life reads the same. */
+  readonly files: Map<string, string>
   /** Every broker's `host:port`. */
   readonly endpoints: readonly string[]
   /** Client addresses; empty under KRaft. */
@@ -67,6 +76,7 @@ interface Stage {
   readonly disk: Disk
   readonly locks: LockTable
   readonly random: Random
+  readonly files: Map<string, string>
   lives: number
 }
 
@@ -74,6 +84,8 @@ const defaultTopics = (partitions: number): readonly TopicOptions[] => [
   { name: 'orders', partitions, configs: { 'min.insync.replicas': '2' } },
   { name: '__consumer_offsets', partitions: 5, configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'compact' } },
 ]
+
+const versionWords = ({ subject, version, id, deleted }: SchemaKey): string => `${subject} ${version} ${id}${deleted ? ' deleted' : ''}`
 
 /** What really is, for invariants. */
 const inspect = (cluster: Cluster): World => {
@@ -97,6 +109,7 @@ const inspect = (cluster: Cluster): World => {
     partitions: () => [...cluster.partitions()],
     emptied: () => cluster.ensemble.emptied,
     registered: () => [...cluster.registrations.keys()].sort((a, b) => a - b),
+    registries: () => registriesOf(cluster).map((member) => catchUp(cluster, member).set().versions.map(versionWords)),
     log: (broker, topic, index) => {
       const partition = cluster.partition(topic, index)
       if (partition === undefined) throw new Error(`there is no partition ${topic}-${index}`)
@@ -121,13 +134,21 @@ const begin = (stage: Stage): Simulation => {
       kafka: createKafkaReader(cluster, call),
       coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
       connect: null,
+      registry: createRegistryReader(cluster, call),
+      files: createFiles(stage.files, life),
     },
-    write: { platform: createPlatformWriter(cluster, life, call), kafka: createKafkaWriter(cluster, life, call), probe: createKafkaProbe(cluster, life, call) },
+    write: {
+      platform: createPlatformWriter(cluster, life, call),
+      kafka: createKafkaWriter(cluster, life, call),
+      probe: createKafkaProbe(cluster, life, call),
+      registry: createRegistryWriter(cluster, life, call),
+    },
     faults: createFaults(cluster, call),
     clock,
     store: createRunStore(stage.disk, life, plan),
     lock: createLock(stage.locks, life, () => clock.now()),
     world: inspect(cluster),
+    files: stage.files,
     endpoints: addresses('broker'),
     zookeeperServers: addresses('zookeeper'),
     crashAfterLine: (line) => plan.set({ line, torn: false }),
@@ -151,12 +172,15 @@ export const createSimulation = (options: SimulationOptions): Simulation => {
     topics: options.topics ?? defaultTopics(options.partitions ?? 6),
     faults: options.faults ?? {},
     revives: options.revives ?? 'never',
+    registries: options.registries ?? 0,
+    sameUrl: options.sameUrl ?? false,
   }
   return begin({
     cluster: buildCluster(world, new VirtualTime()),
     disk: new Disk(),
     locks: new LockTable(),
     random: createRandom(options.seed, 'calls'),
+    files: new Map(),
     lives: 0,
   })
 }

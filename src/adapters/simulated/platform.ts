@@ -51,18 +51,24 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
   disruption: known(null, BY),
   workload: known(null, BY),
   addresses: [member.address],
-  volumes: [
-    {
-      name: 'data',
-      path: dataOf(member),
-      state: known(member.disk, BY),
-      usableBytes: known(48 * GIB, BY),
-      totalBytes: known(64 * GIB, BY),
-      clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
-      backing:
-        cluster.revives === 'always' ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null } : null,
-    },
-  ],
+  // A registry keeps everything in its topic.
+  volumes:
+    member.role === 'schema-registry'
+      ? []
+      : [
+          {
+            name: 'data',
+            path: dataOf(member),
+            state: known(member.disk, BY),
+            usableBytes: known(48 * GIB, BY),
+            totalBytes: known(64 * GIB, BY),
+            clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
+            backing:
+              cluster.revives === 'always'
+                ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null }
+                : null,
+          },
+        ],
   owner: known(null, BY),
   signals: unknown('logs were not read', BY),
 })

@@ -36,7 +36,7 @@ export interface SimTopic {
 
 export interface SimMember {
   readonly name: string
-  readonly role: 'broker' | 'controller' | 'zookeeper'
+  readonly role: 'broker' | 'controller' | 'zookeeper' | 'schema-registry'
   readonly id: number
   readonly address: string
   state: 'stopped' | 'running' | 'paused'

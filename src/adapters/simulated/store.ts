@@ -1,6 +1,8 @@
 // Run folders in memory, on a disk that outlives every life of the process: a kill leaves exactly what was
 // durable, a torn last line included.
+import { createHash } from 'node:crypto'
 import { KdrError } from '../../errors.ts'
+import type { FileReader } from '../../ports/files.ts'
 import type { JournalFile, RunFolder, RunStore } from '../../ports/run-store.ts'
 import { Killed, type Life } from './life.ts'
 
@@ -109,4 +111,15 @@ export const createRunStore = (disk: Disk, life: Life, plan: CrashPlan): RunStor
     life.check()
     return [...disk.runs.keys()].sort().reverse()
   },
+})
+
+/** Files of the operator's, which no crash touches. */
+export const createFiles = (files: ReadonlyMap<string, string>, life: Life): FileReader => ({
+  read: async (path) => {
+    life.check()
+    const text = files.get(path)
+    if (text === undefined) throw new KdrError(`cannot read ${path}`, { code: 'file-unreadable', exit: 'usage' })
+    return text
+  },
+  digest: async (text) => createHash('sha256').update(text).digest('hex'),
 })

@@ -11,7 +11,20 @@ export interface WorldEffect {
   readonly at: Millis
   readonly by: Cause
   readonly life: number
-  readonly what: 'stop' | 'start' | 'kill' | 'pause' | 'wipe' | 'exit' | 'create-topic' | 'delete-topic' | 'alter-configs' | 'elect' | 'reassign'
+  readonly what:
+    | 'stop'
+    | 'start'
+    | 'kill'
+    | 'pause'
+    | 'wipe'
+    | 'exit'
+    | 'create-topic'
+    | 'delete-topic'
+    | 'alter-configs'
+    | 'elect'
+    | 'reassign'
+    | 'registry'
+    | 'append'
   readonly target: string
 }
 
@@ -51,6 +64,8 @@ export interface World {
   /** Broker ids that are registered and not fenced. */
   registered(): readonly number[]
   log(broker: number, topic: string, partition: number): ReplicaLog
+  /** What each schema registry has in its memory, every version as `subject version id`, by name. */
+  registries(): readonly (readonly string[])[]
 }
 
 export class Truth {

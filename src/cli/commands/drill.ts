@@ -22,7 +22,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const scenario = await entry.load()
   const named = faultOf(optionText(invocation, 'fault'), entry)
   if (named !== undefined) demandGrant(invocation, entry, named)
-  const ground = await openGround(invocation)
+  const ground = await openGround(invocation, entry.services ?? [])
   try {
     const fault = named ?? usualFault(entry, ground)
     demandKnown(fault, entry, ground)

@@ -3,6 +3,7 @@ import type { Exit } from '../../errors.ts'
 import { openWorld } from '../compose.ts'
 import { forcedGuards, grantsOf } from '../grants.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
+import { schemasOption } from '../manifest.ts'
 import { findScenario, refuseUnfit, scenarioOptions } from '../scenarios.ts'
 import { openSession, rehearsalDeps, runDeps } from '../session.ts'
 
@@ -14,10 +15,11 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   forcedGuards(invocation)
   grantsOf(invocation)
   const scenario = await entry.load()
+  const schemas = schemasOption(invocation)
   const world = await openWorld(invocation, dryRun ? 'read' : 'write')
   const session = await openSession(invocation, world, dryRun)
   try {
-    const options = await scenarioOptions(world.settings, invocation.options)
+    const options = await scenarioOptions(world.settings, invocation.options, schemas)
     if (dryRun) {
       const { rehearse } = await import('../../engine/rehearsal.ts')
       return session.finish(await rehearse(rehearsalDeps(invocation, world, session, scenario, options)))

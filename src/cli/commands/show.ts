@@ -83,7 +83,12 @@ const ON_PAPER: PlatformCommands = {
 const offline = async (invocation: Invocation, entry: ScenarioEntry): Promise<string> => {
   const options = await scenarioOptions(null, {})
   const { parts, scenario } = composed(await entry.load(), options)
-  const { world, faults } = await openSimulation({ seed: 1, mode: 'zookeeper', cluster: 'paper' })
+  const { world, faults } = await openSimulation({
+    seed: 1,
+    mode: 'zookeeper',
+    cluster: 'paper',
+    registries: entry.services?.includes('schema-registry') === true ? 2 : 0,
+  })
   const { interruption, terminal } = invocation
   await faults.inject(entry.drill.paper ?? entry.drill.fault, {}, interruption.signal)
   const filled: Filled = { previews: new Map(), gates: new Map() }

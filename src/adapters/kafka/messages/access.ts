@@ -1,4 +1,5 @@
-// ListGroups v4 (the groups one broker coordinates) and DescribeAcls v2 (of topics).
+// ListGroups v4 and DescribeGroups v5 (of the groups one broker coordinates), and DescribeAcls v2 (of topics).
+import type { GroupDescription } from '../../../model/groups.ts'
 import type { GroupInfo } from '../../../model/survey.ts'
 import type { Message } from '../message.ts'
 
@@ -21,6 +22,43 @@ export const ListGroups: Message<null, { readonly error: number; readonly groups
       return { id, state }
     })
     return { error, groups }
+  },
+}
+
+/** NOT_COORDINATOR (16) by whoever does not lead the group's partition; a group without members is Dead or Empty. */
+export const DescribeGroups: Message<string, { readonly error: number } & GroupDescription> = {
+  name: 'DescribeGroups',
+  key: 15,
+  version: 5,
+  flexible: true,
+  encode: (writer, group) => {
+    writer
+      .array([group], (each, name) => each.string(name))
+      .bool(false)
+      .tags()
+  },
+  decode: (reader) => {
+    reader.i32() // throttle time
+    const groups = reader.array((each) => {
+      const error = each.i16()
+      each.string() // group id
+      const state = each.string()
+      const protocolType = each.string()
+      each.string() // protocol
+      const members = each.array((one) => {
+        const id = one.string()
+        one.nullableString() // group instance id
+        one.string() // client id
+        one.string() // host
+        const member = { id, metadata: one.bytes(), assignment: one.bytes() }
+        one.tags()
+        return member
+      })
+      each.i32() // authorised operations, not asked for
+      each.tags()
+      return { error, state, protocolType, members }
+    })
+    return groups[0] ?? { error: -1, state: 'Dead', protocolType: '', members: [] }
   },
 }
 

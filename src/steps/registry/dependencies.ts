@@ -1,0 +1,63 @@
+// What a registry cannot start without, and what no restart can heal.
+import { look, type Step } from '../../engine/step.ts'
+import { diagnose } from '../../judgement/diagnose.ts'
+import { dependencyProblem, duplicateUrls, registryOf } from '../../judgement/registry.ts'
+import type { Survey } from '../../model/survey.ts'
+import { minutes, seconds } from '../../units.ts'
+
+/** The Kafka repair: as diagnosed, else the topic to look at. */
+const repairFor = (now: Survey, topic: string): string => {
+  const { verdict, next } = diagnose(now)
+  return next.length > 0 && verdict !== 'schema-registry' ? `kdr ${next.join(' ')}` : `kafka-topics --describe --topic ${topic}`
+}
+
+const HOLDS = 'its topic has one partition, compact, led and in sync, and its group has a coordinator'
+
+export const checkDependencies = (): Step =>
+  look<{ readonly topic: string }>({
+    id: 'check-dependencies',
+    title: 'Check what it depends on',
+    why: 'A registry that restarts without its topic or its group does not come back; one that finds no topic makes an empty one without a word.',
+    effect: 'read',
+    aspects: ['partitions', 'registry', 'schemas'],
+    budget: { expected: seconds(3), deadline: minutes(1) },
+    resolve: async (world) => {
+      const now = await world.survey()
+      const topic = registryOf(now)?.topic ?? '_schemas'
+      const problem = dependencyProblem(now)
+      if (problem === null) return { target: { topic } }
+      const hint = repairFor(now, topic)
+      return problem.blind ? { unknown: problem.because, hint } : { blocked: `${problem.because}: mend Kafka first and leave the registry alone`, hint }
+    },
+    preview: ({ topic }, commands) => ({
+      sentence: `${topic}: ${HOLDS}`,
+      changes: [],
+      commands: [commands.kafka('kafka-topics', ['--describe', '--topic', topic])],
+    }),
+    expect: (now) => now,
+    done: () => ({ state: 'done', detail: HOLDS }),
+  })
+
+export const checkUrls = (): Step =>
+  look<{ readonly urls: readonly string[] }>({
+    id: 'check-urls',
+    title: 'Check that every instance advertises a URL of its own',
+    why: 'Two that advertise the same one elect no leader, however often they are restarted.',
+    effect: 'read',
+    aspects: ['registry', 'schemas'],
+    budget: { expected: seconds(3), deadline: minutes(1) },
+    resolve: async (world) => {
+      const view = registryOf(await world.survey())
+      if (view === null) return { unknown: 'the registry was not seen' }
+      if (!view.identities.known) return { unknown: `what its instances advertise was not seen: ${view.identities.why}` }
+      const [twice] = duplicateUrls(view)
+      if (twice === undefined) return { target: { urls: view.identities.value.map(({ url }) => url) } }
+      return {
+        blocked: `more than one instance advertises ${twice}: they elect no leader, and a restart changes nothing`,
+        hint: 'set host.name (SCHEMA_REGISTRY_HOST_NAME), or another port in listeners (SCHEMA_REGISTRY_LISTENERS), of each to its own, then restart them',
+      }
+    },
+    preview: ({ urls }) => ({ sentence: `they advertise ${urls.join(', ') || 'nothing, none is in the group'}`, changes: [], commands: [] }),
+    expect: (now) => now,
+    done: (_, { urls }) => ({ state: 'done', detail: urls.length === 0 ? 'none is in the group' : urls.join(', ') }),
+  })

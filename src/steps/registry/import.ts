@@ -1,0 +1,158 @@
+// The import: mode IMPORT on a registry that holds nothing, every version under its old id, what it refers
+// to first, deletions and settings after that, then the mode it had.
+import { importOrder } from '../../archive/schemas.ts'
+import { act, type Part, type Step } from '../../engine/step.ts'
+import { lacking, registryOf } from '../../judgement/registry.ts'
+import { dependenciesHold, nothingForeign } from '../../judgement/registry-guards.ts'
+import { isKnownTrue, known } from '../../model/known.ts'
+import { type BySubject, GLOBAL, type SchemaKey, type SchemaManifest } from '../../model/schemas.ts'
+import type { Survey } from '../../model/survey.ts'
+import type { WriteWorld } from '../../ports/world.ts'
+import { withRegistry } from '../../survey/project.ts'
+import { minutes, seconds } from '../../units.ts'
+import { type FoundCase, loadManifest, NO_MANIFEST } from './case.ts'
+
+interface At {
+  /** An instance that answers; it forwards to the leader. */
+  readonly url: string
+}
+
+const answering = (now: Survey): string | undefined => registryOf(now)?.instances.find(({ reads }) => isKnownTrue(reads))?.url
+
+const modesOf = (now: Survey): readonly (string | null)[] => (registryOf(now)?.instances ?? []).map(({ mode }) => (mode.known ? mode.value : null))
+
+const withMode = (now: Survey, mode: string): Survey =>
+  withRegistry(now, (view) => ({ ...view, instances: view.instances.map((instance) => ({ ...instance, mode: known(mode, 'projected') })) }))
+
+const modeStep = (
+  from: FoundCase,
+  definition: { readonly id: string; readonly title: string; readonly why: string; readonly mode: () => string; readonly change: string },
+): Step =>
+  act<At & { readonly mode: string }>({
+    id: definition.id,
+    title: definition.title,
+    why: definition.why,
+    effect: 'change',
+    aspects: ['members', 'registry', 'schemas'],
+    budget: { expected: seconds(2), deadline: minutes(1) },
+    guards: [dependenciesHold(), nothingForeign(() => from.value().safe)],
+    resolve: async (world) => {
+      if (from.manifest === null) return { nothing: NO_MANIFEST }
+      const now = await world.survey()
+      const [url, mode] = [answering(now), definition.mode()]
+      if (url === undefined) return { unknown: 'no instance of the registry answers' }
+      return modesOf(now).every((each) => each === mode) ? { nothing: `its mode is ${mode}` } : { target: { url, mode } }
+    },
+    preview: ({ url, mode }) => ({
+      sentence: `set the mode of the registry to ${mode}`,
+      changes: [definition.change],
+      commands: [`curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' --data '{"mode":"${mode}"}' ${url}/mode`],
+    }),
+    act: async (world, { url, mode }, signal) => {
+      await world.change.registry.setMode(url, null, mode, signal)
+      return undefined
+    },
+    expect: (now, { mode }) => withMode(now, mode),
+    done: (now, { mode }) => {
+      const modes = modesOf(now)
+      if (modes.length === 0 || modes.includes(null)) return { state: 'unknown', detail: 'its mode was not seen' }
+      return modes.every((each) => each === mode)
+        ? { state: 'done', detail: `its mode is ${mode}` }
+        : { state: 'not-started', detail: `its mode is ${modes.join(', ')}` }
+    },
+  })
+
+const settingsMissing = (wanted: BySubject, there: BySubject): readonly (readonly [string, string])[] =>
+  Object.entries(wanted).filter(([subject, value]) => subject !== GLOBAL && there[subject] !== value)
+
+/** Puts back what is not there yet: an import that was interrupted goes on where it ended. */
+const importAll = async (world: WriteWorld, url: string, manifest: SchemaManifest, path: string, signal: AbortSignal): Promise<void> => {
+  const { registry } = world.change
+  const view = registryOf(await world.survey())
+  if (view === null || !view.stored.known) throw new Error('what the registry holds was not seen')
+  const { keys, configs, modes } = view.stored.value
+  const at = (list: readonly SchemaKey[], { subject, version }: SchemaKey) => list.find((key) => key.subject === subject && key.version === version)
+  const order = importOrder(manifest.versions, path)
+  for (const version of order) if (at(keys, version) === undefined) await registry.importVersion(url, version, signal)
+  // Whoever refers to others goes first: what is referred to cannot be deleted.
+  for (const version of [...order].reverse()) {
+    if (version.deleted && at(keys, version)?.deleted !== true) await registry.deleteVersion(url, version.subject, version.version, signal)
+  }
+  for (const [subject, level] of settingsMissing(manifest.configs, configs)) await registry.setConfig(url, subject, level, signal)
+  for (const [subject, mode] of settingsMissing(manifest.modes, modes)) await registry.setMode(url, subject, mode, signal)
+  const level = manifest.configs[GLOBAL]
+  if (level !== undefined && configs[GLOBAL] !== level) await registry.setConfig(url, null, level, signal)
+}
+
+interface Import extends At {
+  readonly schemas: number
+  readonly configs: BySubject
+  readonly modes: BySubject
+}
+
+const importSchemas = (from: FoundCase): Step =>
+  act<Import>({
+    id: 'import-schemas',
+    title: 'Register every version under its old id',
+    why: 'Records carry ids: under a new one they would be decoded with another schema.',
+    effect: 'change',
+    aspects: ['members', 'partitions', 'registry', 'schemas'],
+    budget: { expected: seconds(30), deadline: minutes(15) },
+    guards: [dependenciesHold(), nothingForeign(() => from.value().safe)],
+    resolve: async (world) => {
+      if (from.manifest === null) return { nothing: NO_MANIFEST }
+      const url = answering(await world.survey())
+      if (url === undefined) return { unknown: 'no instance of the registry answers' }
+      const manifest = await loadManifest(world, from.manifest)
+      if ('blocked' in manifest) return manifest
+      importOrder(manifest.versions, from.manifest.path)
+      const { configs, modes } = manifest
+      return { target: { url, schemas: manifest.versions.length, configs, modes } }
+    },
+    preview: ({ schemas, url }) => ({
+      sentence: `register ${schemas} versions with their ids at ${url}, what they refer to first, soft-deleted ones too, then levels and modes`,
+      changes: ['every subject, version and id is the one of the manifest'],
+      commands: [],
+    }),
+    act: async (world, { url }, signal) => {
+      if (from.manifest === null) return undefined
+      const manifest = await loadManifest(world, from.manifest)
+      if ('blocked' in manifest) throw new Error(manifest.blocked)
+      await importAll(world, url, manifest, from.manifest.path, signal)
+      return undefined
+    },
+    expect: (now) =>
+      withRegistry(now, (view) => ({
+        ...view,
+        stored: view.stored.known ? known({ ...view.stored.value, keys: from.value().safe }, 'projected') : view.stored,
+      })),
+    done: (now, { configs, modes }) => {
+      const view = registryOf(now)
+      if (view === null || !view.stored.known) return { state: 'unknown', detail: 'what the registry holds was not seen' }
+      const { safe } = from.value()
+      const stored = view.stored.value
+      const missing = lacking(safe, stored.keys).length
+      const unset = settingsMissing(configs, stored.configs).length + settingsMissing(modes, stored.modes).length
+      const measure = { done: safe.length - missing, total: safe.length, unit: 'versions' }
+      if (missing + unset === 0) return { state: 'done', detail: `all ${safe.length} versions and their settings are there`, measure }
+      return { state: 'not-started', detail: `${missing} of ${safe.length} versions and ${unset} settings are missing`, measure }
+    },
+  })
+
+export const importParts = (from: FoundCase): readonly Part[] => [
+  modeStep(from, {
+    id: 'enter-import',
+    title: 'Put the registry into mode IMPORT',
+    why: 'Only then does it take versions with the ids they had; it agrees only while it is empty, and kdr never forces it.',
+    mode: () => 'IMPORT',
+    change: 'ordinary registrations are refused meanwhile',
+  }),
+  importSchemas(from),
+  modeStep(from, {
+    id: 'leave-import',
+    title: 'Put the registry back into mode READWRITE',
+    why: 'In mode IMPORT nobody else can register a schema.',
+    mode: () => 'READWRITE',
+    change: 'applications can register schemas again',
+  }),
+]

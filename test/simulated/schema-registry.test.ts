@@ -1,0 +1,159 @@
+// The schema registry's list in the simulated world: every cause, every branch of the restore, every way of driving it.
+import { describe, expect, it } from 'vitest'
+import type { Simulation } from '../../src/adapters/simulated/open.ts'
+import { grantApprover } from '../../src/engine/gate.ts'
+import type { RunDeps } from '../../src/engine/interaction.ts'
+import { rehearse } from '../../src/engine/rehearsal.ts'
+import { startRun } from '../../src/engine/runner.ts'
+import type { Effect } from '../../src/engine/step.ts'
+import { diagnose } from '../../src/judgement/diagnose.ts'
+import { ALL_ASPECTS } from '../../src/model/survey.ts'
+import type { Fault } from '../../src/ports/faults.ts'
+import type { Options } from '../../src/scenarios/options.ts'
+import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
+import { ALL, exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
+import { compose, open, violations } from './stage.ts'
+
+const never = new AbortController().signal
+const [FIRST, SECOND] = URLS
+
+const deps = (simulation: Simulation, given: Parameters<typeof compose>[1] = {}): RunDeps<Options> =>
+  compose(simulation, { scenario: schemaRegistry, ...given }).deps
+
+const verdict = async (simulation: Simulation) => diagnose(await deps(simulation).observe(ALL_ASPECTS, null, never))
+const kdr = (simulation: Simulation, ...what: readonly string[]) =>
+  simulation.world.effects.filter((effect) => effect.by === 'kdr' && what.includes(effect.what)).map(({ what: word, target }) => `${word} ${target}`)
+const granting = (...allow: readonly Effect[]) => grantApprover({ allow, confirm: 'simulated', acceptLoss: [] }, 'simulated')
+
+describe.each(['zookeeper', 'kraft'] as const)('schema-registry in a %s cluster', (mode) => {
+  it('is healthy while every instance answers and one leads', async () => {
+    const simulation = await openWithSchemas({ mode })
+    expect(await verdict(simulation)).toMatchObject({ verdict: 'healthy' })
+    expect(await startRun(deps(simulation))).toMatchObject({ exit: 'refused', why: expect.stringContaining('nothing to recover') })
+    expect(kdr(simulation, 'start', 'stop')).toEqual([])
+  })
+
+  it.each(['kill-registry', 'stop-registry'] as const)('%s: diagnosed, restarted, every schema there', async (fault) => {
+    const simulation = await openWithSchemas({ mode })
+    const broken = await simulation.faults.inject(fault, {}, never)
+    expect(await verdict(simulation)).toMatchObject({ verdict: 'schema-registry', next: expect.arrayContaining(['recover', 'schema-registry']) })
+    expect(await startRun(deps(simulation))).toMatchObject({ outcome: 'recovered', exit: 'ok', rpoRecords: 0 })
+    expect(kdr(simulation, 'start', 'stop')).toEqual(broken.map((name) => `start ${name}`))
+    for (const url of URLS) expect(await served(simulation, url)).toEqual(ALL)
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it.each([true, false])('lose-schemas: restored with every id, raw records in the manifest: %s', async (raw) => {
+    const simulation = await openWithSchemas({ mode })
+    const { file } = await exported(simulation, raw)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    expect(await served(simulation, FIRST)).toEqual([])
+    const result = await startRun(deps(simulation, { schemas: file }))
+    expect(result.outcome, result.why).toBe('recovered')
+    for (const url of URLS) expect(await served(simulation, url)).toEqual(ALL)
+    expect(await simulation.ports.registry.config(SECOND, 'customer', never)).toBe('FULL')
+    expect(await simulation.ports.registry.mode(FIRST, null, never)).toBe('READWRITE')
+    expect(kdr(simulation, 'append').length > 0).toBe(raw)
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it('previews every cause to the last step and touches nothing', async () => {
+    for (const fault of ['kill-registry', 'stop-registry', 'lose-schemas'] as const) {
+      const simulation = await openWithSchemas({ mode })
+      const { file } = await exported(simulation)
+      await simulation.faults.inject(fault, {}, never)
+      const before = simulation.world.effects.length
+      const { deps: staged, events } = compose(simulation, { scenario: schemaRegistry, schemas: file })
+      const result = await rehearse(staged)
+      expect(result, `${fault}: ${result.why}`).toMatchObject({ outcome: 'unverified', exit: 'ok' })
+      expect(events.filter((event) => event.type === 'step.started').at(-1)).toMatchObject({ step: 'check-stability' })
+      expect(simulation.world.effects.slice(before).filter(({ by }) => by === 'kdr')).toEqual([])
+    }
+  })
+
+  it('runs unattended on grants, and on nothing less', async () => {
+    const simulation = await openWithSchemas({ mode })
+    const { file } = await exported(simulation)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    const effects = simulation.world.effects.length
+    for (const allow of [[], ['restart'], ['restart', 'change']] as const) {
+      expect(await startRun(deps(simulation, { schemas: file, approver: granting(...allow) }))).toMatchObject({ exit: 'approvalMissing' })
+    }
+    expect(simulation.world.effects.slice(effects).filter(({ by }) => by === 'kdr')).toEqual([])
+    expect(await startRun(deps(simulation, { schemas: file, approver: granting('restart', 'change', 'stop') }))).toMatchObject({ outcome: 'recovered' })
+  })
+})
+
+describe('what a registry recovery refuses', () => {
+  const leaderless = async () => {
+    const topics = [
+      { name: '__kdr_orders', partitions: 3, configs: { 'min.insync.replicas': '2' } },
+      { name: '__consumer_offsets', partitions: 5, configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'compact' } },
+      { name: TOPIC, partitions: 1, replicationFactor: 1, configs: { 'cleanup.policy': 'compact' } },
+    ]
+    const simulation = await openWithSchemas({ topics })
+    await simulation.faults.inject('schemas-leaderless', {}, never)
+    await simulation.clock.sleep(20_000)
+    return simulation
+  }
+
+  it('_schemas without a leader: no restart, and the Kafka repair is named', async () => {
+    const simulation = await leaderless()
+    await simulation.faults.inject('kill-registry', {}, never)
+    const before = kdr(simulation, 'start', 'stop', 'registry')
+    const result = await startRun(deps(simulation))
+    expect(result).toMatchObject({ exit: 'refused', hint: expect.stringContaining('kdr recover single-broker') })
+    expect(kdr(simulation, 'start', 'stop', 'registry')).toEqual(before)
+  })
+
+  it('a guard refuses the restart too, whatever the list says', async () => {
+    const { dependenciesHold } = await import('../../src/judgement/registry-guards.ts')
+    const simulation = await leaderless()
+    const now = await deps(simulation).observe([...ALL_ASPECTS, 'schemas'], null, never)
+    expect(dependenciesHold().check(now, {})).toMatchObject({ guard: 'KAFKA', force: null, protects: ['_schemas-0'] })
+  })
+
+  it('a registry that is not empty, even where schemas are lost', async () => {
+    const simulation = await openWithSchemas()
+    const { file } = await exported(simulation, false)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    await simulation.write.registry.setMode(FIRST, null, 'IMPORT', never)
+    const text = { type: 'AVRO', schema: '"string"', references: [] }
+    await simulation.write.registry.importVersion(FIRST, { subject: 'foreign', version: 1, id: 7, deleted: false, ...text }, never)
+    await simulation.write.registry.setMode(FIRST, null, 'READWRITE', never)
+    await expect(simulation.write.registry.setMode(FIRST, null, 'IMPORT', never)).rejects.toMatchObject({ code: 'registry-42205' })
+    const effects = simulation.world.effects.length
+    expect(await startRun(deps(simulation, { schemas: file }))).toMatchObject({ exit: 'refused', hint: expect.stringContaining('42205') })
+    expect(simulation.world.effects.slice(effects).filter(({ by }) => by === 'kdr')).toEqual([])
+    expect(await served(simulation, FIRST)).toEqual(['foreign 1 7'])
+  })
+
+  it('the same URL advertised twice, with what to set', async () => {
+    const simulation = open({ registries: 2, sameUrl: true })
+    expect(await verdict(simulation)).toMatchObject({ verdict: 'schema-registry', because: expect.stringContaining('advertises') })
+    const result = await startRun(deps(simulation))
+    expect(result).toMatchObject({ exit: 'refused', hint: expect.stringContaining('host.name') })
+    expect(kdr(simulation, 'start', 'stop')).toEqual([])
+  })
+
+  it('another manifest than the one the run began with', async () => {
+    const simulation = await openWithSchemas()
+    const { file } = await exported(simulation)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    simulation.files.set(file.path, `${simulation.files.get(file.path)} `)
+    expect(await startRun(deps(simulation, { schemas: file }))).toMatchObject({ exit: 'refused', why: expect.stringContaining('not the manifest any more') })
+  })
+})
+
+describe('schema-registry whose platform starts again whatever ended', () => {
+  it.each<Fault>(['kill-registry', 'stop-registry', 'lose-schemas'])('%s', async (fault) => {
+    const simulation = await openWithSchemas({ revives: 'always' })
+    const { file } = await exported(simulation)
+    await simulation.faults.inject(fault, {}, never)
+    const result = await startRun(deps(simulation, { schemas: file }))
+    // What was killed may be back by itself before anybody looked.
+    if (result.outcome !== 'recovered') expect(result.why).toContain('nothing to recover')
+    for (const url of URLS) expect(await served(simulation, url)).toEqual(ALL)
+    expect(kdr(simulation, 'start', 'stop', 'append')).toEqual([])
+  })
+})

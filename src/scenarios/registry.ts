@@ -79,7 +79,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     title: 'Schema Registry failure',
     takes: ['schemas'],
     services: ['schema-registry'],
-    faults: { 'stop-registry': {}, 'kill-registry': {}, 'schemas-leaderless': { verdict: 'single-broker', outcome: 'refused' } },
+    faults: { 'stop-registry': {}, 'kill-registry': {} },
     drill: { fault: 'stop-registry', revived: 'stop-registry' },
     load: async () => (await import('./schema-registry.ts')).schemaRegistry,
   },

@@ -50,11 +50,11 @@ const resolveQuorum = (now: Survey): Resolution<FailedQuorum> => {
 const ELECTION = seconds(20)
 
 /** A picture that does not change, as that of a dry run, is not looked at twice. */
-const lookUntilTold = async (world: ReadWorld): Promise<Resolution<FailedQuorum>> => {
+export const lookUntilTold = async <T>(world: ReadWorld, judge: (now: Survey) => Resolution<T>): Promise<Resolution<T>> => {
   const end = world.clock.monotonic() + ELECTION
   for (let last: Survey | null = null; ; ) {
     const now = await world.survey()
-    const resolution = resolveQuorum(now)
+    const resolution = judge(now)
     if (!('unknown' in resolution) || now === last || world.clock.monotonic() >= end) return resolution
     last = now
     await world.clock.sleep(seconds(1))
@@ -69,7 +69,7 @@ export const checkQuorum = (): Decision<FailedQuorum> =>
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(5), deadline: minutes(1) },
-    resolve: lookUntilTold,
+    resolve: (world) => lookUntilTold(world, resolveQuorum),
     preview: ({ because }, commands) => ({ sentence: because, changes: [], commands: [commands.list()] }),
     expect: (now) => now,
     done: (_, quorum) => ({ state: 'done', detail: `${nameOfQuorum(quorum)}: ${quorum.because}` }),

@@ -11,7 +11,7 @@ import { GRACEFUL_STOP } from '../../ports/platform.ts'
 import { withMember, withQuorumMember } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { comesByItself } from '../brokers.ts'
-import type { From } from './failed-quorum.ts'
+import { type From, lookUntilTold } from './failed-quorum.ts'
 
 /** Of one member of the broken quorum. */
 type Of = From & { readonly member: string }
@@ -54,12 +54,12 @@ const reconnectMember = (of: Of): Step =>
     aspects: ASPECTS,
     budget: { expected: seconds(20), deadline: minutes(3) },
     guards: memberStartGuards(),
-    resolve: async (world) => {
-      const now = await world.survey()
-      const it = seen(now, of.member)
-      if (it === null || !it.member.waiting.known) return unseen(of.member)
-      return it.member.waiting.value?.reason === 'NoNetwork' ? { target: targetOf(now, of, it.uid) } : { nothing: `${of.member} is not cut off` }
-    },
+    resolve: (world) =>
+      lookUntilTold(world, (now) => {
+        const it = seen(now, of.member)
+        if (it === null || !it.member.waiting.known) return unseen(of.member)
+        return it.member.waiting.value?.reason === 'NoNetwork' ? { target: targetOf(now, of, it.uid) } : { nothing: `${of.member} is not cut off` }
+      }),
     preview: ({ member }, commands) => ({
       sentence: `connect ${member} to the network of its peers`,
       changes: [`${member} finds its peers again`],
@@ -96,12 +96,12 @@ const stopStuck = (of: Of): Step =>
     budget: { expected: seconds(15), deadline: minutes(5) },
     guards: memberStopGuards(),
     challenge: ({ member }) => member,
-    resolve: async (world) => {
-      const now = await world.survey()
-      const it = seen(now, of.member)
-      if (it === null) return unseen(of.member)
-      return isStuck(now, it) ? { target: targetOf(now, of, it.uid) } : { nothing: `${of.member} is ${it.state}: nothing has to be stopped` }
-    },
+    resolve: (world) =>
+      lookUntilTold(world, (now) => {
+        const it = seen(now, of.member)
+        if (it === null) return unseen(of.member)
+        return isStuck(now, it) ? { target: targetOf(now, of, it.uid) } : { nothing: `${of.member} is ${it.state}: nothing has to be stopped` }
+      }),
     preview: ({ member }, commands) => ({
       sentence: `stop ${member}, which takes no part in the quorum`,
       changes: [`${member} does not run until it is started again`],
@@ -132,27 +132,27 @@ const startMember = (of: Of): Step =>
     guards: memberStartGuards(),
     lasting: true,
     raise: ({ disk }) => (disk === 'blank' ? 'change' : 'restart'),
-    resolve: async (world) => {
-      const now = await world.survey()
-      const it = seen(now, of.member)
-      if (it === null) return unseen(of.member)
-      if (it.state !== 'stopped') return { nothing: `${of.member} is ${it.state}` }
-      if (comesByItself(it.member)) return { nothing: `${of.member} is being started by its platform` }
-      const target = targetOf(now, of, null)
-      const { kind } = of.from.value()
-      const format = kind === 'kraft' && target.disk === 'blank' ? world.platform.commands.format(of.member, target.clusterId ?? '<cluster.id>') : null
-      if (format === null) return { target }
-      const quorum = quorumOf(now)
-      const refused = memberStartGuards<MemberNow>()
-        .map((guard) => guard.check(now, target))
-        .find((refusal) => refusal !== null)
-      if (!quorum.known || quorum.value.held !== true || refused != null)
-        return { blocked: refused?.because ?? `${of.member} has an empty disk, and no majority holds the committed log yet: it must not be formatted` }
-      return {
-        blocked: `${of.member} has an empty disk, which has to be formatted first; a majority holds the committed log, so that is safe now`,
-        hint: `${format}; then run this again`,
-      }
-    },
+    resolve: (world) =>
+      lookUntilTold(world, (now) => {
+        const it = seen(now, of.member)
+        if (it === null) return unseen(of.member)
+        if (it.state !== 'stopped') return { nothing: `${of.member} is ${it.state}` }
+        if (comesByItself(it.member)) return { nothing: `${of.member} is being started by its platform` }
+        const target = targetOf(now, of, null)
+        const { kind } = of.from.value()
+        const format = kind === 'kraft' && target.disk === 'blank' ? world.platform.commands.format(of.member, target.clusterId ?? '<cluster.id>') : null
+        if (format === null) return { target }
+        const quorum = quorumOf(now)
+        const refused = memberStartGuards<MemberNow>()
+          .map((guard) => guard.check(now, target))
+          .find((refusal) => refusal !== null)
+        if (!quorum.known || quorum.value.held !== true || refused != null)
+          return { blocked: refused?.because ?? `${of.member} has an empty disk, and no majority holds the committed log yet: it must not be formatted` }
+        return {
+          blocked: `${of.member} has an empty disk, which has to be formatted first; a majority holds the committed log, so that is safe now`,
+          hint: `${format}; then run this again`,
+        }
+      }),
     preview: ({ member, disk, besides }, commands) => ({
       sentence: `start ${member} on ${DISK[disk]}`,
       changes: [

@@ -37,7 +37,11 @@ export const urlsUnique = <T>(): Guard<T> => ({
   name: 'URLS',
   check: (now) => {
     const view = registryOf(now)
-    const twice = view === null ? [] : duplicateUrls(view)
+    if (view === null || !view.identities.known) {
+      const why = view === null || view.identities.known ? 'the registry' : view.identities.why
+      return { ...refusal('URLS', `what its instances advertise was not seen: ${why}`, []), blind: true }
+    }
+    const twice = duplicateUrls(view)
     return twice.length === 0 ? null : refusal('URLS', 'more than one instance advertises the same URL', twice, 'give each its own host.name or listeners')
   },
 })

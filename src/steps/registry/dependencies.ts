@@ -45,13 +45,13 @@ export const checkUrls = (): Step =>
     why: 'Two that advertise the same one elect no leader, however often they are restarted.',
     effect: 'read',
     aspects: ['registry', 'schemas'],
-    budget: { expected: seconds(3), deadline: minutes(1) },
+    // After anything has happened to one of them the group is rebalancing for some seconds.
+    budget: { expected: seconds(5), deadline: minutes(2) },
     resolve: async (world) => {
       const view = registryOf(await world.survey())
       if (view === null) return { unknown: 'the registry was not seen' }
-      if (!view.identities.known) return { unknown: `what its instances advertise was not seen: ${view.identities.why}` }
       const [twice] = duplicateUrls(view)
-      if (twice === undefined) return { target: { urls: view.identities.value.map(({ url }) => url) } }
+      if (twice === undefined) return { target: { urls: view.identities.known ? view.identities.value.map(({ url }) => url) : [] } }
       return {
         blocked: `more than one instance advertises ${twice}: they elect no leader, and a restart changes nothing`,
         hint: 'set host.name (SCHEMA_REGISTRY_HOST_NAME), or another port in listeners (SCHEMA_REGISTRY_LISTENERS), of each to its own, then restart them',
@@ -59,5 +59,15 @@ export const checkUrls = (): Step =>
     },
     preview: ({ urls }) => ({ sentence: `they advertise ${urls.join(', ') || 'nothing, none is in the group'}`, changes: [], commands: [] }),
     expect: (now) => now,
-    done: (_, { urls }) => ({ state: 'done', detail: urls.length === 0 ? 'none is in the group' : urls.join(', ') }),
+    done: (now) => {
+      const view = registryOf(now)
+      if (view === null || !view.identities.known)
+        return {
+          state: 'unknown',
+          detail: `what its instances advertise was not seen: ${view === null || view.identities.known ? 'no registry' : view.identities.why}`,
+        }
+      const [twice] = duplicateUrls(view)
+      const detail = view.identities.value.map(({ url }) => url).join(', ') || 'none is in the group'
+      return twice === undefined ? { state: 'done', detail } : { state: 'under-way', detail, hopeless: `more than one instance advertises ${twice}` }
+    },
   })

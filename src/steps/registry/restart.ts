@@ -54,7 +54,11 @@ export const servesAnew = (now: Survey, { member: name, uid, revives }: ToRestar
   if (member === undefined || !member.state.known || !member.uid.known) return { state: 'unknown', detail: `${name} was not seen` }
   if (uid !== null && member.uid.value === uid) return { state: 'not-started', detail: `${name} still runs as before` }
   if (member.state.value === 'stopped') return { state: revives ? 'under-way' : 'not-started', detail: `${name} does not run` }
-  if (isKnownTrue(servedBy(view, name)?.reads ?? known(false, 'survey'))) return { state: 'done', detail: `${name} answers again` }
+  if (isKnownTrue(servedBy(view, name)?.reads ?? known(false, 'survey')))
+    // The next one may be touched only once it is seen again who advertises what.
+    return view?.identities.known === true
+      ? { state: 'done', detail: `${name} answers again` }
+      : { state: 'under-way', detail: `${name} answers; its group is rebalancing` }
   return { state: 'under-way', detail: `${name} runs and does not answer yet` }
 }
 

@@ -135,8 +135,9 @@ const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWrit
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 
 type Registry = SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe
-const registryReader = ({ subjects, versions, schema, byId, config, mode, compatible }: Registry): SchemaRegistryReader => ({
+const registryReader = ({ subjects, list, versions, schema, byId, config, mode, compatible }: Registry): SchemaRegistryReader => ({
   subjects,
+  list,
   versions,
   schema,
   byId,
@@ -213,7 +214,7 @@ export const composeWorld = async (
   const coordination =
     zookeeper.length === 0 ? null : (await import('../adapters/zookeeper/open-zookeeper.ts')).openZooKeeper({ servers: zookeeper, dial, timeout })
   const { openConnect } = await import('../adapters/connect/open-connect.ts')
-  const connect = openConnect({ dial, ca: settings.connect?.ca ?? null, auth: settings.connect?.auth ?? null })
+  const connect = openConnect({ dial, ca: settings.connect?.ca ?? null, auth: settings.connect?.auth ?? null, timeout })
   const { ca, auth } = settings.schemaRegistry
   const registry = openSchemaRegistry({ dial, ca, auth, timeout })
   const ports: ReadPorts = {

@@ -5,7 +5,7 @@ import type { Connector } from '../model/survey.ts'
 export interface ConnectReader {
   /**
    * Every connector of the group that the worker at `url` (`http://host:port`) belongs to. Throws `connect-unreachable`,
-   * `connect-forbidden`, `connect-odd-answer`.
+   * `connect-silent`, `connect-failed`, `connect-forbidden`, `connect-odd-answer`.
    */
   connectors(url: string, signal: AbortSignal): Promise<readonly Connector[]>
 }

@@ -11,10 +11,12 @@ export interface SchemaText {
 
 /**
  * `at` is the instance, `http://host:port`. Errors: `registry-unreachable` (nobody listens), `registry-silent`,
- * `registry-unauthorized`, `registry-<error_code>` as Confluent numbers them, `registry-<status>` without a number.
+ * `registry-failed` (TLS, half an answer, an unknown shape), `registry-unauthorized`, `registry-<error_code>` as Confluent numbers them, `registry-<status>` without a number.
  */
 export interface SchemaRegistryReader {
   subjects(at: string, options: { readonly deleted: boolean }, signal: AbortSignal): Promise<readonly string[]>
+  /** Every version of every subject, with its schema; null where the registry knows no `GET /schemas` (before 6.0). */
+  list(at: string, options: { readonly deleted: boolean }, signal: AbortSignal): Promise<readonly Omit<SchemaVersion, 'deleted'>[] | null>
   /** Ascending. With `deleted` soft-deleted ones too; empty when there is no such subject. */
   versions(at: string, subject: string, options: { readonly deleted: boolean }, signal: AbortSignal): Promise<readonly number[]>
   /** Soft-deleted ones too. */

@@ -5,7 +5,7 @@ import type { RegistryView } from '../model/registry.ts'
 import { isCanary, type SchemaManifest, type SchemaSet, schemaIdentity, schemaName } from '../model/schemas.ts'
 import type { ReadPorts } from '../ports/world.ts'
 import { formatInstant } from '../units.ts'
-import { foldRecords, rawOf, readSettings, readTopic, readVersions } from './schemas.ts'
+import { extentOf, foldRecords, rawOf, readSettings, readTopic, readVersions } from './schemas.ts'
 
 const NOTHING: SchemaSet = { versions: [], configs: {}, modes: {} }
 
@@ -43,7 +43,8 @@ export const exportSchemas = async (ports: ReadPorts, view: RegistryView, cluste
   let raw: SchemaManifest['raw'] = null
   let stored: SchemaSet | null = null
   try {
-    const records = await readTopic(ports.kafka, { topic: view.topic, partition: 0 }, signal)
+    const at = { topic: view.topic, partition: 0 }
+    const records = await readTopic(ports.kafka, at, await extentOf(ports.kafka, at, signal), signal)
     stored = foldRecords(records)
     raw = { topic: view.topic, records: records.filter((record) => !ofCanary(record.key)).map(rawOf) }
   } catch (thrown) {

@@ -27,7 +27,7 @@ export interface ObserverSettings {
   /** Connect workers as `http://host:port`; left out: where the platform's Connect members listen. */
   readonly connect?: readonly string[]
   readonly registry?: RegistrySettings
-  /** For the whole survey. */
+  /** For the whole survey, schemas aside. */
   readonly deadline: Millis
 }
 
@@ -186,9 +186,8 @@ const readPartitions = async (look: Looking, first: First): Promise<Survey['part
   return partitionsOf({ metadata, quorum, zookeeper: { topics: zookeeper.topics, persisted } })
 }
 
-const readSchemas = async (look: Looking, members: Known<readonly Member[]>): Promise<Survey['registry']> => {
-  if (!look.asked('registry', 'schemas')) return look.base?.registry ?? notAsked('Schema Registry')
-  const { clock, outer, ports, settings, asked, left } = look
+const readSchemas = async ({ clock, outer, ports, settings, asked, left, base }: Looking, members: First['members']): Promise<Survey['registry']> => {
+  if (!asked('registry', 'schemas')) return base?.registry ?? notAsked('Schema Registry')
   return readRegistry({ clock, outer, ports, settings: settings.registry ?? DEFAULT_REGISTRY, length: left('second'), deep: asked('schemas') }, members)
 }
 
@@ -260,7 +259,8 @@ const carriedClusterId = (look: Looking, told: Known<string>): Known<string> => 
 
 /**
  * The survey's only way in. With `base`, only `aspects` are read again and the rest is carried over; what was never
- * read is unknown. Never throws, except the reason of an aborted `signal`; takes no longer than its deadline.
+ * read is unknown. Never throws, except the reason of an aborted `signal`; takes no longer than its deadline, or than every
+ * schema takes where those were asked for.
  */
 export const observer =
   (ports: ReadPorts, settings: ObserverSettings) =>
@@ -271,8 +271,11 @@ export const observer =
     const asked = (...wanted: readonly Aspect[]) => wanted.some((aspect) => aspects.includes(aspect))
     const look: Looking = { clock: ports.clock, outer: signal, ports, settings, asked, base, left }
     const first = await readFirst(look)
-    const [brokers, partitions, registry] = await Promise.all([readBrokers(look, first), readPartitions(look, first), readSchemas(look, first.members)])
-    const [members, closer] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first)])
+    // Nothing else waits for every schema there is.
+    const schemas = readSchemas(look, first.members)
+    schemas.catch(() => {})
+    const [brokers, partitions] = await Promise.all([readBrokers(look, first), readPartitions(look, first)])
+    const [members, closer, registry] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first), schemas])
     return {
       takenAt,
       target: first.target,

@@ -5,11 +5,11 @@ import type { GroupDescription } from '../model/groups.ts'
 import { type Known, known, mapKnown, unknown } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import { REGISTRY_DEFAULTS, type RegistryIdentity, type RegistryInstance, type RegistryLeader, type RegistryView } from '../model/registry.ts'
-import { keyOf } from '../model/schemas.ts'
+import { keyOf, type SchemaKey } from '../model/schemas.ts'
 import type { ReadPorts } from '../ports/world.ts'
-import type { Millis } from '../units.ts'
+import { type Millis, minutes } from '../units.ts'
 import { reading, type Stage } from './reading.ts'
-import { foldRecords, readTopic, readVersions } from './schemas.ts'
+import { extentOf, foldRecords, readTopic, readVersions } from './schemas.ts'
 
 export interface RegistrySettings {
   /** Instances by configuration, `http://host:port`; empty: where the platform's members listen. */
@@ -25,10 +25,14 @@ export const DEFAULT_REGISTRY: RegistrySettings = { urls: [], ...REGISTRY_DEFAUL
 export interface RegistryLook extends Stage {
   readonly ports: Pick<ReadPorts, 'registry' | 'kafka'>
   readonly settings: RegistrySettings
+  /** One reading of one instance. */
   readonly length: Millis
-  /** Read everything it holds, too. */
+  /** Read everything it holds, too, however long the rest of the survey takes. */
   readonly deep: boolean
 }
+
+/** For every schema there is: thousands of them through a tunnel take their time. */
+const DEEP: Millis = minutes(2)
 
 /** `host:port` of a URL, as addresses are written. */
 const addressOf = (url: string): string => {
@@ -67,12 +71,20 @@ const answers = (look: RegistryLook, url: string): Promise<Known<boolean>> =>
 
 const NOT_READ = (url: string): Known<never> => unknown('not asked', url)
 
+/** Who answers at all is asked for everything; whoever does not would only be waited for once more. */
+const heldBy = (look: RegistryLook, url: string, reads: Known<boolean>): Promise<Known<readonly SchemaKey[]>> | Known<never> => {
+  if (!look.deep) return NOT_READ(url)
+  if (!reads.known) return reads
+  if (!reads.value) return unknown('it does not answer', reads.by)
+  return reading(look, DEEP, `schemas of ${url}`, async (signal) => (await readVersions(look.ports.registry, url, signal)).map(keyOf))
+}
+
 const instanceOf = async (look: RegistryLook, { url, member }: Place): Promise<RegistryInstance> => {
-  const { registry } = look.ports
+  const asked = answers(look, url)
   const [reads, mode, held] = await Promise.all([
-    answers(look, url),
-    reading(look, look.length, `GET /mode of ${url}`, async (signal) => (await registry.mode(url, null, signal)) ?? 'READWRITE'),
-    look.deep ? reading(look, look.length, `subjects of ${url}`, async (signal) => (await readVersions(registry, url, signal)).map(keyOf)) : NOT_READ(url),
+    asked,
+    reading(look, look.length, `GET /mode of ${url}`, async (signal) => (await look.ports.registry.mode(url, null, signal)) ?? 'READWRITE'),
+    asked.then((seen) => heldBy(look, url, seen)),
   ])
   return { url, member: member?.name ?? null, reads, mode, held }
 }
@@ -125,19 +137,28 @@ const leaderOf = async (
   return { url: leader.url, answers: instances[index]?.reads ?? (await answers(look, leader.url)) }
 }
 
+/** Its end is asked for first, in the survey's time: a topic that nobody leads is not waited for. */
+const storedIn = async (look: RegistryLook): Promise<RegistryView['stored']> => {
+  const { topic } = look.settings
+  const { kafka } = look.ports
+  if (!look.deep) return NOT_READ(topic)
+  const at = { topic, partition: 0 }
+  const extent = await reading(look, look.length, `records of ${topic}`, (signal) => extentOf(kafka, at, signal))
+  if (!extent.known) return extent
+  return reading(look, DEEP, `records of ${topic}`, async (signal) => {
+    const records = await readTopic(kafka, at, extent.value, signal)
+    const { versions, configs, modes } = foldRecords(records)
+    return { records: records.length, keys: versions.map(keyOf), configs, modes }
+  })
+}
+
 /** null when none is expected: neither the configuration nor the platform names one. */
 export const readRegistry = async (look: RegistryLook, members: Known<readonly Member[]>): Promise<Known<RegistryView | null>> => {
   const { topic, group } = look.settings
   const places = placesOf(look, members)
   if (places.length === 0) return members.known ? known(null, members.by) : unknown(members.why, members.by)
   const described = reading(look, look.length, `DescribeGroups of ${group}`, async (signal) => groupOf(await look.ports.kafka.describeGroup(group, signal)))
-  const stored = look.deep
-    ? reading(look, look.length, `records of ${topic}`, async (signal) => {
-        const records = await readTopic(look.ports.kafka, { topic, partition: 0 }, signal)
-        const { versions, configs, modes } = foldRecords(records)
-        return { records: records.length, keys: versions.map(keyOf), configs, modes }
-      })
-    : NOT_READ(topic)
+  const stored = storedIn(look)
   const instances = await Promise.all(places.map((place) => instanceOf(look, place)))
   const seen = await described
   const leader = seen.known ? known(await leaderOf(look, seen.value.leader, places, instances), seen.by) : seen

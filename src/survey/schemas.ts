@@ -1,7 +1,7 @@
 // What a registry holds, in full: read from one instance version by version, and from `_schemas` record by
 // record. The two must agree; which of them lacks something tells where it was lost.
 import { SchemaFold } from '../model/schema-records.ts'
-import { isCanary, type RawRecord, type SchemaSet, type SchemaVersion } from '../model/schemas.ts'
+import { isCanary, type RawRecord, type SchemaSet, type SchemaVersion, schemaIdentity } from '../model/schemas.ts'
 import type { KafkaReader, KafkaRecord, TopicPartition } from '../ports/kafka.ts'
 import type { SchemaRegistryReader } from '../ports/schema-registry.ts'
 import { each } from './reading.ts'
@@ -16,8 +16,21 @@ const ofSubject = async (registry: SchemaRegistryReader, at: string, subject: st
   return each(all, 2, async (version) => ({ ...(await registry.schema(at, subject, version, signal)), deleted: !listed.has(version) }))
 }
 
+const inOrder = (a: SchemaVersion, b: SchemaVersion): number => (a.subject === b.subject ? a.version - b.version : a.subject < b.subject ? -1 : 1)
+
+/** In few requests, however many versions there are; null where the registry is too old to be asked so. */
+const listed = async (registry: SchemaRegistryReader, at: string, signal: AbortSignal): Promise<readonly SchemaVersion[] | null> => {
+  const all = await registry.list(at, { deleted: true }, signal)
+  const live = all === null ? null : await registry.list(at, { deleted: false }, signal)
+  if (all === null || live === null) return null
+  const there = new Set(live.map((version) => schemaIdentity({ ...version, deleted: false })))
+  return all.map((version) => ({ ...version, deleted: !there.has(schemaIdentity({ ...version, deleted: false })) })).sort(inOrder)
+}
+
 /** Every version that one instance serves, by subject and version; kdr's own canaries left out. */
 export const readVersions = async (registry: SchemaRegistryReader, at: string, signal: AbortSignal): Promise<readonly SchemaVersion[]> => {
+  const whole = await listed(registry, at, signal)
+  if (whole !== null) return whole.filter((version) => !isCanary(version))
   const subjects = (await registry.subjects(at, { deleted: true }, signal)).filter((subject) => !isCanary({ subject }))
   const found = await each([...subjects].sort(), WIDTH, (subject) => ofSubject(registry, at, subject, signal))
   return found.flat()
@@ -40,16 +53,26 @@ export const readSettings = async (
   return { configs, modes }
 }
 
-/** Every record of the topic's one partition up to its high watermark. Throws where its leader does not answer. */
-export const readTopic = async (kafka: KafkaReader, at: TopicPartition, signal: AbortSignal): Promise<readonly KafkaRecord[]> => {
+interface Extent {
+  readonly start: bigint
+  readonly end: bigint
+}
+
+/** Log start and high watermark. Throws where its leader does not answer. */
+export const extentOf = async (kafka: KafkaReader, at: TopicPartition, signal: AbortSignal): Promise<Extent> => {
   const bound = async (ask: 'log-start' | 'high-watermark'): Promise<bigint> => {
     const [answer] = await kafka.offsets({ ask }, [at], signal)
     if (answer?.offset.known !== true) throw new Error(`${at.topic}-${at.partition}: ${answer?.offset.why ?? 'no answer'}`)
     return answer.offset.value
   }
-  const end = await bound('high-watermark')
+  const [start, end] = await Promise.all([bound('log-start'), bound('high-watermark')])
+  return { start, end }
+}
+
+/** Every record of the topic's one partition up to its high watermark. Throws where its leader does not answer. */
+export const readTopic = async (kafka: KafkaReader, at: TopicPartition, { start, end }: Extent, signal: AbortSignal): Promise<readonly KafkaRecord[]> => {
   const records: KafkaRecord[] = []
-  for (let next = await bound('log-start'); next < end; ) {
+  for (let next = start; next < end; ) {
     const page = await kafka.fetch(at, next, PAGE, signal)
     if (page.next <= next) throw new Error(`${at.topic}-${at.partition} ends at ${next}, before its high watermark ${end}`)
     records.push(...page.records.filter(({ offset }) => offset < end))

@@ -88,7 +88,7 @@ afterAll(async () => {
 })
 
 const diagnosis = () => lab.here.json(['diagnose', '--config', config])
-const reader = () => openConnect({ dial: lab.truth.platform.dial, ca: null, auth: null })
+const reader = () => openConnect({ dial: lab.truth.platform.dial, ca: null, auth: null, timeout: 5000 })
 const connectors = () => reader().connectors(url, AbortSignal.timeout(10_000))
 
 it('tells connectors and tasks that run', async () => {

@@ -2,9 +2,10 @@
 // not the shape that was promised is an error, never a default.
 import * as v from 'valibot'
 import { KdrError } from '../../errors.ts'
-import { CANARY_SUBJECT } from '../../model/schemas.ts'
+import { CANARY_SUBJECT, type SchemaVersion } from '../../model/schemas.ts'
 import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter, SchemaText } from '../../ports/schema-registry.ts'
-import { ask, type Question, type RegistryConnection } from './http.ts'
+import type { HttpConnection } from '../http/exchange.ts'
+import { ask, type Question } from './ask.ts'
 
 const AVRO = 'AVRO'
 const Reference = v.object({ name: v.string(), subject: v.string(), version: v.number() })
@@ -60,9 +61,30 @@ const setting = async (put: Ask, at: string, kind: 'config' | 'mode', subject: s
   throw new KdrError(`${path} of ${at} names no ${key}`, { code: 'registry-failed' })
 }
 
+type Listed = Omit<SchemaVersion, 'deleted'>
+
+const registeredOf = (found: v.InferOutput<typeof Registered>): Listed => ({ subject: found.subject, version: found.version, id: found.id, ...textOf(found) })
+
+/** Versions to a page: newer registries give a thousand at most, whatever is asked for (schema.search.max.limit). */
+const PAGE = 500
+
+/** Page by page until one brings nothing new: a registry that knows no pages gives everything each time. */
+const listAll = async (put: Ask, at: string, deleted: boolean, signal: AbortSignal): Promise<readonly Listed[] | null> => {
+  const all = new Map<string, Listed>()
+  for (;;) {
+    const path = `/schemas?deleted=${deleted}&latestOnly=false&offset=${all.size}&limit=${PAGE}`
+    const page = await unless(['registry-404', 'registry-405'], put(at, { method: 'GET', path }, signal), null)
+    if (page === null) return null
+    const before = all.size
+    for (const found of shaped('/schemas', v.array(Registered), page)) all.set(JSON.stringify([found.subject, found.version]), registeredOf(found))
+    if (all.size === before) return [...all.values()]
+  }
+}
+
 const reader = (put: Ask): SchemaRegistryReader => ({
   subjects: async (at, { deleted }, signal) =>
     shaped('/subjects', Names, await put(at, { method: 'GET', path: `/subjects${deleted ? '?deleted=true' : ''}` }, signal)),
+  list: (at, { deleted }, signal) => listAll(put, at, deleted, signal),
   versions: async (at, subject, { deleted }, signal) => {
     const path = `/subjects/${name(subject)}/versions${deleted ? '?deleted=true' : ''}`
     const found = await unless(['registry-40401'], put(at, { method: 'GET', path }, signal), [])
@@ -70,8 +92,7 @@ const reader = (put: Ask): SchemaRegistryReader => ({
   },
   schema: async (at, subject, version, signal) => {
     const path = `/subjects/${name(subject)}/versions/${version}?deleted=true`
-    const found = shaped(path, Registered, await put(at, { method: 'GET', path }, signal))
-    return { subject: found.subject, version: found.version, id: found.id, ...textOf(found) }
+    return registeredOf(shaped(path, Registered, await put(at, { method: 'GET', path }, signal)))
   },
   byId: async (at, id, signal) => {
     const path = `/schemas/ids/${id}`
@@ -135,7 +156,7 @@ const probe = (put: Ask): SchemaRegistryProbe => ({
 })
 
 /** Connects to nothing until asked, and keeps no connection. */
-export const openSchemaRegistry = (connection: RegistryConnection): SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe => {
+export const openSchemaRegistry = (connection: HttpConnection): SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe => {
   const put: Ask = (at, question, signal) => ask(at, question, connection, signal)
   return { ...reader(put), ...writer(put), ...probe(put) }
 }

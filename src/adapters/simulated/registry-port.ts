@@ -8,7 +8,7 @@ import type { Cluster } from './cluster.ts'
 import { PATIENCE } from './kafka.ts'
 import type { Life } from './life.ts'
 import { catchUp, registriesOf, urlOf } from './registry.ts'
-import { isCompatible, readSubjects, readVersion, readVersions, Writing } from './registry-rest.ts'
+import { isCompatible, readAll, readSubjects, readVersion, readVersions, Writing } from './registry-rest.ts'
 import { isUp, type SimMember } from './state.ts'
 
 /** The instance that answers at this URL, or a client's error. */
@@ -27,6 +27,7 @@ export const createRegistryReader = (cluster: Cluster, call: Call): SchemaRegist
     call(`registry.${name}`, signal, async () => answer(catchUp(cluster, await at(cluster, url, signal)).set()))
   return {
     subjects: (url, { deleted }, signal) => read('subjects', url, signal, (set) => readSubjects(set, deleted)),
+    list: (url, { deleted }, signal) => read('list', url, signal, (set) => readAll(set, deleted)),
     versions: (url, subject, { deleted }, signal) => read('versions', url, signal, (set) => readVersions(set, subject, deleted)),
     schema: (url, subject, version, signal) => read('schema', url, signal, (set) => readVersion(set, subject, version)),
     byId: (url, id, signal) =>

@@ -21,6 +21,9 @@ export const readSubjects = (set: SchemaSet, deleted: boolean): readonly string[
   ...new Set((deleted ? set.versions : live(set.versions)).map(({ subject }) => subject)),
 ]
 
+export const readAll = (set: SchemaSet, deleted: boolean): readonly Omit<SchemaVersion, 'deleted'>[] =>
+  (deleted ? set.versions : live(set.versions)).map(({ deleted: _, ...rest }) => rest)
+
 export const readVersion = (set: SchemaSet, subject: string, version: number): Omit<SchemaVersion, 'deleted'> => {
   const found = ofSubject(set, subject).find((each) => each.version === version)
   if (found === undefined) throw refusal(40402, `Version ${version} not found.`)

@@ -103,7 +103,9 @@ const schemas = (memory: Memory): readonly Route[] => [
     answer: ({ query }) => {
       const all = memory.all(deletedOf(query)).filter(({ subject }) => subject.startsWith(query.get('subjectPrefix') ?? ''))
       const latest = (each: StoredSchema) => memory.version(each.subject, 'latest', deletedOf(query)) === each
-      return (isTrue(query, 'latestOnly') ? all.filter(latest) : all).map(schemaJson)
+      const found = isTrue(query, 'latestOnly') ? all.filter(latest) : all
+      const [offset, limit] = [Number(query.get('offset') ?? 0), Number(query.get('limit') ?? -1)]
+      return found.slice(offset, limit < 0 ? undefined : offset + limit).map(schemaJson)
     },
   },
   { method: 'GET', path: '/schemas/ids/{}', answer: (call) => contentJson(needId(memory, call)) },

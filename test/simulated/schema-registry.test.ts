@@ -11,6 +11,7 @@ import { ALL_ASPECTS } from '../../src/model/survey.ts'
 import type { Fault } from '../../src/ports/faults.ts'
 import type { Options } from '../../src/scenarios/options.ts'
 import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
+import { observer } from '../../src/survey/observe.ts'
 import { ALL, exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
 import { compose, open, violations } from './stage.ts'
 
@@ -81,6 +82,33 @@ describe.each(['zookeeper', 'kraft'] as const)('schema-registry in a %s cluster'
     }
     expect(simulation.world.effects.slice(effects).filter(({ by }) => by === 'kdr')).toEqual([])
     expect(await startRun(deps(simulation, { schemas: file, approver: granting('restart', 'change', 'stop') }))).toMatchObject({ outcome: 'recovered' })
+  })
+})
+
+describe('a registry that takes long to say everything', () => {
+  it('is read to the end, while nothing else waits for it', async () => {
+    const simulation = await openWithSchemas()
+    const { registry, clock } = simulation.ports
+    const slow = { ...registry, list: async (...asked: Parameters<typeof registry.list>) => clock.sleep(20_000).then(() => registry.list(...asked)) }
+    const ports = { ...simulation.ports, registry: slow }
+    const settings = { endpoints: simulation.endpoints, zookeeper: simulation.zookeeperServers, deadline: 6000 }
+    const survey = await observer(ports, settings)([...ALL_ASPECTS, 'schemas'], null, never)
+    const view = survey.registry.known ? survey.registry.value : null
+    expect(view?.instances.map(({ held }) => held.known && held.value.length)).toEqual([ALL.length, ALL.length])
+    expect(view?.stored.known).toBe(true)
+    expect(survey.partitions.known && survey.brokers.known).toBe(true)
+  })
+
+  it('and one that says nothing is not waited for', async () => {
+    const simulation = await openWithSchemas({ faults: { hang: [{ call: 'registry.subjects', probability: 1 }] } })
+    const start = simulation.clock.monotonic()
+    const survey = await compose(simulation).deps.observe([...ALL_ASPECTS, 'schemas'], null, never)
+    expect(simulation.clock.monotonic() - start).toBeLessThan(10_000)
+    const view = survey.registry.known ? survey.registry.value : null
+    expect(view?.instances.map(({ reads, held }) => [reads.known, held.known])).toEqual([
+      [false, false],
+      [false, false],
+    ])
   })
 })
 

@@ -108,7 +108,7 @@ export const checkRegistry = (options: RegistryOptions): FoundCase => {
     why: 'It answers reads from memory whatever is wrong behind it: each instance, its leader and its topic are looked at by themselves.',
     effect: 'read',
     aspects: [],
-    budget: { expected: seconds(5), deadline: minutes(1) },
+    budget: { expected: seconds(5), deadline: minutes(3) },
     resolve: async (world) => {
       before = await world.survey()
       return resolveCase(world, before, options)

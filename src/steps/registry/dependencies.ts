@@ -20,7 +20,7 @@ export const checkDependencies = (): Step =>
     why: 'A registry that restarts without its topic or its group does not come back; one that finds no topic makes an empty one without a word.',
     effect: 'read',
     aspects: ['partitions', 'registry', 'schemas'],
-    budget: { expected: seconds(3), deadline: minutes(1) },
+    budget: { expected: seconds(3), deadline: minutes(3) },
     resolve: async (world) => {
       const now = await world.survey()
       const topic = registryOf(now)?.topic ?? '_schemas'

@@ -60,7 +60,7 @@ export const proveLoss = (from: FoundCase): Decision<Loss> =>
     why: 'A restore over schemas that are there gives ids a second meaning: it is for proven loss only.',
     effect: 'read',
     aspects: ['members', 'registry', 'schemas'],
-    budget: { expected: seconds(3), deadline: minutes(1) },
+    budget: { expected: seconds(3), deadline: minutes(3) },
     resolve: async (world) => resolveLoss(await world.survey(), from),
     preview: ({ because }) => ({ sentence: because, changes: [], commands: [] }),
     expect: (now) => now,

@@ -1,6 +1,6 @@
 // A broker will not come back: its replicas are moved to others, throttled, and the throttle is taken off
 // again, also after a crash (KIP-455, KIP-73).
-import { act, type Decision, decide, type Step } from '../../engine/step.ts'
+import { act, type Decision, decide, type Guard, type Step } from '../../engine/step.ts'
 import { KdrError } from '../../errors.ts'
 import { few } from '../../judgement/evidence.ts'
 import { governed } from '../../judgement/guards.ts'
@@ -98,7 +98,8 @@ export const layThrottle = (plan: Decision<Moves>): Step =>
       if (on === null) return { state: 'unknown', detail: 'the throttles were not seen' }
       const measure = { done: on.length, total: throttled.length, unit: 'throttles' }
       if (on.length === throttled.length) return { state: 'done', detail: `${on.length} throttles are laid`, measure }
-      return { state: on.length === 0 ? 'not-started' : 'under-way', detail: `${on.length} of ${throttled.length} throttles are laid`, measure }
+      // Nobody goes on with half of them but us: the rest has to be offered again.
+      return { state: 'not-started', detail: `${on.length} of ${throttled.length} throttles are laid`, measure }
     },
   })
 
@@ -109,12 +110,27 @@ const movedSoFar = (now: Survey, { moves }: Moves) => {
   if (!now.partitions.known) return null
   const rows = new Map([...now.partitions.value.rows()].map((row) => [partitionName(row), row]))
   const under = new Set(now.reassigning.known ? now.reassigning.value : [])
-  const begun = moves.filter((move) => under.has(partitionName(move)) || !sameIds(rows.get(partitionName(move))?.replicas ?? [], move.before)).length
+  const moving = moves.filter((move) => under.has(partitionName(move))).length
+  // Neither moving nor moved: its reassignment was never taken, or was cancelled.
+  const untouched = moves.filter((move) => !under.has(partitionName(move)) && !sameIds(rows.get(partitionName(move))?.replicas ?? [], move.after)).length
   const done = moves.filter((move) => {
     const row = rows.get(partitionName(move))
     return row !== undefined && !under.has(partitionName(move)) && sameIds(row.replicas, move.after) && move.after.every((id) => row.isr.includes(id))
   }).length
-  return { begun, done }
+  return { moving, untouched, done }
+}
+
+/** A new reassignment of a partition takes the place of the one under way (KIP-455): somebody else's is not overridden. */
+const nobodyMoves: Guard<Moves> = {
+  name: 'MOVING',
+  check: (now, { moves }) => {
+    const refuse = (because: string, protects: readonly string[]) => ({ guard: 'MOVING', because, protects, force: null })
+    const names = moves.map(partitionName)
+    if (!now.reassigning.known) return { ...refuse(`what is being reassigned was not seen: ${now.reassigning.why}`, names), blind: true }
+    const under = new Set(now.reassigning.value)
+    const moving = names.filter((name) => under.has(name))
+    return moving.length === 0 ? null : refuse('they are being reassigned already', moving)
+  },
 }
 
 export const moveReplicas = (plan: Decision<Moves>): Step =>
@@ -125,7 +141,7 @@ export const moveReplicas = (plan: Decision<Moves>): Step =>
     effect: 'change',
     aspects: ['partitions', 'reassigning'],
     budget: { expected: minutes(10), deadline: minutes(600) },
-    guards: [governed()],
+    guards: [governed(), nobodyMoves],
     resolve: async (world) => {
       const now = await world.survey(LOOKS)
       const progress = movedSoFar(now, plan.value())
@@ -154,7 +170,9 @@ export const moveReplicas = (plan: Decision<Moves>): Step =>
       if (progress === null || !now.reassigning.known) return { state: 'unknown', detail: 'the partitions or their reassignments were not seen' }
       const measure = { done: progress.done, total: target.moves.length, unit: 'partitions moved' }
       if (progress.done === target.moves.length) return { state: 'done', detail: `${progress.done} partitions moved`, measure }
-      return { state: progress.begun === 0 ? 'not-started' : 'under-way', detail: `${progress.done} of ${target.moves.length} partitions moved`, measure }
+      const left = progress.moving === 0 && progress.untouched > 0
+      const detail = `${progress.done} of ${target.moves.length} partitions moved${left ? `, ${progress.untouched} are not being moved` : ''}`
+      return { state: left ? 'not-started' : 'under-way', detail, measure }
     },
   })
 
@@ -194,7 +212,8 @@ export const liftThrottle = (plan: Decision<Moves>): Step =>
       const left = laid(now, throttled)
       if (left === null) return { state: 'unknown', detail: 'the throttles were not seen' }
       if (left.length === 0) return { state: 'done', detail: 'no throttle of this run is left' }
-      return { state: left.length === throttled.length ? 'not-started' : 'under-way', detail: `${left.length} throttles are left` }
+      // Nobody takes the rest off but us: after a crash half-way it has to be offered again.
+      return { state: 'not-started', detail: `${left.length} throttles are left` }
     },
   })
 

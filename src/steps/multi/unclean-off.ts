@@ -79,6 +79,7 @@ export const disableUnclean = (): Step =>
         return unclean !== undefined && (!unclean.known || unclean.value)
       })
       if (left.length === 0) return { state: 'done', detail: `off for ${few(topics)}` }
-      return { state: left.length === topics.length ? 'not-started' : 'under-way', detail: `still on, or not seen, for ${few(left)}` }
+      // Nobody switches the rest off but us: after a crash half-way it has to be offered again.
+      return { state: 'not-started', detail: `still on, or not seen, for ${few(left)}` }
     },
   })

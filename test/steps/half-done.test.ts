@@ -1,0 +1,73 @@
+// What was begun and is half done when kdr dies: changes that nobody else goes on with are offered again, what
+// goes on by itself is waited for, and a reassignment that was never taken is neither.
+import { describe, expect, it } from 'vitest'
+import { type Decision, isAct, type Step } from '../../src/engine/step.ts'
+import type { Survey, Throttled } from '../../src/model/survey.ts'
+import { layThrottle, liftThrottle, type Moves, moveReplicas } from '../../src/steps/multi/reassign.ts'
+import { disableUnclean } from '../../src/steps/multi/unclean-off.ts'
+import { blind, healthy, row, seen, table, topic } from '../helpers/survey.ts'
+
+const throttled: readonly Throttled[] = [
+  { type: 'broker', name: '1' },
+  { type: 'broker', name: '2' },
+  { type: 'topic', name: 'orders' },
+]
+const moves = [0, 1].map((partition) => ({ topic: 'orders', partition, before: [1, 3], after: [1, 2] }))
+const value: Moves = { moves, throttled }
+const plan: Decision<Moves> = { step: {} as Step, value: () => value, taken: () => value }
+
+const laid = (...on: readonly Throttled[]): Survey => ({ ...healthy(), throttles: seen(on) })
+
+describe('a throttle', () => {
+  it('of which only a part was laid, or lifted, is offered again after a crash', () => {
+    expect(layThrottle(plan).done(laid(...throttled.slice(0, 2)), value)).toMatchObject({ state: 'not-started', detail: expect.stringContaining('2 of 3') })
+    expect(liftThrottle(plan).done(laid(...throttled.slice(2)), { throttled })).toMatchObject({ state: 'not-started', detail: '1 throttles are left' })
+    expect(layThrottle(plan).done(laid(...throttled), value)).toMatchObject({ state: 'done' })
+    expect(liftThrottle(plan).done(laid(), { throttled })).toMatchObject({ state: 'done' })
+  })
+})
+
+describe('unclean election', () => {
+  it('that was switched off for some topics only is switched off for the others after a crash', () => {
+    const survey = { ...healthy(), partitions: table([topic('a'), topic('b', { uncleanElection: seen(true) })], []) }
+    expect(disableUnclean().done(survey, { topics: ['a', 'b'] })).toMatchObject({ state: 'not-started', detail: expect.stringContaining('b') })
+    expect(disableUnclean().done(survey, { topics: ['a'] })).toMatchObject({ state: 'done' })
+  })
+})
+
+describe('a reassignment', () => {
+  const at = (replicas: readonly (readonly number[])[], moving: readonly string[]): Survey => ({
+    ...healthy(),
+    partitions: table(
+      [topic('orders')],
+      replicas.map((each, partition) => row('orders', partition, each)),
+    ),
+    reassigning: seen(moving),
+  })
+  const step = moveReplicas(plan)
+  const { done } = step
+  const refusal = (now: Survey) =>
+    isAct(step)
+      ? step.guards
+          .filter(({ name }) => name === 'MOVING')
+          .map((guard) => guard.check(now, value))
+          .at(0)
+      : undefined
+
+  it('is waited for while anything of it moves, and offered again where the rest was never taken', () => {
+    const half = [
+      [1, 2],
+      [1, 3],
+    ]
+    expect(done(at(half, ['orders-1']), value)).toMatchObject({ state: 'under-way' })
+    expect(done(at(half, []), value)).toMatchObject({ state: 'not-started', detail: expect.stringContaining('1 are not being moved') })
+    expect(done(at([moves[0]?.after ?? [], moves[1]?.after ?? []], []), value)).toMatchObject({ state: 'done' })
+  })
+
+  it("of somebody else's is not overridden, and nothing is moved while that was not seen", () => {
+    const before = moves.map((move) => move.before)
+    expect(refusal(at(before, ['orders-1']))).toMatchObject({ guard: 'MOVING', protects: ['orders-1'] })
+    expect(refusal({ ...at(before, []), reassigning: blind })).toMatchObject({ blind: true, protects: ['orders-0', 'orders-1'] })
+    expect(refusal(at(before, ['other-0']))).toBeNull()
+  })
+})

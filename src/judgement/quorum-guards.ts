@@ -1,6 +1,7 @@
 // What must never be done to a member of the metadata quorum: stop a second one, start empty disks together, go on
 // in a cluster that has become another one. Not knowing refuses, and none of these can be forced.
 import type { Guard, Refusal } from '../engine/step.ts'
+import { isKnownTrue } from '../model/known.ts'
 import { memberOf, type Survey } from '../model/survey.ts'
 import { few } from './evidence.ts'
 import { ableToReturn, notManaged, withinBudget } from './platform-guards.ts'
@@ -63,13 +64,21 @@ const checkWithoutQuorum = (quorum: Quorum, starting: readonly QuorumMember[]): 
   return refusal('G2', `no member with data runs that ${few(names(doubtful))} could follow`, names(members))
 }
 
+/** Empty members that run and are a majority may elect one of their own at any moment: whoever joins them then follows it to emptiness. */
+const checkBesideEmpties = ({ held, members, majority }: Quorum, name: string): Refusal | null => {
+  const empties = members.filter(({ disk, state }) => disk === 'blank' && state !== 'stopped')
+  if (held === true || empties.length < majority) return null
+  const because = `${few(names(empties))} run without data and are a majority: they could elect each other, and ${name} would follow them to emptiness`
+  return refusal('G2', because, [name], `stop ${few(names(empties))} first`)
+}
+
 const checkStart = (now: Survey, target: QuorumTarget): Refusal | null => {
   const seen = quorumOf(now)
   if (!seen.known) return blind('G2', `the quorum was not seen: ${seen.why}`, [target.member])
   const quorum = seen.value
   const starting = quorum.members.filter(({ name }) => name === target.member || startsWith(now, target.member).includes(name))
   if (starting.length === 0) return blind('G2', `${target.member} was not seen`, [target.member])
-  if (starting.every(({ disk }) => disk === 'intact')) return null
+  if (starting.every(({ disk }) => disk === 'intact')) return checkBesideEmpties(quorum, target.member)
   if (quorum.held === null) return blind('G2', `whether the ${nameOfQuorum(quorum)} is held was not seen`, [target.member])
   if (!quorum.held) return checkWithoutQuorum(quorum, starting)
   const syncing = quorum.members.filter(({ state, serves, name }) => state === 'running' && serves !== true && !names(starting).includes(name))
@@ -105,7 +114,11 @@ const sameCluster = <T extends QuorumTarget>(): Guard<T> => ({
   name: 'CLUSTER',
   check: (now, { clusterId, member }) => {
     const problem = identityProblem(now, clusterId)
-    return problem === null ? null : refusal('CLUSTER', problem, [member], 'stop here: restore the metadata first')
+    if (problem !== null) return refusal('CLUSTER', problem, [member], 'stop here: restore the metadata first')
+    const view = now.coordination.known ? now.coordination.value : null
+    if (view?.kind !== 'zookeeper' || !isKnownTrue(view.quorum) || view.clusterId.known) return null
+    // An ensemble that was made anew serves too: whoever joins it takes its emptiness over.
+    return blind('CLUSTER', `whether the ensemble that serves is still this cluster's was not seen: ${view.clusterId.why}`, [member])
   },
 })
 

@@ -65,6 +65,18 @@ export const ranked = (candidates: readonly Candidate[]): readonly Candidate[] =
 const asGood = (a: Candidate, b: Candidate): boolean => (a.epoch ?? -1) === (b.epoch ?? -1) && a.end === b.end
 
 /**
+ * An empty log beside one that is not speaks for nothing: that replica never had it, or came back on another disk. Where all
+ * are empty, one on a disk that shows no record at all is taken for such a disk.
+ */
+const witnesses = ({ now, ends }: Case, seen: readonly Candidate[]): number => {
+  const most = Math.max(0, ...seen.map(({ end }) => end ?? 0))
+  if (most > 0) return seen.filter(({ end }) => (end ?? 0) > 0).length
+  const logs = now.logs.known ? [...now.logs.value.values()] : ends === undefined ? [] : [ends]
+  const holding = new Set(logs.flatMap(({ local }) => local.filter(({ end }) => end > 0).map(({ broker }) => broker)))
+  return seen.filter(({ broker }) => holding.has(broker)).length
+}
+
+/**
  * A record acknowledged with acks=all was on at least min.insync.replicas replicas. With fewer replicas unseen than that,
  * one of those seen has it, and the best of them has what any of them was acknowledged for (logs of one epoch are prefixes
  * of each other, and a later epoch begins with all that was committed before).
@@ -120,7 +132,8 @@ const judge = (the: Case): Leaderless => {
   }
 }
 
-const electing = ({ table, row, ends, before }: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
+const electing = (the: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
+  const { table, row, ends, before } = the
   const highest = Math.max(0, ...[before, ends].flatMap((logs) => (logs === undefined ? [] : [logs.highWatermark ?? 0, ...logs.local.map(({ end }) => end)])))
   const election: UncleanElection = {
     topic: row.topic,
@@ -130,7 +143,7 @@ const electing = ({ table, row, ends, before }: Case, candidate: Candidate, seen
     candidate,
     others: seen.filter(({ broker }) => broker !== candidate.broker),
     record,
-    acknowledged: acknowledgedLoss(table, row, candidate, seen.length, before?.highWatermark ?? 0),
+    acknowledged: acknowledgedLoss(table, row, candidate, witnesses(the, seen), before?.highWatermark ?? 0),
     unacknowledged: { atLeast: candidate.end === null ? 0 : Math.max(0, highest - candidate.end), atMost: null },
   }
   return { can: 'unclean', election }

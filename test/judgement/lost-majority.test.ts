@@ -70,6 +70,18 @@ describe('a partition nobody on record can lead', () => {
     expect(judged(lost(both), { highWatermark: 12, local: [] })).toMatchObject({ election: { acknowledged: { atLeast: 3, atMost: null } } })
   })
 
+  it('is not bounded by a replica that came back on an empty disk: it was one of those that had the records', () => {
+    const blankSurvivor = ends({ broker: 1, end: 9, epoch: 4 }, { broker: 2, end: 0, epoch: null })
+    expect(judged(lost(blankSurvivor))).toMatchObject({ election: { candidate: { broker: 1 }, acknowledged: { atLeast: 0, atMost: null } } })
+    const nothing = ends({ broker: 1, end: 0, epoch: null }, { broker: 2, end: 0, epoch: null })
+    expect(judged(lost(nothing))).toMatchObject({ election: { acknowledged: { atMost: null } } })
+    const elsewhere = new Map([
+      ['orders-0', nothing],
+      ['other-0', both],
+    ])
+    expect(judged({ ...lost(nothing), logs: seen(elsewhere) })).toMatchObject({ election: { acknowledged: { atLeast: 0, atMost: 0 } } })
+  })
+
   it('is not given to the first live replica while another has more', () => {
     const worse = ends({ broker: 1, end: 20, epoch: 3 }, { broker: 2, end: 9, epoch: 4 })
     expect(judged(lost(worse))).toMatchObject({ can: 'nobody', because: expect.stringContaining('broker 1 has to be down') })

@@ -68,11 +68,11 @@ const asGood = (a: Candidate, b: Candidate): boolean => (a.epoch ?? -1) === (b.e
  * An empty log beside one that is not speaks for nothing: that replica never had it, or came back on another disk. Where all
  * are empty, one on a disk that shows no record at all is taken for such a disk.
  */
-const witnesses = ({ now, ends }: Case, seen: readonly Candidate[]): number => {
+const witnesses = ({ logs }: Survey, seen: readonly Candidate[]): number => {
   const most = Math.max(0, ...seen.map(({ end }) => end ?? 0))
   if (most > 0) return seen.filter(({ end }) => (end ?? 0) > 0).length
-  const logs = now.logs.known ? [...now.logs.value.values()] : ends === undefined ? [] : [ends]
-  const holding = new Set(logs.flatMap(({ local }) => local.filter(({ end }) => end > 0).map(({ broker }) => broker)))
+  const all = logs.known ? [...logs.value.values()] : []
+  const holding = new Set(all.flatMap(({ local }) => local.filter(({ end }) => end > 0).map(({ broker }) => broker)))
   return seen.filter(({ broker }) => holding.has(broker)).length
 }
 
@@ -132,8 +132,7 @@ const judge = (the: Case): Leaderless => {
   }
 }
 
-const electing = (the: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
-  const { table, row, ends, before } = the
+const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
   const highest = Math.max(0, ...[before, ends].flatMap((logs) => (logs === undefined ? [] : [logs.highWatermark ?? 0, ...logs.local.map(({ end }) => end)])))
   const election: UncleanElection = {
     topic: row.topic,
@@ -143,7 +142,7 @@ const electing = (the: Case, candidate: Candidate, seen: readonly Candidate[], r
     candidate,
     others: seen.filter(({ broker }) => broker !== candidate.broker),
     record,
-    acknowledged: acknowledgedLoss(table, row, candidate, witnesses(the, seen), before?.highWatermark ?? 0),
+    acknowledged: acknowledgedLoss(table, row, candidate, witnesses(now, seen), before?.highWatermark ?? 0),
     unacknowledged: { atLeast: candidate.end === null ? 0 : Math.max(0, highest - candidate.end), atMost: null },
   }
   return { can: 'unclean', election }

@@ -42,6 +42,7 @@ const CASES: readonly KillCase[] = (['zookeeper', 'kraft'] as const).flatMap((mo
     given: { scenario, approver: losing() },
     broken: async () => {
       const simulation = open({ mode, topics: [ORDERS] })
+      await simulation.write.kafka.append({ topic: ORDERS.name, partition: 0 }, [{ key: null, value: Buffer.from('one') }], never)
       await simulation.faults.inject('lose-isr', {}, never)
       return simulation
     },

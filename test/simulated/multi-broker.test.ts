@@ -78,6 +78,7 @@ describe.each(MODES)('multi-broker in a %s cluster', (mode) => {
 
   it('lose-isr: typed for every partition, it loses nothing that was acknowledged by two', async () => {
     const simulation = open({ mode, topics: [ORDERS] })
+    await simulation.write.kafka.append({ topic: 'orders', partition: 1 }, [{ key: null, value: Buffer.from('one') }], never)
     await simulation.faults.inject('lose-isr', {}, never)
     const { deps } = compose(simulation, { scenario, approver: losing('orders-0', 'orders-1', 'orders-2') })
     const result = await startRun(deps)

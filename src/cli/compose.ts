@@ -277,5 +277,10 @@ export const openSimulation = async (options: {
   const within = surveyDeadline(settings.platform.kind)
   const observe = observer(ports, { endpoints, zookeeper, deadline: within })
   const world: World = { name: options.cluster, kind: 'lab', settings, ports, observe, write, endpoints, within, lock, close: async () => {} }
-  return { world, faults, write, store }
+  const keep = (file: string, text: string): string => {
+    const path = `/simulated/${file}`
+    simulation.files.set(path, text)
+    return path
+  }
+  return { world, faults, write, store, keep }
 }

@@ -7,6 +7,7 @@ import { cacheHome } from './commands/lab-up.ts'
 import { composeWorld, labDirectory, openLabs, openSimulation, processLabReason } from './compose.ts'
 import type { DrillGround } from './ground.ts'
 import { type Invocation, optionFlag, optionText } from './invocation.ts'
+import { keepBeside } from './whole-file.ts'
 
 const DEFAULT_KAFKA = '4'
 type Services = readonly LabService[]
@@ -43,13 +44,13 @@ const openSimulated = async (invocation: Invocation, services: Services): Promis
   const text = optionText(invocation, 'seed') ?? '1'
   const seed = Number(text)
   if (!Number.isSafeInteger(seed) || seed < 0) throw usage(`--seed ${text} is not a whole number`, 'give a seed such as 7')
-  const { world, faults, write, store } = await openSimulation({
+  const { world, faults, write, store, keep } = await openSimulation({
     seed,
     mode: kafka === '3.5' ? 'zookeeper' : 'kraft',
     cluster: `drill-simulated-${kafka}`,
     registries: services.includes('schema-registry') ? 2 : 0,
   })
-  return { world, faults, write, store, kafka, phases: [], close: () => world.close() }
+  return { world, faults, write, store, keep, kafka, phases: [], close: () => world.close() }
 }
 
 /** Its own lab, named after platform and version: used again if it is up and whole, made anew if it is not. */
@@ -96,7 +97,7 @@ const openLab = async (invocation: Invocation, platform: 'process' | 'docker', s
       await world.close()
       await leave()
     }
-    return { world, write: world.write, faults: openFaults(stateFile), kafka, store: null, phases, close }
+    return { world, write: world.write, faults: openFaults(stateFile), kafka, store: null, keep: keepBeside(env, name), phases, close }
   } catch (thrown) {
     await leave().catch((second: unknown) => progress(wordsOf(second)))
     throw thrown

@@ -5,6 +5,7 @@ import type { World } from './compose.ts'
 import { openKubernetesLab, openWorld } from './compose.ts'
 import type { DrillGround } from './ground.ts'
 import type { Invocation } from './invocation.ts'
+import { keepBeside } from './whole-file.ts'
 
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
 
@@ -23,7 +24,7 @@ export const openKubernetesGround = async (invocation: Invocation): Promise<Dril
     if (platform.kind !== 'kubernetes')
       throw usage(`${world.name} runs on ${platform.kind}, not on kubernetes`, 'leave --platform out, or name another cluster')
     const faults = await openKubernetesLab({ ...platform, cluster: world.name, env }, interruption.signal)
-    return { world, write: needWrite(world), faults, kafka: world.name, store: null, phases: [], close: () => world.close() }
+    return { world, write: needWrite(world), faults, kafka: world.name, store: null, keep: keepBeside(env, world.name), phases: [], close: () => world.close() }
   } catch (thrown) {
     await world.close()
     throw thrown

@@ -12,6 +12,8 @@ export interface DrillGround {
   readonly kafka: string
   /** Where a simulated cluster keeps its runs; null: the machine's own. */
   readonly store: RunStore | null
+  /** Keeps a file that a run on it can read, also once it is resumed; returns its path. Of its owner's only. */
+  keep(name: string, text: string): string
   readonly phases: DrillReport['phases']
   close(): Promise<void>
 }

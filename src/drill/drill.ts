@@ -9,6 +9,7 @@ import { ALL_ASPECTS, type Survey, type Verdict } from '../model/survey.ts'
 import type { Fault, Faults } from '../ports/faults.ts'
 import { type Instant, type Millis, minutes, seconds } from '../units.ts'
 import { type LedgerScore, openLedger, removeOldLedgers } from './ledger.ts'
+import type { Prepared } from './schemas.ts'
 
 export interface DrillReport {
   readonly schema: 'kdr/drill/1'
@@ -38,6 +39,8 @@ export interface DrillRequest<Options> {
   readonly kafka: string
   /** Where the fault does not lead to the scenario's own verdict and a verified recovery. */
   readonly expects?: { readonly verdict?: Verdict; readonly outcome?: 'refused' }
+  /** What has to be there before anything is broken, and the run that can recover it; left out: nothing. */
+  readonly prepare?: (healthy: Survey) => Promise<Prepared<Options>>
   /** Told as each part begins. */
   readonly tell: (line: string) => void
   /** Phases that were measured before, such as bringing the lab up. */
@@ -66,6 +69,8 @@ export const runDrill = async <Options>(request: DrillRequest<Options>): Promise
   }
   const ports = { clock, kafka: deps.ports.kafka, probe: deps.write.probe }
   const healthy = await timed('check that it is healthy', () => soundCluster(deps.observe, clock, signal))
+  const { prepare } = request
+  const prepared = prepare === undefined ? null : await timed('prepare', () => prepare(healthy))
   await removeOldLedgers(ports, signal, tell)
   const brokers = healthy.brokers.known ? healthy.brokers.value.map(({ id }) => id) : []
   const ledger = await openLedger(ports, brokers, signal)
@@ -73,13 +78,14 @@ export const runDrill = async <Options>(request: DrillRequest<Options>): Promise
     await timed('write a ledger of acknowledged records', () => clock.sleep(WARM, signal))
     const broken = await timed(`break it: ${request.fault}`, () => request.faults.inject(request.fault, {}, signal))
     const told = await timed('diagnose', () => settledVerdict(request))
-    const run = await recoverTimed(request, phases)
+    const run = await recoverTimed({ ...request, deps: prepared?.deps ?? deps }, phases)
     await timed('stop writing', () => ledger.stop())
     const score = await timed('read the ledger back', () => ledger.score(clock.deadline(minutes(2), signal)))
     return reportOf(request, { healthy, broken, told, run, score, phases })
   } finally {
     await ledger.stop()
     await ledger.remove(clock.deadline(seconds(30))).catch(() => tell(`${ledger.topic} was left behind`))
+    await prepared?.clear(clock.deadline(seconds(30))).catch(() => tell('what was prepared was left behind'))
   }
 }
 
@@ -123,7 +129,12 @@ const settledVerdict = async <Options>({ deps, expects }: DrillRequest<Options>)
   let seenAt: Instant | null = null
   for (;;) {
     const now = diagnose(await deps.observe(ALL_ASPECTS, null, signal))
-    if (now.verdict !== 'healthy' && now.verdict !== 'unknown') {
+    // Nothing looks ill: it has to stay so.
+    if (expected === 'healthy') {
+      first ??= now
+      seenAt = now.verdict === 'healthy' ? (seenAt ?? clock.now()) : null
+      if (seenAt !== null && clock.now() - seenAt > SETTLED) return { first, got: now }
+    } else if (now.verdict !== 'healthy' && now.verdict !== 'unknown') {
       first ??= now
       seenAt ??= clock.now()
       if (now.verdict === expected || clock.now() - seenAt > SETTLED) return { first, got: now }

@@ -4,6 +4,7 @@ import { wordsOf } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { KafkaProbe, KafkaReader } from '../ports/kafka.ts'
 import { type Millis, seconds } from '../units.ts'
+import { DRILL_TOPIC } from './schemas.ts'
 
 export interface LedgerPorts {
   readonly clock: Clock
@@ -126,6 +127,7 @@ const readTo = async (
 export const removeOldLedgers = async ({ kafka, probe }: LedgerPorts, signal: AbortSignal, tell: (problem: string) => void): Promise<void> => {
   const { partitions } = await kafka.metadata(signal)
   for (const { name } of partitions.topics) {
-    if (name.startsWith('__kdr_ledger_')) await probe.deleteTopic(name, signal).catch((thrown: unknown) => tell(`${name} was not deleted: ${wordsOf(thrown)}`))
+    if (name.startsWith('__kdr_ledger_') || name === DRILL_TOPIC)
+      await probe.deleteTopic(name, signal).catch((thrown: unknown) => tell(`${name} was not deleted: ${wordsOf(thrown)}`))
   }
 }

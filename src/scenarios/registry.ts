@@ -13,6 +13,8 @@ interface DrillExpectation {
   readonly outcome?: 'refused'
   /** Acknowledged records may be lost by the recovery itself: it wants that granted. */
   readonly loses?: true
+  /** What has to be there before it is broken: schemas to lose, and their manifest. */
+  readonly prepares?: 'schemas'
 }
 
 export interface ScenarioEntry {
@@ -79,7 +81,8 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     title: 'Schema Registry failure',
     takes: ['schemas'],
     services: ['schema-registry'],
-    faults: { 'stop-registry': {}, 'kill-registry': {} },
+    // An empty registry is a healthy one to whoever does not know what it held: only the manifest tells.
+    faults: { 'stop-registry': {}, 'kill-registry': {}, 'lose-schemas': { verdict: 'healthy', prepares: 'schemas' } },
     drill: { fault: 'stop-registry', revived: 'stop-registry' },
     load: async () => (await import('./schema-registry.ts')).schemaRegistry,
   },

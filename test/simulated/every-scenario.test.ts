@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
 import { runDrill } from '../../src/drill/drill.ts'
+import { prepareSchemas } from '../../src/drill/schemas.ts'
 import { drillApprover, grantApprover } from '../../src/engine/gate.ts'
 import type { Grants, RunDeps, RunResult } from '../../src/engine/interaction.ts'
 import { rehearse } from '../../src/engine/rehearsal.ts'
@@ -82,7 +83,12 @@ describe.each(CASES)('$name', ({ entry, mode }) => {
       const simulation = worldOf(mode)
       const expects = entry.faults[fault] ?? {}
       const { deps } = await depsFor(entry, simulation, { approver: drillApprover(expects.loses === true) })
-      const report = await runDrill({ deps, faults: simulation.faults, fault, expects, kafka: mode, tell: () => {}, before: [] })
+      const keep = (name: string, text: string) => {
+        simulation.files.set(name, text)
+        return name
+      }
+      const prepare = expects.prepares === 'schemas' ? { prepare: prepareSchemas(deps, keep) } : {}
+      const report = await runDrill({ deps, faults: simulation.faults, fault, expects, ...prepare, kafka: mode, tell: () => {}, before: [] })
       expect(report.problems, fault).toEqual([])
       if (expects.loses !== true) expect(report.ledger.lost, fault).toBe(0)
     }

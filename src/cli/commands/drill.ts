@@ -31,8 +31,10 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     try {
       const deps = await depsOf(invocation, ground, session, scenario)
       const { runDrill } = await import('../../drill/drill.ts')
+      const { prepareSchemas } = await import('../../drill/schemas.ts')
       const report = await runDrill({
         deps,
+        ...(entry.faults[fault]?.prepares === 'schemas' ? { prepare: prepareSchemas(deps, ground.keep) } : {}),
         faults: ground.faults,
         fault,
         expects: entry.faults[fault] ?? {},

@@ -1,46 +1,19 @@
 // kdr schemas export [file]: every subject, version and id of the Schema Registry, and the records behind
 // them, into one file. Readable by its owner only; an older one is never overwritten by itself.
 import fs from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { writeManifest } from '../../archive/schemas.ts'
-import { type Exit, KdrError, wordsOf } from '../../errors.ts'
+import { type Exit, KdrError } from '../../errors.ts'
 import type { SchemaManifest } from '../../model/schemas.ts'
 import { seconds } from '../../units.ts'
 import { openWorld, surveyOnce } from '../compose.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
+import { exists, writeWhole } from '../whole-file.ts'
 
 /** For a registry of thousands of versions, through a tunnel. */
 const PATIENCE = seconds(300)
 
 const nameFor = (cluster: string, { takenAt }: SchemaManifest): string => `schemas-${cluster}-${takenAt.replaceAll(':', '').replace(/\.\d+/, '')}.json`
-
-const exists = (path: string, cause: unknown): KdrError =>
-  new KdrError(`${path} is already there and was left as it is`, { code: 'file-exists', exit: 'usage', hint: 'name another file, or say --overwrite', cause })
-
-/** Complete and durable under its name, or not there at all. Throws `file-exists`, `file-unwritable`. */
-const writeWhole = (path: string, text: string, overwrite: boolean): void => {
-  const temporary = `${path}.${process.pid}.part`
-  try {
-    const handle = fs.openSync(temporary, 'wx', 0o600)
-    try {
-      fs.writeSync(handle, text)
-      fs.fsyncSync(handle)
-    } finally {
-      fs.closeSync(handle)
-    }
-    // A link, unlike a rename, refuses to take the place of what is there.
-    if (overwrite) fs.renameSync(temporary, path)
-    else fs.linkSync(temporary, path)
-    const folder = fs.openSync(dirname(path), 'r')
-    fs.fsyncSync(folder)
-    fs.closeSync(folder)
-  } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') throw exists(path, thrown)
-    throw new KdrError(`cannot write ${path}: ${wordsOf(thrown)}`, { code: 'file-unwritable', exit: 'usage', cause: thrown })
-  } finally {
-    fs.rmSync(temporary, { force: true })
-  }
-}
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal, interruption, args } = invocation

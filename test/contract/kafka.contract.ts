@@ -88,6 +88,15 @@ const looking = (get: () => Subject): void => {
     expect(Array.isArray(await get().ports.kafka.groups(soon(get())))).toBe(true)
   })
 
+  it('describes a group that nobody is in, where there is somebody to ask, and makes nothing for it', async () => {
+    const exists = async () => (await metadata(get())).partitions.topics.some((topic) => topic.name === '__consumer_offsets')
+    const before = await exists()
+    const described = get().ports.kafka.describeGroup('__kdr_nobody', soon(get()))
+    if (before) expect(await described).toMatchObject({ state: 'Dead', members: [] })
+    else expect(await codeOf(described)).toBe('no-coordinator')
+    expect(await exists()).toBe(before)
+  })
+
   it('ends a call with the reason of its signal', async () => {
     const reason = new Error('enough')
     const caught = (call: Promise<unknown>) =>
@@ -175,6 +184,29 @@ const records = (get: () => Subject): void => {
       [partitionName(FIRST), true],
       ['__kdr_none-0', false],
     ])
+  })
+
+  it('appends to any topic, in order and as it was, and says where', async () => {
+    const at = { topic: TOPIC, partition: 2 }
+    const { kafka } = get().write
+    expect(
+      await kafka.append(
+        at,
+        [
+          { key: Buffer.from('a'), value: Buffer.from('1') },
+          { key: null, value: null },
+        ],
+        soon(get()),
+      ),
+    ).toBe(0n)
+    expect(await kafka.append(at, [{ key: Buffer.from('a'), value: null }], soon(get()))).toBe(2n)
+    const { records: read } = await get().ports.kafka.fetch(at, 0n, { maxBytes: 1 << 20, maxWait: 500 }, soon(get()))
+    expect(read.map((each) => [each.offset, each.key?.toString() ?? null, each.value?.toString() ?? null])).toEqual([
+      [0n, 'a', '1'],
+      [1n, null, null],
+      [2n, 'a', null],
+    ])
+    expect(await codeOf(kafka.append({ topic: '__kdr_none', partition: 0 }, [record('x')], soon(get())))).toBe('no-leader')
   })
 
   it('tells where an epoch ends', async () => {

@@ -14,12 +14,13 @@ import { openFaults } from '../../src/lab/faults.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import { labUp } from '../../src/lab/up.ts'
 import { RELEASES } from '../../src/lab/versions.ts'
-import type { LabVersion } from '../../src/model/lab.ts'
+import type { LabService, LabVersion } from '../../src/model/lab.ts'
 import { coordinationContract } from './coordination.contract.ts'
 import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
 import { platformContract } from './platform.contract.ts'
+import { registryContract } from './registry.contract.ts'
 import type { Subject } from './subject.ts'
 
 interface Opened {
@@ -27,10 +28,10 @@ interface Opened {
   close(): Promise<void>
 }
 
-const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<Opened> => {
+const bringUp = async (home: string, name: string, kafka: LabVersion, services: readonly LabService[]): Promise<Opened> => {
   const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'kdr')
   const { signal } = new AbortController()
-  await labUp({ name, platform: 'process', kafka, home, cache, kafkaHome: process.env['KAFKA_HOME'] ?? null, progress: () => {}, signal })
+  await labUp({ name, platform: 'process', with: services, kafka, home, cache, kafkaHome: process.env['KAFKA_HOME'] ?? null, progress: () => {}, signal })
   const lab = findLab(name, home)
   if (lab === null) throw new Error(`lab ${name} did not come up`)
   const platform = openProcess(lab.stateFile)
@@ -54,29 +55,36 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
   return { subject, close }
 }
 
-/** All suites of what runs on a lab of this version; a file a version, so that two labs may run side by side. */
-export const processContract = (kafka: LabVersion): void => {
+/** Suites on a lab of their own; a file a lab, so that two may run side by side. */
+const onLab = (kafka: LabVersion, services: readonly LabService[], suites: (subject: () => Promise<Subject>) => void): void => {
   describe(`Kafka ${kafka} as processes`, () => {
-    const lab = `contract-${kafka}`
+    const lab = ['contract', kafka, ...services].join('-')
     let home = ''
     let opened: Opened | null = null
     beforeAll(async () => {
       home = mkdtempSync(path.join(tmpdir(), 'kdr-contract-'))
-      opened = await bringUp(home, lab, kafka)
+      opened = await bringUp(home, lab, kafka, services)
     })
     afterAll(async () => {
       await opened?.close()
       await labDown(lab, home)
       rmSync(home, { recursive: true, force: true })
     })
-    const subject = async (): Promise<Subject> => {
+    suites(async () => {
       if (opened === null) throw new Error('the lab is not up')
       return opened.subject
-    }
+    })
+  })
+}
+
+/** All suites of what runs on a lab of this version. */
+export const processContract = (kafka: LabVersion): void =>
+  onLab(kafka, [], (subject) => {
     platformContract(kafka, subject)
     faultsContract(kafka, subject)
     kafkaContract(kafka, subject)
     brokenKafkaContract(kafka, subject)
     if (RELEASES[kafka].mode === 'zookeeper') coordinationContract(kafka, subject)
   })
-}
+
+export const processRegistryContract = (kafka: LabVersion): void => onLab(kafka, ['schema-registry'], (subject) => registryContract(kafka, subject))

@@ -6,6 +6,7 @@ import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
 import { platformContract } from './platform.contract.ts'
+import { registryContract } from './registry.contract.ts'
 import { LOCK_TARGET, lockContract, runStoreContract } from './run-store.contract.ts'
 import type { Subject } from './subject.ts'
 
@@ -17,6 +18,7 @@ for (const mode of ['zookeeper', 'kraft'] as const) {
   kafkaContract(name, setUp)
   brokenKafkaContract(name, setUp)
   if (mode === 'zookeeper') coordinationContract(name, setUp)
+  registryContract(name, async () => ({ mode, ...createSimulation({ seed: 7, mode, registries: 2 }) }))
   platformContract(`${name}, reviving`, async () => ({ mode, ...createSimulation({ seed: 7, mode, revives: 'always' }) }), 'always')
 }
 

@@ -25,8 +25,7 @@ const governed = async (cluster: Cluster, what: string, signal: AbortSignal): Pr
 const produce = async (cluster: Cluster, at: TopicPartition, inputs: readonly RecordInput[], signal: AbortSignal): Promise<bigint> => {
   const what = `cannot produce to ${at.topic}-${at.partition}`
   const partition = cluster.partition(at.topic, at.partition)
-  if (partition === undefined) throw kafkaError('UNKNOWN_TOPIC_OR_PARTITION', what)
-  if (partition.leader < 0) throw new KdrError(`${what}: the partition has no leader`, { code: 'no-leader' })
+  if (partition === undefined || partition.leader < 0) throw new KdrError(`${what}: the partition has no leader`, { code: 'no-leader' })
   const leader = cluster.broker(partition.leader)
   if (leader?.state === 'paused') {
     await until(cluster, REQUEST_TIMEOUT, signal, () => leader.state !== 'paused')

@@ -3,7 +3,6 @@
 import { KdrError } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import { type PartitionRow, PartitionTable, type TopicInfo } from '../../model/partitions.ts'
-import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
 import type { LogDir } from '../../model/survey.ts'
 import type {
   Configs,
@@ -25,7 +24,7 @@ import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import { uncleanAllowed } from './controller.ts'
 import { dataOf } from './lifecycle.ts'
-import { describeRegistries } from './registry-group.ts'
+import { describeGroup } from './registry-group.ts'
 import { isUp, type SimMember, type SimPartition, type SimTopic } from './state.ts'
 import { highWatermark, kafkaError } from './topics.ts'
 
@@ -300,7 +299,7 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
   describeGroup: (group, signal) =>
     call('kafka.describeGroup', signal, async () => {
       await anyBroker(cluster, signal)
-      return group === REGISTRY_DEFAULTS.group ? describeRegistries(cluster) : { state: 'Dead', protocolType: '', members: [] }
+      return describeGroup(cluster, group)
     }),
   fetch: (at, offset, options, signal) => call('kafka.fetch', signal, () => fetchFrom(cluster, at, offset, options, signal)),
   close: async () => undefined,

@@ -1,13 +1,18 @@
 // The registries' group as its coordinator describes it.
 import { KdrError } from '../../errors.ts'
 import type { GroupDescription } from '../../model/groups.ts'
+import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
 import type { Cluster } from './cluster.ts'
 import { advertisedBy, groupPartition, registriesOf, registryLeader } from './registry.ts'
 import type { SimMember } from './state.ts'
 
-/** Group `schema-registry` as its coordinator describes it (SchemaRegistryProtocol). */
-export const describeRegistries = (cluster: Cluster): GroupDescription => {
-  if (groupPartition(cluster) === null) throw new KdrError('group schema-registry has no coordinator', { code: 'no-coordinator' })
+/** As its coordinator describes it; the registries' one (SchemaRegistryProtocol) is the only one that anybody is in. Throws `no-coordinator`. */
+export const describeGroup = (cluster: Cluster, group: string): GroupDescription => {
+  if (groupPartition(cluster, group) === null) throw new KdrError(`group ${group} has no coordinator`, { code: 'no-coordinator' })
+  return group === REGISTRY_DEFAULTS.group && registriesOf(cluster).length > 0 ? describeRegistries(cluster) : { state: 'Dead', protocolType: '', members: [] }
+}
+
+const describeRegistries = (cluster: Cluster): GroupDescription => {
   const joined = registriesOf(cluster).filter(({ name }) => cluster.registries.joined.has(name))
   const identity = (member: SimMember) => {
     const { hostname, port } = new URL(advertisedBy(cluster, member))

@@ -25,7 +25,9 @@ export const readAll = (set: SchemaSet, deleted: boolean): readonly Omit<SchemaV
   (deleted ? set.versions : live(set.versions)).map(({ deleted: _, ...rest }) => rest)
 
 export const readVersion = (set: SchemaSet, subject: string, version: number): Omit<SchemaVersion, 'deleted'> => {
-  const found = ofSubject(set, subject).find((each) => each.version === version)
+  const all = ofSubject(set, subject)
+  const found = all.find((each) => each.version === version)
+  if (all.length === 0) throw refusal(40401, `Subject '${subject}' not found.`)
   if (found === undefined) throw refusal(40402, `Version ${version} not found.`)
   const { deleted: _, ...rest } = found
   return rest

@@ -49,10 +49,10 @@ const online = (cluster: Cluster, partition: SimPartition | undefined): partitio
 
 const topicOf = (cluster: Cluster): SimPartition | undefined => cluster.partition(REGISTRY_DEFAULTS.topic, 0)
 
-/** The group's partition of `__consumer_offsets`, where its leader answers. */
-export const groupPartition = (cluster: Cluster): SimPartition | null => {
+/** A group's partition of `__consumer_offsets`, where its leader answers. */
+export const groupPartition = (cluster: Cluster, group: string = REGISTRY_DEFAULTS.group): SimPartition | null => {
   const partitions = cluster.topics.get(OFFSETS_TOPIC)?.partitions ?? []
-  const partition = partitions.length === 0 ? undefined : partitions[coordinatorPartition(REGISTRY_DEFAULTS.group, partitions.length)]
+  const partition = partitions.length === 0 ? undefined : partitions[coordinatorPartition(group, partitions.length)]
   return online(cluster, partition) ? partition : null
 }
 

@@ -5,7 +5,7 @@ import { isKnownTrue } from '../model/known.ts'
 import { type SchemaKey, schemaName } from '../model/schemas.ts'
 import type { Survey } from '../model/survey.ts'
 import { few } from './evidence.ts'
-import { dependencyProblem, duplicateUrls, lacking, registryOf } from './registry.ts'
+import { dependencyProblem, duplicateUrls, foreignTo, lacking, registryOf } from './registry.ts'
 
 /** What the guards here need of a step's target. */
 export interface InstanceTarget {
@@ -85,10 +85,7 @@ export const nothingForeign = <T>(manifest: () => readonly SchemaKey[]): Guard<T
       const why = view === null ? 'the registry was not seen' : view.stored.known ? '' : view.stored.why
       return { ...refusal('EMPTY', `what it holds was not seen: ${why}`, []), blind: true }
     }
-    const wanted = manifest()
-    // Soft deletion follows registration: while a restore is under way, a version may still be listed.
-    const known = [...wanted, ...wanted.map((key) => ({ ...key, deleted: false }))]
-    const foreign = lacking(view.stored.value.keys, known)
+    const foreign = foreignTo(manifest(), view.stored.value.keys)
     if (foreign.length === 0) return null
     return refusal(
       'EMPTY',

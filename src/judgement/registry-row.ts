@@ -30,6 +30,9 @@ export const registryFails: Row = {
     const blind = view.instances.filter(({ reads }) => !reads.known).map(({ url }) => url)
     if (blind.length > 0) return unseen(`whether ${few(blind)} answers`)
     if (problem === undefined) return unseen(`whether the schema registry has a leader: ${view.leader.known ? 'it was not seen to answer' : view.leader.why}`)
+    const importing = view.instances.filter(({ mode }) => mode.known && mode.value === 'IMPORT').map(({ url }) => url)
+    if (importing.length > 0)
+      return holds(word, `${few(importing)} is in mode IMPORT, as an import that was cut short leaves it: nobody can register a schema`, by)
     return fails(word, `${view.instances.length} instances answer, and one of them leads`, by)
   },
 }

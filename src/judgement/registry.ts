@@ -110,3 +110,7 @@ export const lacking = (wanted: readonly SchemaKey[], held: readonly SchemaKey[]
   const there = new Set(held.map(schemaIdentity))
   return wanted.filter((key) => !there.has(schemaIdentity(key)))
 }
+
+/** What is stored that the manifest does not have. Soft deletion follows registration: while a restore is under way, a version may still be listed. */
+export const foreignTo = (manifest: readonly SchemaKey[], stored: readonly SchemaKey[]): readonly SchemaKey[] =>
+  lacking(stored, [...manifest, ...manifest.map((key) => ({ ...key, deleted: false }))])

@@ -8,7 +8,7 @@ import { checkStability, verifyRecovery } from '../steps/checks.ts'
 import { checkRegistry } from '../steps/registry/case.ts'
 import { checkDependencies, checkUrls } from '../steps/registry/dependencies.ts'
 import { captureRegistry } from '../steps/registry/evidence.ts'
-import { importParts } from '../steps/registry/import.ts'
+import { importParts, leaveImport } from '../steps/registry/import.ts'
 import { proveLoss, restoreLost } from '../steps/registry/loss.ts'
 import { probeRegistry } from '../steps/registry/probe.ts'
 import { replay } from '../steps/registry/replay.ts'
@@ -46,6 +46,7 @@ export const schemaRegistry: Scenario<Options> = {
           import: [rollingRestart('restart-for-import', from), awaitRegistry('await-for-import'), ...importParts(from)],
         }),
         awaitRegistry('await-registry'),
+        leaveImport(loss),
       ),
       phase('verify', 'Verify', probeRegistry(), canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
     ]

@@ -10,16 +10,16 @@ const never = new AbortController().signal
 /** Filled in by every world anew, and the same each time: the same seed wrote it. */
 const schemas = { path: '', sha256: '' }
 
-const broken = (fault: Fault, raw: boolean) => async () => {
+const broken = (faults: readonly Fault[], raw: boolean) => async () => {
   const simulation = await openWithSchemas()
   Object.assign(schemas, (await exported(simulation, raw)).file)
-  await simulation.faults.inject(fault, {}, never)
+  for (const fault of faults) await simulation.faults.inject(fault, {}, never)
   return simulation
 }
 
-const oneCase = (name: string, fault: Fault, raw: boolean): KillCase => ({
+const oneCase = (name: string, fault: Fault | readonly Fault[], raw: boolean): KillCase => ({
   name,
-  broken: broken(fault, raw),
+  broken: broken([fault].flat(), raw),
   given: { scenario: schemaRegistry, schemas },
   // No record of a canary schema may be left either, and every version has its id.
   invariants: (simulation) => [
@@ -32,5 +32,6 @@ describeKills([
   oneCase('one registry killed', 'kill-registry', true),
   oneCase('every registry stopped', 'stop-registry', true),
   oneCase('schemas lost, replayed', 'lose-schemas', true),
+  oneCase('schemas lost and one registry down, replayed', ['lose-schemas', 'kill-registry'], true),
   oneCase('schemas lost, imported', 'lose-schemas', false),
 ])

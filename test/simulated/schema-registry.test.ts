@@ -173,6 +173,51 @@ describe('what a registry recovery refuses', () => {
   })
 })
 
+describe('an import that was cut short', () => {
+  it('and left behind is found, and the registry put back into mode READWRITE', async () => {
+    const simulation = await openWithSchemas()
+    const { file, manifest } = await exported(simulation)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    await simulation.write.registry.setMode(FIRST, null, 'IMPORT', never)
+    for (const version of manifest.versions.filter(({ references }) => references.length === 0))
+      await simulation.write.registry.importVersion(FIRST, version, never)
+    expect(await verdict(simulation)).toMatchObject({ verdict: 'schema-registry', because: expect.stringContaining('IMPORT') })
+    const result = await startRun(deps(simulation, { schemas: file }))
+    expect(result.outcome, result.why).toBe('recovered')
+    expect(await simulation.ports.registry.mode(FIRST, null, never)).toBe('READWRITE')
+    for (const url of URLS) expect(await served(simulation, url)).toEqual(ALL)
+  })
+
+  it('is not what stops the way back to mode READWRITE: somebody else has registered meanwhile', async () => {
+    const simulation = await openWithSchemas()
+    const { file } = await exported(simulation, false)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    const { registry } = simulation.write
+    let others = 1
+    const importVersion: typeof registry.importVersion = async (at, version, signal) => {
+      await registry.importVersion(at, version, signal)
+      if (others-- > 0)
+        await registry.importVersion(at, { subject: 'foreign', version: 1, id: 99, deleted: false, type: 'AVRO', schema: '"string"', references: [] }, signal)
+    }
+    await startRun(deps(simulation, { schemas: file, write: { ...simulation.write, registry: { ...registry, importVersion } } }))
+    expect(await served(simulation, FIRST)).toContain('foreign 1 99')
+    expect(await simulation.ports.registry.mode(FIRST, null, never)).toBe('READWRITE')
+  })
+
+  it('is not begun where only some schemas are lost: a registry that is not empty would refuse it half-way', async () => {
+    const simulation = await openWithSchemas()
+    const { file, manifest } = await exported(simulation, false)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    const { registry } = simulation.write
+    await registry.setMode(FIRST, null, 'IMPORT', never)
+    for (const version of manifest.versions.slice(0, 1)) await registry.importVersion(FIRST, version, never)
+    await registry.setMode(FIRST, null, 'READWRITE', never)
+    const effects = simulation.world.effects.length
+    expect(await startRun(deps(simulation, { schemas: file }))).toMatchObject({ exit: 'refused', hint: expect.stringContaining('42205') })
+    expect(simulation.world.effects.slice(effects).filter(({ by }) => by === 'kdr')).toEqual([])
+  })
+})
+
 describe('schema-registry whose platform starts again whatever ended', () => {
   it.each<Fault>(['kill-registry', 'stop-registry', 'lose-schemas'])('%s', async (fault) => {
     const simulation = await openWithSchemas({ revives: 'always' })

@@ -1,7 +1,7 @@
 // The import: mode IMPORT on a registry that holds nothing, every version under its old id, what it refers
-// to first, deletions and settings after that, then the mode it had.
+// to first, deletions and settings after that, and mode READWRITE at the end, whatever happened in between.
 import { importOrder } from '../../archive/schemas.ts'
-import { act, type Part, type Step } from '../../engine/step.ts'
+import { type Act, act, type Decision, type Part, type Step } from '../../engine/step.ts'
 import { lacking, registryOf } from '../../judgement/registry.ts'
 import { dependenciesHold, nothingForeign } from '../../judgement/registry-guards.ts'
 import { isKnownTrue, known } from '../../model/known.ts'
@@ -11,6 +11,7 @@ import type { WriteWorld } from '../../ports/world.ts'
 import { withRegistry } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { type FoundCase, loadManifest, NO_MANIFEST } from './case.ts'
+import type { Loss } from './loss.ts'
 
 interface At {
   /** An instance that answers; it forwards to the leader. */
@@ -24,28 +25,21 @@ const modesOf = (now: Survey): readonly (string | null)[] => (registryOf(now)?.i
 const withMode = (now: Survey, mode: string): Survey =>
   withRegistry(now, (view) => ({ ...view, instances: view.instances.map((instance) => ({ ...instance, mode: known(mode, 'projected') })) }))
 
-const modeStep = (
-  from: FoundCase,
-  definition: { readonly id: string; readonly title: string; readonly why: string; readonly mode: () => string; readonly change: string },
-): Step =>
-  act<At & { readonly mode: string }>({
-    id: definition.id,
-    title: definition.title,
-    why: definition.why,
+interface ToMode extends At {
+  readonly mode: 'IMPORT' | 'READWRITE'
+}
+
+type ModeStep = Pick<Act<ToMode>, 'id' | 'title' | 'why' | 'guards' | 'resolve'> & { readonly change: string }
+
+const modeStep = ({ change, ...own }: ModeStep): Step =>
+  act<ToMode>({
+    ...own,
     effect: 'change',
     aspects: ['members', 'registry', 'schemas'],
     budget: { expected: seconds(2), deadline: minutes(1) },
-    guards: [dependenciesHold(), nothingForeign(() => from.value().safe)],
-    resolve: async (world) => {
-      if (from.manifest === null) return { nothing: NO_MANIFEST }
-      const now = await world.survey()
-      const [url, mode] = [answering(now), definition.mode()]
-      if (url === undefined) return { unknown: 'no instance of the registry answers' }
-      return modesOf(now).every((each) => each === mode) ? { nothing: `its mode is ${mode}` } : { target: { url, mode } }
-    },
     preview: ({ url, mode }) => ({
       sentence: `set the mode of the registry to ${mode}`,
-      changes: [definition.change],
+      changes: [change],
       commands: [`curl -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' --data '{"mode":"${mode}"}' ${url}/mode`],
     }),
     act: async (world, { url, mode }, signal) => {
@@ -59,6 +53,43 @@ const modeStep = (
       return modes.every((each) => each === mode)
         ? { state: 'done', detail: `its mode is ${mode}` }
         : { state: 'not-started', detail: `its mode is ${modes.join(', ')}` }
+    },
+  })
+
+const NOBODY = { unknown: 'no instance of the registry answers' }
+
+const enterImport = (from: FoundCase): Step =>
+  modeStep({
+    id: 'enter-import',
+    title: 'Put the registry into mode IMPORT',
+    why: 'Only then does it take versions with the ids they had; it agrees only while it is empty, and kdr never forces it.',
+    change: 'ordinary registrations are refused meanwhile',
+    guards: [dependenciesHold(), nothingForeign(() => from.value().safe)],
+    resolve: async (world) => {
+      if (from.manifest === null) return { nothing: NO_MANIFEST }
+      const now = await world.survey()
+      const url = answering(now)
+      if (url === undefined) return NOBODY
+      return modesOf(now).every((mode) => mode === 'IMPORT') ? { nothing: 'its mode is IMPORT' } : { target: { url, mode: 'IMPORT' } }
+    },
+  })
+
+/** Nothing but the registry's own topic stands in its way: whoever else registered something meanwhile, IMPORT is no mode to be left in. */
+export const leaveImport = (loss: Pick<Decision<Loss>, 'taken'>): Step =>
+  modeStep({
+    id: 'leave-import',
+    title: 'Put the registry back into mode READWRITE',
+    why: 'In mode IMPORT nobody else can register a schema; an import that was cut short leaves it so.',
+    change: 'applications can register schemas again',
+    guards: [dependenciesHold()],
+    resolve: async (world) => {
+      const now = await world.survey()
+      const modes = modesOf(now)
+      const imported = loss.taken()?.how === 'import'
+      if (!modes.includes('IMPORT') && (!imported || modes.every((mode) => mode === 'READWRITE')))
+        return { nothing: `its mode is ${[...new Set(modes)].map((mode) => mode ?? 'not seen').join(', ')}` }
+      const url = answering(now)
+      return url === undefined ? NOBODY : { target: { url, mode: 'READWRITE' } }
     },
   })
 
@@ -102,7 +133,7 @@ const importSchemas = (from: FoundCase): Step =>
     resolve: async (world) => {
       if (from.manifest === null) return { nothing: NO_MANIFEST }
       const url = answering(await world.survey())
-      if (url === undefined) return { unknown: 'no instance of the registry answers' }
+      if (url === undefined) return NOBODY
       const manifest = await loadManifest(world, from.manifest)
       if ('blocked' in manifest) return manifest
       importOrder(manifest.versions, from.manifest.path)
@@ -139,20 +170,4 @@ const importSchemas = (from: FoundCase): Step =>
     },
   })
 
-export const importParts = (from: FoundCase): readonly Part[] => [
-  modeStep(from, {
-    id: 'enter-import',
-    title: 'Put the registry into mode IMPORT',
-    why: 'Only then does it take versions with the ids they had; it agrees only while it is empty, and kdr never forces it.',
-    mode: () => 'IMPORT',
-    change: 'ordinary registrations are refused meanwhile',
-  }),
-  importSchemas(from),
-  modeStep(from, {
-    id: 'leave-import',
-    title: 'Put the registry back into mode READWRITE',
-    why: 'In mode IMPORT nobody else can register a schema.',
-    mode: () => 'READWRITE',
-    change: 'applications can register schemas again',
-  }),
-]
+export const importParts = (from: FoundCase): readonly Part[] => [enterImport(from), importSchemas(from)]

@@ -2,9 +2,10 @@
 // nor any instance has; what could not be seen is not lost.
 import { type Branch, type Choose, choose, type Decision, decide, type Part, type Resolution } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
-import { lacking, registryOf } from '../../judgement/registry.ts'
+import { foreignTo, lacking, registryOf } from '../../judgement/registry.ts'
 import { isKnownFalse } from '../../model/known.ts'
-import { type SchemaKey, schemaName } from '../../model/schemas.ts'
+import type { RegistryView } from '../../model/registry.ts'
+import { GLOBAL, type SchemaKey, schemaName } from '../../model/schemas.ts'
 import type { Survey } from '../../model/survey.ts'
 import { minutes, seconds } from '../../units.ts'
 import { decided, type FoundCase } from './case.ts'
@@ -21,6 +22,13 @@ const none = (because: string): Resolution<Loss> => ({ target: { how: 'none', lo
 const inMemory = (now: Survey, missing: readonly SchemaKey[]): readonly SchemaKey[] => {
   const held = (registryOf(now)?.instances ?? []).flatMap((instance) => (instance.held.known ? [instance.held.value] : []))
   return missing.filter((key) => held.some((keys) => lacking([key], keys).length === 0))
+}
+
+/** How many schemas are in the way of mode IMPORT; none where an import that was cut short has left it so. */
+const occupiedBy = ({ instances, stored }: RegistryView): number => {
+  if (!stored.known) return 0
+  const importing = stored.value.modes[GLOBAL] === 'IMPORT' || instances.some(({ mode }) => mode.known && mode.value === 'IMPORT')
+  return importing ? 0 : stored.value.keys.length
 }
 
 const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
@@ -40,7 +48,7 @@ const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
   const blind = view.instances.find(({ held, reads }) => !held.known && !isKnownFalse(reads))
   if (blind !== undefined && !blind.held.known) return { unknown: `what ${blind.url} holds was not seen: ${blind.held.why}` }
   const alive = inMemory(now, missing)
-  const foreign = lacking(view.stored.value.keys, safe)
+  const foreign = foreignTo(safe, view.stored.value.keys)
   if (foreign.length > 0)
     return {
       blocked: `${missing.length} schemas are lost (${names}), but the registry is not empty: it holds ${foreign.length} that the manifest does not have (${few(foreign.map(schemaName), 3)})`,
@@ -49,6 +57,14 @@ const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
   // Pods are replaced as soon as they are stopped: there the topic cannot be written with the registries stopped.
   const stoppable = now.members.known && now.members.value.every(({ roles, revives }) => !roles.includes('schema-registry') || revives !== 'always')
   const how = raw && stoppable ? 'replay' : 'import'
+  if (how === 'import') {
+    const occupied = occupiedBy(view)
+    if (occupied > 0)
+      return {
+        blocked: `${missing.length} schemas are lost (${names}), but ${occupied} are still there, and only an empty registry takes an import`,
+        hint: `IMPORT is refused (42205) and never forced: ${stoppable ? 'give a manifest with the records of the topic, which can be replayed over them' : 'compare the two by hand'}`,
+      }
+  }
   const where = alive.length === 0 ? 'from every instance and' : `though an instance still has ${alive.length} of them in its memory,`
   return { target: { how, lost: missing.length, because: `${missing.length} of ${safe.length} schemas are lost ${where} from ${view.topic}: ${names}` } }
 }

@@ -43,8 +43,9 @@ const proveWrites = async (world: WriteWorld, { subject, urls }: ToProve, signal
   const { registry } = world.change
   const [first] = urls
   if (first === undefined) return ['no instance answers']
-  const readWrite = (await world.registry.mode(first, null, signal)) === 'READWRITE'
-  const problems: string[] = []
+  const mode = await world.registry.mode(first, null, signal)
+  const readWrite = mode === 'READWRITE'
+  const problems = mode === 'IMPORT' ? [`${first} is in mode IMPORT: nobody can register a schema`] : []
   try {
     problems.push(
       ...(await problemOf(

@@ -5,7 +5,7 @@ import { notManaged } from '../../judgement/platform-guards.ts'
 import { lacking, registryOf } from '../../judgement/registry.ts'
 import { allStopped, dependenciesHold, nothingForeign } from '../../judgement/registry-guards.ts'
 import { known } from '../../model/known.ts'
-import type { RawRecord } from '../../model/schemas.ts'
+import type { RawRecord, SchemaKey } from '../../model/schemas.ts'
 import { memberOf, type Survey } from '../../model/survey.ts'
 import type { RecordInput } from '../../ports/kafka.ts'
 import { withMember, withRegistry } from '../../survey/project.ts'
@@ -25,7 +25,13 @@ const registries = (now: Survey, state: 'running' | 'stopped') =>
       )
     : []
 
-const stopStep = (name: string): Step =>
+/** Nothing is left to write: who runs already runs on it, as after a crash while they were started again. */
+const allThere = (now: Survey, wanted: readonly SchemaKey[]): boolean => {
+  const stored = registryOf(now)?.stored
+  return stored?.known === true && lacking(wanted, stored.value.keys).length === 0
+}
+
+const stopStep = (name: string, from: FoundCase): Step =>
   act<ToStop>({
     id: 'stop-registry',
     title: `Stop ${name}`,
@@ -36,9 +42,11 @@ const stopStep = (name: string): Step =>
     guards: [notManaged(), dependenciesHold()],
     challenge: ({ member }) => member,
     resolve: async (world) => {
-      const member = memberOf(await world.survey(), name)
+      const now = await world.survey()
+      const member = memberOf(now, name)
       if (member === undefined || !member.uid.known) return { unknown: `${name} was not seen` }
-      return member.uid.value === null ? { nothing: `${name} does not run` } : { target: { member: name, uid: member.uid.value } }
+      if (member.uid.value === null) return { nothing: `${name} does not run` }
+      return allThere(now, from.value().safe) ? { nothing: 'every schema is in its topic already' } : { target: { member: name, uid: member.uid.value } }
     },
     preview: ({ member }, commands) => ({
       sentence: `stop ${member}`,
@@ -57,11 +65,11 @@ const stopStep = (name: string): Step =>
     },
   })
 
-const stopAll = ({ manifest }: FoundCase): ForEach =>
+const stopAll = (from: FoundCase): ForEach =>
   forEach({
     id: 'stop-registries',
     title: 'Every instance',
-    items: (now) => (manifest === null ? [] : registries(now, 'running').map(({ name }) => ({ key: name, title: name, parts: [stopStep(name)] }))),
+    items: (now) => (from.manifest === null ? [] : registries(now, 'running').map(({ name }) => ({ key: name, title: name, parts: [stopStep(name, from)] }))),
   })
 
 /** Bytes of records in one request, well below max.message.bytes (1 MiB). */

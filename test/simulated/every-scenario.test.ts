@@ -163,3 +163,16 @@ describe.each(CASES)('$name', ({ entry, mode }) => {
     }
   })
 })
+
+it('names only scenarios that there are', async () => {
+  const ids = SCENARIOS.map(({ id }) => id)
+  for (const mode of MODES) {
+    for (const fault of worldOf(mode).faults.known) {
+      const simulation = worldOf(mode)
+      const injected = await simulation.faults.inject(fault, {}, never).catch(() => null)
+      if (injected === null) continue
+      const { next } = diagnose(await surveyOf(compose(simulation)))
+      if (next[0] === 'recover') expect(ids, fault).toContain(next[1])
+    }
+  }
+})

@@ -56,6 +56,7 @@ interface Skewed {
 }
 
 const preferred = (broker: number | null): string => (broker === null ? 'the preferred replicas' : `broker ${broker}`)
+const lead = (broker: number | null): string => `${preferred(broker)} ${broker === null ? 'lead' : 'leads'}`
 
 /** `of` null: everywhere. */
 export const electPreferred = ({ of }: { readonly of: () => number | null }): Step =>
@@ -72,7 +73,7 @@ export const electPreferred = ({ of }: { readonly of: () => number | null }): St
       const broker = of()
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
       const partitions = skewedLeaders(now, broker ?? undefined)
-      return partitions.length === 0 ? { nothing: `${preferred(broker)} leads every partition that it can` } : { target: { broker, partitions } }
+      return partitions.length === 0 ? { nothing: `${lead(broker)} every partition that can be led so` } : { target: { broker, partitions } }
     },
     preview: ({ broker, partitions }, commands) => ({
       sentence: `elect ${preferred(broker)} as leader of ${partitions.length} partitions`,
@@ -94,7 +95,7 @@ export const electPreferred = ({ of }: { readonly of: () => number | null }): St
       const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`))
       const left = skewedLeaders(now, broker ?? undefined).filter(({ topic, partition }) => wanted.has(`${topic}-${partition}`)).length
       const measure = { done: partitions.length - left, total: partitions.length, unit: 'leaders' }
-      if (left === 0) return { state: 'done', detail: `${preferred(broker)} leads again`, measure }
+      if (left === 0) return { state: 'done', detail: `${lead(broker)} again`, measure }
       return { state: left === partitions.length ? 'not-started' : 'under-way', detail: `${left} partitions still led by others`, measure }
     },
   })

@@ -153,17 +153,33 @@ interface Parts {
   readonly phases: DrillReport['phases']
 }
 
-/** What was given up at a gate, by the flags that would have granted it. */
-const acceptedIn = ({ gates }: RunResult): readonly string[] =>
-  gates
-    .filter(({ effect }) => effect === 'lose-data')
-    .flatMap(({ flags }) => flags.flatMap((flag) => (flag.startsWith('--accept-loss ') ? [flag.slice('--accept-loss '.length).replace(/:(\d+)$/, '-$1')] : [])))
+/** What was given up at a gate: each partition with the most records that were typed for it, null where nothing bounded them. */
+const acceptedIn = ({ gates }: RunResult): ReadonlyMap<string, number | null> =>
+  new Map(
+    gates
+      .filter(({ effect }) => effect === 'lose-data')
+      .flatMap(({ flags, challenge }) =>
+        flags.flatMap((flag): [string, number | null][] =>
+          flag.startsWith(ACCEPT) ? [[flag.slice(ACCEPT.length).replace(/:(\d+)$/, '-$1'), /^\d+$/.test(challenge) ? Number(challenge) : null]] : [],
+        ),
+      ),
+  )
 
-/** Lost records are a failure wherever nobody gave them up by name. */
-const lossProblems = ({ acknowledged, lost, lostIn }: LedgerScore, accepted: readonly string[]): readonly string[] => {
-  const beyond = lostIn.filter((partition) => !accepted.includes(partition))
-  if (lost === 0 || beyond.length === 0) return []
-  return [`${lost} of ${acknowledged} acknowledged records were lost${accepted.length === 0 ? '' : `, not only where that was accepted: ${beyond.join(', ')}`}`]
+const ACCEPT = '--accept-loss '
+
+/** Lost records are a failure wherever nobody gave them up by name, and beyond what was typed where somebody did; so is what could not be read. */
+const lossProblems = ({ acknowledged, lost, lostIn, unread }: LedgerScore, accepted: ReadonlyMap<string, number | null>): readonly string[] => {
+  const names = Object.keys(lostIn)
+  const beyond = names.filter((name) => !accepted.has(name))
+  const more = names.filter((name) => (lostIn[name] ?? 0) > (accepted.get(name) ?? Number.POSITIVE_INFINITY))
+  const blind = Object.entries(unread).map(([name, why]) => `${name} (${why})`)
+  return [
+    ...(beyond.length === 0
+      ? []
+      : [`${lost} of ${acknowledged} acknowledged records were lost${accepted.size === 0 ? '' : `, not only where that was accepted: ${beyond.join(', ')}`}`]),
+    ...more.map((name) => `${lostIn[name]} records of ${name} were lost, and ${accepted.get(name)} were typed at most`),
+    ...(blind.length === 0 ? [] : [`the ledger could not be read back to its end: ${blind.join('; ')}`]),
+  ]
 }
 
 const reportOf = <Options>(
@@ -174,11 +190,11 @@ const reportOf = <Options>(
   const expectedOutcome = expects?.outcome ?? 'recovered'
   const named = membersOf(healthy, got.brokers)
   const right = got.verdict === expected && named.every((member) => broken.includes(member))
-  const lossAccepted = acceptedIn(run)
+  const accepted = acceptedIn(run)
   const problems = [
     ...(right ? [] : [`diagnosed ${got.verdict} of ${named.join(', ') || 'nothing'} instead of ${expected} of ${broken.join(', ')}: ${got.because}`]),
     ...(run.outcome === expectedOutcome ? [] : [`${run.outcome}, where ${expectedOutcome} was expected: ${run.why}`]),
-    ...lossProblems(score, lossAccepted),
+    ...lossProblems(score, accepted),
     ...(score.acknowledged === 0 ? ['no record was acknowledged: the ledger proves nothing'] : []),
   ]
   return {
@@ -193,7 +209,7 @@ const reportOf = <Options>(
     phases,
     outcome: run.outcome,
     expectedOutcome,
-    lossAccepted,
+    lossAccepted: [...accepted.keys()],
     run: run.run,
     rtoSeconds: run.rtoSeconds,
     problems,

@@ -1,6 +1,7 @@
 // The ledger: acknowledged records with unique ids, written in the background while a cluster is broken and
 // recovered. What was acknowledged must be there afterwards; nothing else in a drill is proof.
 import { wordsOf } from '../errors.ts'
+import { unknown } from '../model/known.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { KafkaProbe, KafkaReader } from '../ports/kafka.ts'
 import { type Millis, seconds } from '../units.ts'
@@ -17,8 +18,10 @@ export interface LedgerScore {
   readonly acknowledged: number
   /** Acknowledged and not found. */
   readonly lost: number
-  /** Partitions that lost them, as `topic-partition`. */
-  readonly lostIn: readonly string[]
+  /** How many of them by partition, as `topic-partition`. */
+  readonly lostIn: Readonly<Record<string, number>>
+  /** Partitions that could not be read to their end, and why: what was acknowledged there counts neither as lost nor as found. */
+  readonly unread: Readonly<Record<string, string>>
   /** Found more than once: a retry whose first try had been written. */
   readonly duplicated: number
 }
@@ -29,7 +32,7 @@ export interface Ledger {
   acknowledged(): number
   /** Stops writing; resolves once no record is in flight. */
   stop(): Promise<void>
-  /** Reads everything back. Throws when a partition cannot be read to its end: an unread ledger is not a passed one. */
+  /** Reads everything back, as far as it can be read; throws nothing: an unread partition is not a passed one, and says so. */
   score(signal: AbortSignal): Promise<LedgerScore>
   remove(signal: AbortSignal): Promise<void>
 }
@@ -90,15 +93,18 @@ const write = async (
 
 const score = async (ports: LedgerPorts, topic: string, count: number, acknowledged: ReadonlySet<string>, signal: AbortSignal): Promise<LedgerScore> => {
   const seen = new Map<string, number>()
+  const unread: Record<string, string> = {}
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-  const ends = await ports.kafka.offsets({ ask: 'high-watermark' }, partitions, signal)
-  for (const { partition, offset } of ends) {
-    if (!offset.known) throw new Error(`the end of ${topic}-${partition} was not seen: ${offset.why}`)
-    await readTo(ports, { topic, partition }, offset.value, seen, signal)
+  const blind = (thrown: unknown) => partitions.map((at) => ({ ...at, offset: unknown(wordsOf(thrown), 'ListOffsets') }))
+  for (const { partition, offset } of await ports.kafka.offsets({ ask: 'high-watermark' }, partitions, signal).catch(blind)) {
+    const name = `${topic}-${partition}`
+    if (offset.known) await readTo(ports, { topic, partition }, offset.value, seen, signal).catch((thrown: unknown) => (unread[name] = wordsOf(thrown)))
+    else unread[name] = offset.why
   }
-  const lost = [...acknowledged].filter((id) => !seen.has(id))
-  const lostIn = [...new Set(lost.map((id) => `${topic}-${id.split('-')[0]}`))].sort()
-  return { acknowledged: acknowledged.size, lost: lost.length, lostIn, duplicated: [...seen.values()].filter((times) => times > 1).length }
+  const lost = [...acknowledged].map((id) => ({ id, name: `${topic}-${id.split('-')[0]}` })).filter(({ id, name }) => !seen.has(id) && !(name in unread))
+  const lostIn: Record<string, number> = {}
+  for (const { name } of lost) lostIn[name] = (lostIn[name] ?? 0) + 1
+  return { acknowledged: acknowledged.size, lost: lost.length, lostIn, unread, duplicated: [...seen.values()].filter((times) => times > 1).length }
 }
 
 const STALLED = 20

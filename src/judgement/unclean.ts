@@ -25,8 +25,12 @@ export interface UncleanElection {
   readonly name: string
   /** Leader epoch when it was judged: a newer one means that somebody was elected since. */
   readonly leaderEpoch: number
-  /** Whom the controller takes: the first live replica of the assignment. */
+  /** Whoever has the most. */
   readonly candidate: Candidate
+  /** How it is assigned now. */
+  readonly assigned: readonly number[]
+  /** The same replicas with the candidate first, where the controller would take a worse one, the first live of the assignment; else null. */
+  readonly reordered: readonly number[] | null
   /** The rest, best first. */
   readonly others: readonly Candidate[]
   readonly record: readonly number[]
@@ -89,10 +93,7 @@ const acknowledgedLoss = (table: PartitionTable, row: PartitionRow, candidate: C
   return bounded ? { atLeast: 0, atMost: 0 } : { atLeast: candidate.end === null ? 0 : Math.max(0, known - candidate.end), atMost: null }
 }
 
-/** Whom the controller takes: the first live replica of the assignment, not the one with the most. */
-export const firstLive = (now: Survey, row: PartitionRow): number | undefined => liveReplicas(now, row)[0]
-
-const liveReplicas = (now: Survey, { replicas }: PartitionRow): readonly number[] =>
+export const liveReplicas = (now: Survey, { replicas }: PartitionRow): readonly number[] =>
   replicas.filter((id) => {
     const registered = brokerOf(now, id)?.registered
     return registered !== undefined && isKnownTrue(registered)
@@ -104,7 +105,12 @@ type Case = {
   readonly row: PartitionRow
   readonly ends: LogEnds | undefined
   readonly before: LogEnds | undefined
+  readonly given: readonly number[]
 }
+
+/** Not live, and its disk may still hold more than anybody else's: an election before it is back would throw that away. */
+const absent = ({ now, row, given }: Case, live: readonly number[]): readonly number[] =>
+  row.replicas.filter((id) => !live.includes(id) && !given.includes(id) && !provenGone(now, id))
 
 const judge = (the: Case): Leaderless => {
   const { now, row } = the
@@ -115,21 +121,23 @@ const judge = (the: Case): Leaderless => {
   const live = liveReplicas(now, row)
   const first = live[0]
   if (first === undefined) return { can: 'nobody', name, because: `none of its replicas (${row.replicas.join(', ')}) is live` }
+  const away = absent(the, live)
+  if (away.length > 0) {
+    const words = missingWords(now, away)
+    return {
+      can: 'nobody',
+      name,
+      because: `where the log of ${words} ends was not seen, and it may have the most: bring it back first, or give it up by --gone`,
+    }
+  }
   const seen = ranked((the.ends?.local ?? []).filter(({ broker }) => live.includes(broker)))
   const blind = live.filter((id) => !seen.some(({ broker, end, epoch }) => broker === id && (end === 0 || epoch !== null)))
   const notYet = (id: number): boolean => brokerOf(now, id)?.registered.by === 'projected'
   if (blind.length > 0 && blind.every(notYet)) return electing(the, { broker: first, end: null, epoch: null }, [], record)
   if (blind.length > 0)
     return { can: 'nobody', name, because: `where and in which epoch the log of broker ${blind.join(', ')} ends was not seen: it may have the most` }
-  const candidate = seen.find(({ broker }) => broker === first) as Candidate
   const best = seen[0] as Candidate
-  if (asGood(candidate, best)) return electing(the, candidate, seen, record)
-  const ended = ({ broker, end, epoch }: Candidate) => `broker ${broker} (epoch ${epoch ?? 'none'}, end ${end})`
-  return {
-    can: 'nobody',
-    name,
-    because: `the controller would take ${ended(candidate)}, the first live one of its assignment, though ${ended(best)} has more: broker ${first} has to be down while it is elected`,
-  }
+  return electing(the, seen.find((one) => one.broker === first && asGood(one, best)) ?? best, seen, record)
 }
 
 const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
@@ -140,6 +148,8 @@ const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate,
     name: partitionName(row),
     leaderEpoch: row.leaderEpoch,
     candidate,
+    assigned: row.replicas,
+    reordered: liveReplicas(now, row)[0] === candidate.broker ? null : [candidate.broker, ...row.replicas.filter((id) => id !== candidate.broker)],
     others: seen.filter(({ broker }) => broker !== candidate.broker),
     record,
     acknowledged: acknowledgedLoss(table, row, candidate, witnesses(now, seen), before?.highWatermark ?? 0),
@@ -148,14 +158,17 @@ const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate,
   return { can: 'unclean', election }
 }
 
-/** Every partition without a leader. `before`: where logs ended when the run began. Empty where the partitions were not seen: ask `partitions.known` first. */
-export const judgeLeaderless = (now: Survey, before: (name: string) => LogEnds | undefined): readonly Leaderless[] => {
+/**
+ * Every partition without a leader. `before`: where logs ended when the run began; `given`: brokers that were given up. Empty where the
+ * partitions were not seen: ask `partitions.known` first.
+ */
+export const judgeLeaderless = (now: Survey, before: (name: string) => LogEnds | undefined, given: readonly number[] = []): readonly Leaderless[] => {
   if (!now.partitions.known) return []
   const table = now.partitions.value
   const ends = now.logs.known ? now.logs.value : new Map<string, LogEnds>()
   return [...table.rows()]
     .filter(({ leader }) => leader < 0)
-    .map((row) => judge({ now, table, row, ends: ends.get(partitionName(row)), before: before(partitionName(row)) }))
+    .map((row) => judge({ now, table, row, ends: ends.get(partitionName(row)), before: before(partitionName(row)), given }))
 }
 
 export const rangeWords = ({ atLeast, atMost }: Range): string =>

@@ -4,7 +4,9 @@
 import { choose, phase, type Scenario } from '../engine/step.ts'
 import { canaryRoundTrip } from '../steps/canary.ts'
 import { checkStability, verifyRecovery } from '../steps/checks.ts'
-import { electEachLost, judgeLost, keptEnds, typedLoss } from '../steps/multi/lose.ts'
+import { demandLed, judgeLost } from '../steps/multi/judged.ts'
+import { keptEnds, typedLoss } from '../steps/multi/kept.ts'
+import { electEachLost } from '../steps/multi/lose.ts'
 import { checkOutage } from '../steps/multi/outage.ts'
 import { layThrottle, liftThrottle, moveReplicas, planMoves, withoutGone } from '../steps/multi/reassign.ts'
 import { awaitReplicas, demandRest, planStarts, reviveEach } from '../steps/multi/revive.ts'
@@ -25,7 +27,8 @@ export const multiBroker: Scenario<Options> = {
     const outage = checkOutage({ gone })
     const snapshot = takeSnapshot(outage)
     const starts = planStarts(outage, 'plan-starts')
-    const judged = judgeLost(snapshot)
+    const grounds = { snapshot, outage }
+    const judged = judgeLost(grounds)
     const rest = planStarts(outage, 'plan-rest')
     const moves = planMoves(outage)
     const revived = reviveEach(outage, starts, 'revive')
@@ -44,8 +47,8 @@ export const multiBroker: Scenario<Options> = {
     return [
       phase('look', 'Look before touching anything', outage.step, snapshot.step),
       phase('revive', 'Bring the dead brokers back in place', disableUnclean(), starts.step, revived.each, awaitReplicas(outage, 'await-replicas')),
-      phase('lost', 'Decide about what nobody can lead any more', judged.step, electEachLost(judged, snapshot)),
-      phase('rest', 'Bring back the others', rest.step, others.each, demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
+      phase('lost', 'Decide about what nobody can lead any more', judged.step, electEachLost(judged, grounds)),
+      phase('rest', 'Bring back the others', rest.step, others.each, demandLed(judged, grounds), demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
       choose({
         id: 'replace',
         title: 'Will every broker come back?',

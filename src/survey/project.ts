@@ -134,6 +134,10 @@ export const withElected = (survey: Survey, elected: { readonly topic: string; r
       : row,
   )
 
+/** The same replicas, the first of them preferred. */
+export const withOrder = (survey: Survey, at: { readonly topic: string; readonly partition: number }, replicas: readonly number[]): Survey =>
+  withRows(survey, (row) => (row.topic === at.topic && row.partition === at.partition ? { ...row, replicas } : row))
+
 /** Replicas as they were assigned anew, all in sync. */
 export const withReassigned = (
   survey: Survey,

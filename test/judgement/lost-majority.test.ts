@@ -82,9 +82,33 @@ describe('a partition nobody on record can lead', () => {
     expect(judged({ ...lost(nothing), logs: seen(elsewhere) })).toMatchObject({ election: { acknowledged: { atLeast: 0, atMost: 0 } } })
   })
 
-  it('is not given to the first live replica while another has more', () => {
+  it('is given to whoever has the most: where the controller would take a worse one, that one is put first', () => {
     const worse = ends({ broker: 1, end: 20, epoch: 3 }, { broker: 2, end: 9, epoch: 4 })
-    expect(judged(lost(worse))).toMatchObject({ can: 'nobody', because: expect.stringContaining('broker 1 has to be down') })
+    expect(judged(lost(worse))).toMatchObject({ can: 'unclean', election: { candidate: { broker: 2 }, assigned: [1, 2, 3], reordered: [2, 1, 3] } })
+    expect(judged(lost(both))).toMatchObject({ can: 'unclean', election: { candidate: { broker: 1 }, reordered: null } })
+  })
+
+  it('puts nobody first but the best, whatever the logs and the order, and changes nobody else', () => {
+    const copy = fc.record({ end: fc.integer({ min: 1, max: 9 }), epoch: fc.integer({ min: 0, max: 3 }) })
+    const order = fc.shuffledSubarray([1, 2, 3], { minLength: 3 })
+    fc.assert(
+      fc.property(order, copy, copy, (assigned, one, two) => {
+        const found = judged(lost(ends({ broker: 1, ...one }, { broker: 2, ...two }), [leaderless(0, assigned, [3])]))
+        if (found?.can !== 'unclean') throw new Error(`not judged: ${JSON.stringify(found)}`)
+        const { candidate, others, reordered } = found.election
+        const worth = ({ epoch, end }: { readonly epoch: number | null; readonly end: number | null }) => (epoch ?? -1) * 100 + (end ?? -1)
+        for (const other of others) expect(worth(other)).toBeLessThanOrEqual(worth(candidate))
+        const taken = (reordered ?? assigned).find((id) => id !== 3)
+        expect(taken).toBe(candidate.broker)
+        expect([...(reordered ?? assigned)].sort()).toEqual([1, 2, 3])
+      }),
+    )
+  })
+
+  it('waits for a replica that is down, is on no record, and may have the most, unless it was given up', () => {
+    const absent = dead(lost(ends({ broker: 1, end: 9, epoch: 4 })), 2)
+    expect(judged(absent)).toMatchObject({ can: 'nobody', because: expect.stringContaining('broker 2') })
+    expect(judgeLeaderless(absent, () => undefined, [2])[0]).toMatchObject({ can: 'unclean', election: { acknowledged: { atMost: null } } })
   })
 
   it('waits for whoever is on record and did not provably lose its disk', () => {

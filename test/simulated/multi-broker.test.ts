@@ -1,10 +1,11 @@
 // The multi-broker list in the simulated world: majorities lost in every way, both kinds of cluster.
 import { describe, expect, it } from 'vitest'
 import { runDrill } from '../../src/drill/drill.ts'
-import { grantApprover } from '../../src/engine/gate.ts'
+import { drillApprover, grantApprover } from '../../src/engine/gate.ts'
 import { rehearse } from '../../src/engine/rehearsal.ts'
 import { startRun } from '../../src/engine/runner.ts'
 import { multiBroker as scenario } from '../../src/scenarios/multi-broker.ts'
+import { staggered } from './outages.ts'
 import { compose, granting, open, violations } from './stage.ts'
 
 const never = new AbortController().signal
@@ -85,6 +86,43 @@ describe.each(MODES)('multi-broker in a %s cluster', (mode) => {
     expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
     expect(simulation.world.lost()).toEqual([])
     expect(simulation.world.partitions().every(({ isr, replicas }) => isr.length === replicas.length)).toBe(true)
+  })
+
+  it.each([1, 2, 3])('lose-isr under a ledger, seed %i: what is lost lies within what was typed', async (seed) => {
+    const simulation = open({ mode, seed })
+    const { deps } = compose(simulation, { scenario, approver: drillApprover(true) })
+    const report = await runDrill({ deps, faults: simulation.faults, fault: 'lose-isr', kafka: mode, tell: () => {}, before: [] })
+    expect(report.problems).toEqual([])
+    expect(report).toMatchObject({ outcome: 'recovered', ledger: { lost: 0, unread: {} } })
+    expect(report.lossAccepted.length).toBeGreaterThan(0)
+    expect(simulation.world.elections.some(({ unclean }) => unclean)).toBe(true)
+  })
+
+  it('gives a partition to whoever has the most, though the controller would take another, and leaves its order as it was', async () => {
+    const { simulation, last } = await staggered(mode)
+    const { deps } = compose(simulation, { scenario, approver: losing('events-0', 'events-1', 'events-2') })
+    const result = await startRun(deps)
+    // Nothing bounds what the lost disk alone held: that is said, and what is known is the least of it.
+    expect(result).toMatchObject({ outcome: 'unverified', why: expect.stringContaining('at least 0 acknowledged records, and an unknown number more') })
+    expect(result.gates.filter(({ effect }) => effect === 'lose-data').map(({ challenge }) => challenge)).toEqual(['unknown', 'unknown', 'unknown'])
+    expect(simulation.world.elections.filter(({ unclean }) => unclean).map(({ leader }) => leader)).toEqual([2, 2, 2])
+    expect(simulation.world.partitions().map(({ replicas }) => replicas.join())).toEqual(['1,2,3', '2,3,1', '3,1,2'])
+    const values = simulation.world.lost().map(({ value }) => value?.toString())
+    expect(new Set(values)).toEqual(new Set([last]))
+  })
+
+  it('elects for those it can, and then names the one that waits for a disk that is there', async () => {
+    const simulation = open({ mode, topics: [PAIRS] })
+    await simulation.faults.inject('kill-broker', { broker: 1 }, never)
+    await simulation.clock.sleep(15_000)
+    await Promise.all([simulation.faults.inject('wipe-broker', { broker: 3 }, never), simulation.faults.inject('kill-broker', { broker: 2 }, never)])
+    await simulation.clock.sleep(15_000)
+    await simulation.write.platform.start({ name: 'kafka1', uid: null }, never)
+    await simulation.clock.sleep(15_000)
+    const { deps, events } = compose(simulation, { scenario, gone: [2], approver: losing('pairs-0', 'pairs-1', 'pairs-2') })
+    expect(await startRun(deps)).toMatchObject({ exit: 'stopped', why: expect.stringMatching(/pairs-0: only broker 2 .* may lead it cleanly/) })
+    expect(detail(events, 'judge-leaderless')).toMatch(/pairs-2: all on record \(3\).*nobody may be elected for pairs-0/)
+    expect(simulation.world.elections.filter(({ unclean }) => unclean).map(({ topic, partition }) => `${topic}-${partition}`)).toEqual(['pairs-2'])
   })
 
   it('moves the replicas of what will not come back, and takes the throttle off', async () => {

@@ -11,6 +11,11 @@ export const reassignOne = (cluster: Cluster, partition: SimPartition | undefine
   const from = partition.moving?.from ?? partition.replicas
   const valid = replicas.length > 0 && new Set(replicas).size === replicas.length
   if (!valid || without(replicas, from).some((id) => !cluster.live(id))) return 'INVALID_REPLICA_ASSIGNMENT'
+  // Nobody comes and nobody goes: only the order changes, with or without a leader (KafkaController.isReassignmentComplete).
+  if (partition.moving === null && from.length === replicas.length && without(replicas, from).length === 0) {
+    partition.replicas = replicas
+    return null
+  }
   partition.moving = { from, to: replicas }
   partition.replicas = [...replicas, ...without(from, replicas)]
   finishMove(cluster, partition)

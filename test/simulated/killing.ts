@@ -5,6 +5,7 @@ import type { Simulation } from '../../src/adapters/simulated/open.ts'
 import type { Outcome } from '../../src/engine/events.ts'
 import type { RunResult } from '../../src/engine/interaction.ts'
 import { resumeRun, startRun } from '../../src/engine/runner.ts'
+import { seconds } from '../../src/units.ts'
 import { compose, violations } from './stage.ts'
 
 export interface KillCase {
@@ -32,17 +33,26 @@ const endOf = ({ world }: Simulation) => ({
 /** The killed life ended; another one goes on with what it left: null where the run had finished before it was killed. */
 const goOn = async (second: Simulation, given: KillCase['given']): Promise<RunResult | null> => {
   const [id] = second.store.list()
-  const { deps } = compose(second, id === undefined ? (given ?? {}) : { ...given, takeOver: id })
+  const { deps } = compose(second, { pace: PACE, ...given, ...(id === undefined ? {} : { takeOver: id }) })
   const lines = id === undefined ? [] : second.store.find(id).read().lines
   if (id === undefined || lines.length === 0) return startRun(deps)
   return lines.at(-1)?.includes('"type":"run.finished"') === true ? null : resumeRun(deps, id)
+}
+
+/** Waits look less often than at a terminal: most of a run is looking, and none of that is what is tried here. */
+const PACE = { poll: seconds(2), heartbeat: seconds(15) }
+
+/** Lines to be killed at: each of them once it is durable; torn, the first of each kind, since all but its end is the line before. */
+const linesFor = (kind: 'after' | 'torn', lines: readonly string[]): readonly number[] => {
+  const types = lines.map((line) => (JSON.parse(line) as { readonly type: string }).type)
+  return types.flatMap((type, at) => (kind === 'after' || types.indexOf(type) === at ? [at + 1] : []))
 }
 
 const killedAt = async (one: KillCase, line: number, kind: 'after' | 'torn') => {
   const first = await one.broken()
   if (kind === 'after') first.crashAfterLine(line)
   else first.crashBeforeLine(line)
-  await startRun(compose(first, one.given ?? {}).deps).catch(() => {})
+  await startRun(compose(first, { pace: PACE, ...one.given }).deps).catch(() => {})
   const second = first.reboot()
   return { second, result: await goOn(second, one.given) }
 }
@@ -55,11 +65,10 @@ export const describeKills = (cases: readonly KillCase[]): void =>
       'line durable or torn: %s',
       async (kind) => {
         const whole = await one.broken()
-        const { run, outcome: ended, why } = await startRun(compose(whole, one.given ?? {}).deps)
+        const { run, outcome: ended, why } = await startRun(compose(whole, { pace: PACE, ...one.given }).deps)
         expect(ended, why).toBe(outcome)
         expect(invariants(whole), 'not killed').toEqual([])
-        const lines = whole.store.find(run).read().lines.length
-        for (let line = 1; line <= lines; line += 1) {
+        for (const line of linesFor(kind, whole.store.find(run).read().lines)) {
           const { second, result } = await killedAt(one, line, kind)
           expect(result?.outcome ?? outcome, `line ${line}: ${result?.why}`).toBe(outcome)
           expect(end(second), `line ${line}`).toEqual(end(whole))

@@ -117,7 +117,7 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   ping: (endpoints, signal) => kafka.ping(endpoints, signal),
   metadata: (signal) => kafka.metadata(signal),
   logDirs: (brokers, signal) => kafka.logDirs(brokers, signal),
-  quorum: (signal) => kafka.quorum(signal),
+  quorum: (controllers, signal) => kafka.quorum(controllers, signal),
   offsets: (question, partitions, signal) => kafka.offsets(question, partitions, signal),
   endOfEpoch: (partitions, signal) => kafka.endOfEpoch(partitions, signal),
   reassigning: (signal) => kafka.reassigning(signal),

@@ -114,8 +114,11 @@ export interface KafkaReader {
   metadata(signal: AbortSignal): Promise<MetadataView>
   /** Log directories per broker, DescribeLogDirs. */
   logDirs(brokers: readonly number[], signal: AbortSignal): Promise<ReadonlyMap<number, Known<readonly LogDir[]>>>
-  /** DescribeQuorum; null when the cluster is not KRaft. Throws when no leader answers. */
-  quorum(signal: AbortSignal): Promise<QuorumState | null>
+  /**
+   * DescribeQuorum; null when the cluster is not KRaft. Asked of the brokers (`controllers` null), or of these controllers themselves
+   * (`host:port`), which answer on their own listener whether or not any broker lives. Throws when no leader answers.
+   */
+  quorum(controllers: readonly string[] | null, signal: AbortSignal): Promise<QuorumState | null>
   offsets(question: OffsetQuestion, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly OffsetAnswer[]>
   /** OffsetForLeaderEpoch, answered by leaders only. */
   endOfEpoch(partitions: readonly (TopicPartition & { readonly epoch: number })[], signal: AbortSignal): Promise<readonly EpochAnswer[]>

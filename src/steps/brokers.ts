@@ -2,10 +2,10 @@
 import { act, type Decision, type Guard, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
 import { startGuards, stopGuards } from '../judgement/guards.ts'
-import { brokerStatus } from '../judgement/status.ts'
+import { brokerStatus, quorumHeld } from '../judgement/status.ts'
 import { known } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
-import { memberOf, type Survey } from '../model/survey.ts'
+import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
 import { GRACEFUL_STOP } from '../ports/platform.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
@@ -91,6 +91,10 @@ export const stopRemains = ({ from, guards = stopGuards() }: From): Step =>
     },
   })
 
+/** KRaft: DUPLICATE_BROKER_REGISTRATION is tried again until the old session is fenced (BrokerLifecycleManager); nobody has to be asked first. */
+const waitsItself = (now: Survey, broker: number): boolean =>
+  now.coordination.known && now.coordination.value.kind === 'kraft' && quorumHeld(now) && brokerOf(now, broker)?.registered.known === false
+
 /** Starting earlier exits with NODEEXISTS in ZooKeeper mode: the ephemeral node outlives the process by its session. */
 export const awaitExpiry = ({ from }: From): Step =>
   look<FailedBroker>({
@@ -105,6 +109,7 @@ export const awaitExpiry = ({ from }: From): Step =>
       if (runsAnew(now, from.value())) return { nothing: 'it runs anew already' }
       const member = memberOf(now, from.value().member)
       if (member?.state.known === true && member.state.value === 'running') return { nothing: 'it runs: its registration is its own' }
+      if (waitsItself(now, from.value().broker)) return { nothing: 'nobody answers who could say; under KRaft it waits for that by itself when it starts' }
       return { target: from.value() }
     },
     preview: ({ broker }, commands) => ({

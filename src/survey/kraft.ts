@@ -16,6 +16,12 @@ const stateOf = (members: Known<readonly Member[]>) => {
   return { controllers, notRunning }
 }
 
+/** Where controllers listen that are nothing else: a combined one is asked as a broker. */
+export const controllerAddresses = (members: Known<readonly Member[]>): readonly string[] =>
+  stateOf(members)
+    .controllers.filter(({ roles }) => !roles.includes('broker'))
+    .flatMap(({ addresses }) => addresses.slice(0, 1))
+
 const quorumOf = (state: Known<QuorumState>, members: Known<readonly Member[]>): Known<boolean> => {
   const { controllers, notRunning } = stateOf(members)
   const total = state.known ? Math.max(state.value.voters.length, controllers.length) : controllers.length

@@ -5,13 +5,13 @@ import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
 import type { Member, TargetIdentity } from '../model/member.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { Aspect, LogDir, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
-import type { MetadataView, Ping } from '../ports/kafka.ts'
+import type { MetadataView, Ping, QuorumState } from '../ports/kafka.ts'
 import type { ReadPorts } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
 import { readLogs, readOpenTransactions, readThrottles } from './closer.ts'
 import { readConnect } from './connect.ts'
-import { quorumView } from './kraft.ts'
+import { controllerAddresses, quorumView } from './kraft.ts'
 import { recognise } from './log-signals.ts'
 import { partitionsOf, readPersisted } from './partitions.ts'
 import { each, reading, type Stage } from './reading.ts'
@@ -75,11 +75,20 @@ const readCoordination = async (look: Looking, members: Promise<Known<readonly M
     const read = await readZooKeeper(look, zk, named, look.left('first'))
     return { coordination: known(zooKeeperView(read, named, await members), 'ZooKeeper'), zookeeper: read }
   }
-  const state = await reading(look, look.left('first'), 'DescribeQuorum', (signal) => kafka.quorum(signal))
+  const told = await reading(look, look.left('first'), 'DescribeQuorum', (signal) => kafka.quorum(null, signal))
+  const state = told.known ? told : await readQuorumItself(look, await members, told)
   if (state.known && state.value === null)
     return { coordination: unknown('the cluster is not KRaft, and no ZooKeeper server is configured', state.by), zookeeper: null }
   const quorum = state.known && state.value !== null ? known(state.value, state.by) : (state as Known<never>)
   return { coordination: known(quorumView(quorum, await members), 'DescribeQuorum, platform'), zookeeper: null }
+}
+
+/** Where no broker says how the quorum is, its controllers are asked on their own listeners. */
+const readQuorumItself = async (look: Looking, members: Known<readonly Member[]>, told: Known<never>): Promise<Known<QuorumState | null>> => {
+  const addresses = controllerAddresses(members)
+  if (addresses.length === 0) return told
+  const own = await reading(look, look.left('first'), 'DescribeQuorum of the controllers', (signal) => look.ports.kafka.quorum(addresses, signal))
+  return own.known ? own : told
 }
 
 /**

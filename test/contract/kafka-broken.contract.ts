@@ -181,6 +181,22 @@ const staleReplica = (get: () => Subject): void => {
     expect(local && seen(local.offset)).toBe(1n)
   })
 
+  it('puts its replicas into another order without a leader, and changes nothing else', async () => {
+    for (const replicas of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const before = await rowOf(get(), stale.topic)
+      expect(await get().write.kafka.reassign([{ ...stale, replicas }], soon(get()))).toEqual(new Map())
+      const after = await eventually(get(), `the order is ${replicas.join()}`, async () => {
+        const row = await rowOf(get(), stale.topic)
+        return row.replicas.join() === replicas.join() && row
+      })
+      expect([after.leader, after.isr, after.elr, after.lastKnownElr]).toEqual([-1, before.isr, before.elr, before.lastKnownElr])
+    }
+    expect(await get().ports.kafka.reassigning(soon(get()))).toEqual([])
+  })
+
   it('elects it when told to, and then the other one is cut back', async () => {
     expect(await get().write.kafka.electLeaders('unclean', [stale], soon(get()))).toEqual(new Map())
     await leads(get(), 1, stale)

@@ -73,7 +73,7 @@ const looking = (get: () => Subject): void => {
   })
 
   it('has a quorum with a leader under KRaft, and none under ZooKeeper', async () => {
-    const quorum = await get().ports.kafka.quorum(soon(get()))
+    const quorum = await get().ports.kafka.quorum(null, soon(get()))
     if (get().mode === 'zookeeper') {
       expect(quorum).toBeNull()
       return
@@ -81,6 +81,15 @@ const looking = (get: () => Subject): void => {
     expect(quorum?.voters).toHaveLength(3)
     expect(quorum?.voters.map((voter) => voter.id)).toContain(quorum?.leaderId)
     expect(quorum?.voters.find((voter) => voter.id === quorum?.leaderId)?.lastCaughtUpAgo).toBe(0)
+    // Their own listener is for nobody but brokers: only where nothing lies in between can it be dialled.
+    const { kafka, platform } = get().ports
+    if (platform.kind !== 'process' && platform.kind !== 'simulated') return
+    const members = await platform.members(soon(get()))
+    const controllers = members.filter(({ roles }) => roles.join() === 'controller').flatMap(({ addresses }) => addresses)
+    expect(controllers).toHaveLength(3)
+    const own = await kafka.quorum(controllers, soon(get()))
+    expect([own?.leaderId, own?.voters.map(({ id }) => id).sort()]).toEqual([quorum?.leaderId, quorum?.voters.map(({ id }) => id).sort()])
+    expect(await codeOf(kafka.quorum(['127.0.0.1:1'], soon(get())))).toBe('no-quorum-leader')
   })
 
   it('finds nothing being reassigned, and lists groups', async () => {

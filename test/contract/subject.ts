@@ -88,7 +88,7 @@ export const inFull = (row: PartitionRow): boolean => row.leader >= 0 && row.isr
 /** Brokers answer from what they knew: whether anybody decides shows only in what the controller itself answers. */
 const decided = async (subject: Subject): Promise<boolean> => {
   const { kafka } = subject.ports
-  const answers = [kafka.reassigning(soon(subject)), ...(subject.mode === 'kraft' ? [kafka.quorum(soon(subject))] : [])]
+  const answers = [kafka.reassigning(soon(subject)), ...(subject.mode === 'kraft' ? [kafka.quorum(null, soon(subject))] : [])]
   const settled = await Promise.allSettled(answers)
   return settled.every((answer) => answer.status === 'fulfilled')
 }

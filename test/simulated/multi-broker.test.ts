@@ -194,9 +194,19 @@ describe('with no broker left', () => {
     expect(violations(simulation)).toEqual([])
   })
 
-  it('starts nobody under KRaft, where nobody is left to say that the quorum is held', async () => {
-    const { simulation, result } = await nobodyLeft('kraft')
-    expect(result).toMatchObject({ outcome: 'unknown' })
+  it('brings them back under KRaft too, where the controllers themselves say that the quorum is held', async () => {
+    const { simulation, result, plan } = await nobodyLeft('kraft')
+    expect(result, result.why).toMatchObject({ outcome: 'recovered' })
+    expect(plan).toContain('no broker answers')
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it('starts nobody under KRaft while the controllers do not run either', async () => {
+    const simulation = open({ mode: 'kraft' })
+    await simulation.faults.inject('kill-two', {}, never)
+    await simulation.faults.inject('kill-broker', { broker: 1 }, never)
+    await simulation.faults.inject('stop-controllers', {}, never)
+    expect(await startRun(compose(simulation, { scenario }).deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('zookeeper') })
     expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
   })
 })

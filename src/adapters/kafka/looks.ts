@@ -94,8 +94,8 @@ export const votersOf = (answer: Pick<QuorumAnswer, 'leaderId' | 'voters'>): rea
   }))
 }
 
-/** Asks everyone; any broker forwards to the leader. null where a broker does not know DescribeQuorum: there it would close the connection without a word. Throws `no-quorum-leader`. */
-export const readQuorum = async (cluster: Cluster, signal: AbortSignal): Promise<QuorumState | null> => {
+/** Asks everyone; any broker forwards to the leader, and of the controllers the leader alone answers (KafkaRaftClient.handleDescribeQuorumRequest). null where a broker does not know DescribeQuorum: there it would close the connection without a word. Throws `no-quorum-leader`. */
+export const readQuorum = async (cluster: Cluster, controllers: readonly string[] | null, signal: AbortSignal): Promise<QuorumState | null> => {
   signal.throwIfAborted()
   const reasons: string[] = []
   const askOne = async (endpoint: string): Promise<QuorumAnswer | null> => {
@@ -110,7 +110,7 @@ export const readQuorum = async (cluster: Cluster, signal: AbortSignal): Promise
       throw error
     }
   }
-  const answers = await answersWithin(cluster.endpoints().map(askOne), GRACE)
+  const answers = await answersWithin((controllers ?? cluster.endpoints()).map(askOne), GRACE)
   signal.throwIfAborted()
   if (answers.length === 0) {
     throw new KdrError(`no leader of the controller quorum answered: ${reasons.join('; ')}`, { code: 'no-quorum-leader' })

@@ -263,9 +263,11 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
   ping: (endpoints, signal) => call('kafka.ping', signal, () => Promise.all(endpoints.map((endpoint) => pingOne(cluster, endpoint, signal)))),
   metadata: (signal) => call('kafka.metadata', signal, async () => metadata(cluster, await anyBroker(cluster, signal))),
   logDirs: (brokers, signal) => call('kafka.logDirs', signal, () => logDirs(cluster, brokers, signal)),
-  quorum: (signal) =>
+  quorum: (controllers, signal) =>
     call('kafka.quorum', signal, async () => {
-      await anyBroker(cluster, signal)
+      if (controllers === null) await anyBroker(cluster, signal)
+      else if (!cluster.ensemble.members.some((member) => controllers.includes(member.address) && isUp(member)))
+        throw new KdrError('no controller answered', { code: 'no-quorum-leader', hint: 'see kdr diagnose' })
       return quorum(cluster)
     }),
   offsets: (question, partitions, signal) =>

@@ -117,7 +117,7 @@ describe('with nobody to answer', () => {
 
   test('a quorum is not seen, which is no ZooKeeper', async () => {
     const kafka = open(await gone())
-    await expect(kafka.quorum(patient())).rejects.toMatchObject({ code: 'no-quorum-leader' })
+    await expect(kafka.quorum(null, patient())).rejects.toMatchObject({ code: 'no-quorum-leader' })
     await kafka.close()
   })
 })

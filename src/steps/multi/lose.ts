@@ -11,6 +11,7 @@ import type { WriteWorld } from '../../ports/world.ts'
 import { withElected, withOrder } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { type Grounds, type Judged, judgeNow, LOOKS, words } from './judged.ts'
+import { nobodyMoves } from './reassign.ts'
 
 const rowOf = (now: Survey, { topic, partition }: { readonly topic: string; readonly partition: number }): PartitionRow | undefined =>
   now.partitions.known ? [...now.partitions.value.rows()].find((row) => row.topic === topic && row.partition === partition) : undefined
@@ -59,14 +60,12 @@ const electLost = (election: () => UncleanElection, grounds: Grounds): Step =>
     effect: 'lose-data',
     aspects: ['partitions'],
     budget: { expected: seconds(5), deadline: minutes(2) },
-    guards: [governed(), stillLost],
+    guards: [governed(), stillLost, nobodyMoves(({ name, reordered }) => (reordered === null ? [] : [name]))],
     losses: ({ name, acknowledged, unacknowledged, candidate, record }) => ({
       partitions: [name],
       statement: [
         `${name}: records acknowledged with acks=all that are lost: ${rangeWords(acknowledged)}`,
-        ...(acknowledged.atMost === null
-          ? [`${name}: what only broker ${few(record)} had acknowledged cannot be counted: min.insync.replicas let them do so alone, and their logs are gone`]
-          : []),
+        ...(acknowledged.atMost === null ? [`${name}: what was acknowledged only on disks that are gone (broker ${few(record)}) cannot be counted`] : []),
         `${name}: records of any other kind that are lost: ${rangeWords(unacknowledged)}; transaction markers may be among them`,
         `${name}: ${candidate.end === null ? 'counted once broker' : 'counted from the end of the log of broker'} ${candidate.broker}${candidate.end === null ? ' is back' : `: ${candidate.end}`}; if no replica lost what it had not flushed, and min.insync.replicas was never lower`,
       ],
@@ -126,7 +125,7 @@ const putBack = ({ topic, partition, name, assigned }: UncleanElection): Step =>
     effect: 'change',
     aspects: ['partitions'],
     budget: { expected: seconds(3), deadline: minutes(2) },
-    guards: [governed()],
+    guards: [governed(), nobodyMoves(({ name: each }) => [each])],
     resolve: async (world) => {
       const now = await world.survey()
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }

@@ -122,17 +122,18 @@ const movedSoFar = (now: Survey, { moves }: Moves) => {
 }
 
 /** A new reassignment of a partition takes the place of the one under way (KIP-455): somebody else's is not overridden. */
-const nobodyMoves: Guard<Moves> = {
+export const nobodyMoves = <T>(namesOf: (target: T) => readonly string[]): Guard<T> => ({
   name: 'MOVING',
-  check: (now, { moves }) => {
+  check: (now, target) => {
     const refuse = (because: string, protects: readonly string[]) => ({ guard: 'MOVING', because, protects, force: null })
-    const names = moves.map(partitionName)
+    const names = namesOf(target)
+    if (names.length === 0) return null
     if (!now.reassigning.known) return { ...refuse(`what is being reassigned was not seen: ${now.reassigning.why}`, names), blind: true }
     const under = new Set(now.reassigning.value)
     const moving = names.filter((name) => under.has(name))
     return moving.length === 0 ? null : refuse('they are being reassigned already', moving)
   },
-}
+})
 
 export const moveReplicas = (plan: Decision<Moves>): Step =>
   act<Moves>({
@@ -142,7 +143,7 @@ export const moveReplicas = (plan: Decision<Moves>): Step =>
     effect: 'change',
     aspects: ['partitions', 'reassigning'],
     budget: { expected: minutes(10), deadline: minutes(600) },
-    guards: [governed(), nobodyMoves],
+    guards: [governed(), nobodyMoves(({ moves }) => moves.map(partitionName))],
     resolve: async (world) => {
       const now = await world.survey(LOOKS)
       const progress = movedSoFar(now, plan.value())

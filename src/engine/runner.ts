@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { EXIT_CODES, type Exit, KdrError } from '../errors.ts'
 import type { RunFolder } from '../ports/run-store.ts'
-import { formatInstant } from '../units.ts'
+import { formatInstant, type Millis, seconds } from '../units.ts'
 import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
 import type { JournalEntry, Outcome } from './events.ts'
@@ -163,10 +163,24 @@ const finish = (journal: Journal, entry: JournalEntry): void => {
 /** Where nobody can be asked, the whole list is rehearsed first, so that a missing flag or a refusal is told before anything is touched. */
 const preflight = async (deps: RunDeps<never>): Promise<void> => {
   if (deps.approver.missing === undefined) return
-  const plan = await rehearse({ ...deps, events: () => {} })
+  const plan = await planned(deps)
   if (plan.outcome === 'refused' || plan.outcome === 'unknown') throw new Halt(plan.why, plan.outcome, plan.exit, plan.hint)
   const missing = deps.approver.missing(plan.gates)
   if (missing.length > 0) throw approvalMissing(missing)
+}
+
+/** How long a picture in which something was not seen is taken again: a slow answer is no reason to give up before anything was touched. */
+const SIGHT: Millis = seconds(20)
+
+/** A rehearsal is of one picture: where that one showed too little, another is taken, at least once more. */
+const planned = async (deps: RunDeps<never>): Promise<RunResult> => {
+  const { clock } = deps.ports
+  let plan = await rehearse({ ...deps, events: () => {} })
+  for (const end = clock.monotonic() + SIGHT; plan.outcome === 'unknown' && clock.monotonic() < end; ) {
+    await clock.sleep(deps.pace.poll, deps.interrupt.signal)
+    plan = await rehearse({ ...deps, events: () => {} })
+  }
+  return plan
 }
 
 interface Ending {

@@ -39,9 +39,11 @@ export const warningsFor = (verdict: Verdict, final: boolean): readonly string[]
 
 const SCENARIOS: readonly Verdict[] = ['single-broker', 'multi-broker', 'zookeeper', 'schema-registry'] satisfies readonly Scenario[]
 
+/** Where nothing is left to bring back. */
+export const BUILD_ANEW = 'fence clients, then rebuild quorum, brokers, users and topics, and restore from a backup, in that order'
+
 const INSTEAD: Readonly<Partial<Record<Verdict, string>>> = {
-  'complete-loss':
-    'kdr has no scenario for it yet: look for released volumes that can be given back first; else fence clients, then rebuild quorum, brokers, users and topics, and restore from a backup, in that order',
+  'complete-loss': `kdr has no scenario for it yet: look for released volumes that can be given back first; else ${BUILD_ANEW}`,
   connect: 'restart what failed once everything below it is well: POST /connectors/<name>/restart?includeTasks=true&onlyFailed=true (KIP-745)',
   applications: 'restart them, or let their platform do it, once everything below them is well',
   'at-risk': 'find out why replicas lag (disk, network, a failed log directory), and let them catch up: a restart is not the answer',

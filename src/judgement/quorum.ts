@@ -4,6 +4,7 @@ import type { Resolution } from '../engine/step.ts'
 import { isKnownFalse, isKnownTrue, type Known, known, unknown } from '../model/known.ts'
 import type { Member, MemberState } from '../model/member.ts'
 import type { QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
+import { BUILD_ANEW } from './advice.ts'
 import { few } from './evidence.ts'
 import { VOTER_SILENCE } from './guards.ts'
 import type { Check } from './health.ts'
@@ -145,8 +146,7 @@ export const judgeQuorum = (now: Survey): Resolution<JudgedQuorum> => {
   return { target: { kind: quorum.kind, case: 'held', because: `the quorum is held, but ${namesOf(broken)} does not serve`, broken } }
 }
 
-export const ALIEN_HINT =
-  'do not edit meta.properties and do not restart brokers: restore the metadata, or build the cluster anew from its backup (kdr recover complete-loss)'
+export const ALIEN_HINT = `do not edit meta.properties and do not restart brokers: restore the metadata; where there is none it is a complete loss, which kdr has no scenario for yet: ${BUILD_ANEW}`
 
 /** Why the quorum is not the one the brokers' disks belong to, in words; null where nothing says so. `expected`: as it was when the run began. */
 export const identityProblem = (now: Survey, expected: string | null): string | null => {

@@ -88,7 +88,7 @@ describe('ZooKeeper', () => {
     expect(result).toMatchObject({
       exit: 'refused',
       why: expect.stringContaining('every ZooKeeper member is gone'),
-      hint: expect.stringContaining('complete-loss'),
+      hint: expect.stringContaining('complete loss, which kdr has no scenario for yet'),
     })
     expect(doneBy(simulation)).toEqual([])
     expect(await rehearse(compose(simulation, scenario).deps)).toMatchObject({ exit: 'refused' })

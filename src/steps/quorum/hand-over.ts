@@ -1,6 +1,7 @@
 // Where the quorum's data is gone for good there is nothing to start: who takes over, with what, and what must not
 // be done until then.
 import { look, type Step } from '../../engine/step.ts'
+import { BUILD_ANEW } from '../../judgement/advice.ts'
 import { minutes, seconds } from '../../units.ts'
 import type { From } from './failed-quorum.ts'
 
@@ -9,15 +10,17 @@ interface Words {
   readonly hint: string
 }
 
+const COMPLETE_LOSS = `else it is a complete loss, which kdr has no scenario for yet: ${BUILD_ANEW}`
+
 const ZOOKEEPER: Words = {
   blocked: 'the data of every ZooKeeper member is gone: started empty, they would make a new tree that knows no topic and no user, under another cluster.id',
-  hint: 'keep the brokers running, they still serve what they lead; give the members back a volume or a snapshot of theirs if there is one, with the brokers stopped and their log ends compared, since an older one carries stale ISRs; else: kdr recover complete-loss',
+  hint: `keep the brokers running, they still serve what they lead; give the members back a volume or a snapshot of theirs if there is one, with the brokers stopped and their log ends compared, since an older one carries stale ISRs; ${COMPLETE_LOSS}`,
 }
 
 const KRAFT: Words = {
   blocked:
     'a majority of the controllers has lost its disk: formatted anew, they would elect each other and forget every topic (apache/kafka#12597); nothing is formatted',
-  hint: 'restore the disks of a majority; or, on a dynamic quorum (KIP-853), force a standalone quorum on the controller with the LONGEST log: irreversible, and not done by kdr; else: kdr recover complete-loss',
+  hint: `restore the disks of a majority; or, on a dynamic quorum (KIP-853), force a standalone quorum on the controller with the LONGEST log: irreversible, and not done by kdr; ${COMPLETE_LOSS}`,
 }
 
 export const handOver = (id: 'hand-over-zookeeper' | 'hand-over-controllers', { from }: From): Step =>

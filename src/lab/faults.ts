@@ -127,6 +127,7 @@ const openProcessFaults = (state: ProcessState): Faults => {
     'stop-controllers': (_, signal) => toAll(allOf(state, 'controller'), (node) => killNode(node, signal)),
     'kill-zookeeper': (_, signal) => toAll(someOf(state, 'zookeeper'), (node) => killNode(node, signal)),
     'kill-controller': (_, signal) => toAll(someOf(state, 'controller'), (node) => killNode(node, signal)),
+    'wipe-controller': (_, signal) => toAll(someOf(state, 'controller'), (node) => wipe(node, signal)),
     'wipe-zookeeper-majority': (_, signal) => wipeQuorum(state, 'zookeeper', 1, signal),
     'wipe-controller-majority': (_, signal) => wipeQuorum(state, 'controller', 1, signal),
     'lose-zookeeper': (_, signal) => wipeQuorum(state, 'zookeeper', 0, signal),

@@ -108,6 +108,8 @@ export interface ConnectWorker {
 export interface LogEnds {
   /** By its leader; null while it has none, or did not answer. */
   readonly highWatermark: number | null
+  /** Of its leader, as the brokers have it: from a frozen cache where the quorum is lost. */
+  readonly leaderEpoch: number
   /** Every replica that answered for itself, led or not; `epoch` of its last record, null where that was not seen or the log is empty. */
   readonly local: readonly { readonly broker: number; readonly end: number; readonly epoch: number | null }[]
 }

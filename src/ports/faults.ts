@@ -12,6 +12,8 @@ export const COMMON_FAULTS = [
   /** One member of the quorum, the others serve on. */
   'kill-zookeeper',
   'kill-controller',
+  /** It is down, and its disk is empty: it has to be formatted. */
+  'wipe-controller',
   /** All are stopped, and a majority of their disks is empty: all but the first. */
   'wipe-zookeeper-majority',
   'wipe-controller-majority',

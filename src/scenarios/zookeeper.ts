@@ -5,6 +5,7 @@ import { quorumChecks } from '../judgement/quorum.ts'
 import { canaryRoundTrip } from '../steps/canary.ts'
 import { checkStability, verifyRecovery } from '../steps/checks.ts'
 import { awaitBrokers, checkClusterId, findMissing, restartMissing } from '../steps/quorum/brokers.ts'
+import { compareEpochs, keepEpochs } from '../steps/quorum/epochs.ts'
 import { captureQuorum, copyRunning, copySurvivors } from '../steps/quorum/evidence.ts'
 import { checkQuorum, emptyOf, type From, survivorsOf } from '../steps/quorum/failed-quorum.ts'
 import { handOver } from '../steps/quorum/hand-over.ts'
@@ -12,15 +13,24 @@ import { awaitQuorum, repairMember } from '../steps/quorum/members.ts'
 import { minutes } from '../units.ts'
 import type { Options } from './options.ts'
 
-const each = (id: string, title: string, { from }: From, which: typeof emptyOf): Part =>
-  forEach({ id, title, items: () => which(from.taken()).map((member) => ({ key: member, title: member, parts: repairMember({ from, member }) })) })
+const each = (id: string, title: string, { from }: From, which: typeof emptyOf, after: readonly Part[] = []): Part =>
+  forEach({
+    id,
+    title,
+    items: () => which(from.taken()).map((member) => ({ key: member, title: member, parts: [...repairMember({ from, member }), ...after] })),
+  })
 
 const repairAll = (id: string, from: From): readonly Part[] => [
   each(`${id}-with-data`, 'each member with its data: reconnect, stop what is frozen, start, wait', from, survivorsOf),
   each(`${id}-empty`, 'each member with an empty disk, one at a time: start, wait until it is in sync', from, emptyOf),
 ]
 
-const repair = (from: From): Part => {
+interface Epochs {
+  readonly kept: ReturnType<typeof keepEpochs>
+  readonly compared: ReturnType<typeof compareEpochs>
+}
+
+const repair = (from: From, { kept, compared }: Epochs): Part => {
   const survivor = copySurvivors(from)
   const running = copyRunning(survivor)
   return choose({
@@ -38,9 +48,10 @@ const repair = (from: From): Part => {
         when: 'a majority of the ZooKeeper members is blank, and a survivor has its data (4b)',
         parts: [
           survivor.step,
+          kept.step,
           each('4b-survivors', 'each survivor: reconnect, stop what is frozen, start, wait', from, survivorsOf),
           running.step,
-          each('4b-empty', 'each empty member, exactly one at a time: start, wait until it is in sync', from, emptyOf),
+          each('4b-empty', 'each empty member, exactly one at a time: start, wait until it is in sync', from, emptyOf, [compared.step]),
         ],
       },
       { id: '4c', when: 'no ZooKeeper member has its data (4c)', parts: [handOver('hand-over-zookeeper', from)] },
@@ -64,10 +75,14 @@ export const zookeeper: Scenario<Options> = {
     const quorum = checkQuorum()
     const from = { from: quorum }
     const missing = findMissing(from)
-    const proof = { through: () => quorum.value().brokers, before: () => null, inDoubt: () => [], thresholds, also: quorumChecks }
+    const kept = keepEpochs()
+    const compared = compareEpochs(kept)
+    // What a lone survivor brought back is known to be whole only once it was compared.
+    const inDoubt = () => (quorum.value().case === '4b' ? (compared.taken()?.inDoubt ?? ['every partition']) : [])
+    const proof = { through: () => quorum.value().brokers, before: () => null, inDoubt, thresholds, also: quorumChecks }
     return [
       phase('look', 'Look before touching anything', quorum.step, captureQuorum(from).step),
-      phase('restore', 'Bring the quorum back; the brokers stay up', repair(from), awaitQuorum(from)),
+      phase('restore', 'Bring the quorum back; the brokers stay up', repair(from, { kept, compared }), awaitQuorum(from)),
       phase('brokers', 'See the brokers back', checkClusterId(from), awaitBrokers(from), missing.step, restartMissing(missing)),
       phase('verify', 'Verify', canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
     ]

@@ -8,8 +8,13 @@ import type { KafkaReader, MetadataView, TopicPartition } from '../ports/kafka.t
 export const readLogs = async (kafka: KafkaReader, view: MetadataView, signal: AbortSignal): Promise<ReadonlyMap<string, LogEnds>> => {
   const rows = [...view.partitions.rows()]
   const high = await kafka.offsets({ ask: 'high-watermark' }, rows, signal)
+  const epochs = new Map(rows.map((row) => [partitionName(row), row.leaderEpoch]))
   const ends = new Map(
-    high.map((answer) => [partitionName(answer), { highWatermark: answer.offset.known ? Number(answer.offset.value) : null, local: [] as Copy[] }]),
+    high.map((answer) => {
+      const name = partitionName(answer)
+      const highWatermark = answer.offset.known ? Number(answer.offset.value) : null
+      return [name, { highWatermark, leaderEpoch: epochs.get(name) ?? -1, local: [] as Copy[] }]
+    }),
   )
   const copies = await Promise.all(
     view.brokers.map(({ id }) =>

@@ -163,4 +163,4 @@ export const withUncleanOff = (survey: Survey): Survey => ({
 })
 
 /** Whether any of it was never seen: a dry run that went on from what it expects. */
-export const isProjected = ({ brokers, partitions }: Survey): boolean => brokers.by === BY || partitions.by === BY
+export const isProjected = ({ brokers, coordination, partitions }: Survey): boolean => [brokers, coordination, partitions].some(({ by }) => by === BY)

@@ -52,7 +52,7 @@ describe('start order', () => {
   })
 })
 
-const ends = (...local: LogEnds['local']): LogEnds => ({ highWatermark: null, local })
+const ends = (...local: LogEnds['local']): LogEnds => ({ highWatermark: null, leaderEpoch: 0, local })
 const lost = (logs: LogEnds, rows = [leaderless(0, [1, 2, 3], [3])], minIsr = 2): Survey => ({
   ...withRows(changeVolume(dead(healthy(), 3), 'kafka3', { state: seen('blank') }), rows, minIsr),
   logs: seen(new Map([['orders-0', logs]])),
@@ -67,7 +67,7 @@ describe('a partition nobody on record can lead', () => {
   })
 
   it('is not bounded where more was committed than is left', () => {
-    expect(judged(lost(both), { highWatermark: 12, local: [] })).toMatchObject({ election: { acknowledged: { atLeast: 3, atMost: null } } })
+    expect(judged(lost(both), { highWatermark: 12, leaderEpoch: 0, local: [] })).toMatchObject({ election: { acknowledged: { atLeast: 3, atMost: null } } })
   })
 
   it('is not bounded by a replica that came back on an empty disk: it was one of those that had the records', () => {

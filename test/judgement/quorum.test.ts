@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { identityProblem, judgeQuorum, quorumChecks, quorumOf, stands } from '../../src/judgement/quorum.ts'
 import { memberStartGuards, memberStopGuards, startsWith } from '../../src/judgement/quorum-guards.ts'
+import { behind, epochsOf } from '../../src/judgement/quorum-record.ts'
 import { unknown } from '../../src/model/known.ts'
 import type { Member, MemberState } from '../../src/model/member.ts'
 import type { Survey } from '../../src/model/survey.ts'
@@ -133,6 +134,28 @@ describe('stopping a member', () => {
       voters: seen([101, 102, 103].map((id) => ({ id, logEndOffset: 1n, lastFetchAgo: id === 103 ? 60_000 : 0, lastCaughtUpAgo: 0 }))),
     })
     expect(mayStop(silent, 'ctl2')).toBe(false)
+  })
+})
+
+describe('the record that came back', () => {
+  it('is behind exactly where its epoch is lower than what brokers had, or is not there', () => {
+    const epochs = fc.dictionary(fc.constantFrom('orders-0', 'orders-1', 'a-b-2'), fc.nat(5))
+    fc.assert(
+      fc.property(epochs, epochs, (before, after) => {
+        const old = behind(before, new Map(Object.entries(after)))
+        for (const [name, epoch] of Object.entries(before)) expect(old.includes(name)).toBe(!(name in after) || (after[name] ?? 0) < epoch)
+        expect(old.every((name) => name in before)).toBe(true)
+      }),
+    )
+  })
+
+  it('is measured by the highest epoch that brokers or their logs have seen', () => {
+    const local = [
+      { broker: 1, end: 5, epoch: 4 },
+      { broker: 2, end: 5, epoch: null },
+    ]
+    expect(epochsOf(new Map([['orders-0', { highWatermark: 5, leaderEpoch: 3, local }]]))).toEqual({ 'orders-0': 4 })
+    expect(epochsOf(new Map([['orders-0', { highWatermark: 5, leaderEpoch: 7, local }]]))).toEqual({ 'orders-0': 7 })
   })
 })
 

@@ -11,6 +11,8 @@ import { quorumChecks } from '../../src/judgement/quorum.ts'
 import { ALL_ASPECTS } from '../../src/model/survey.ts'
 import type { Fault } from '../../src/ports/faults.ts'
 import { zookeeper } from '../../src/scenarios/zookeeper.ts'
+import { observer } from '../../src/survey/observe.ts'
+import { seconds } from '../../src/units.ts'
 import { compose, granting, open, violations } from './stage.ts'
 
 const never = new AbortController().signal
@@ -117,6 +119,82 @@ describe('ZooKeeper', () => {
     expect(quorumChecks(now)).toMatchObject([{ result: 'FAIL' }])
   })
 
+  it('whose servers all answer imok and elect nobody is not recovered', async () => {
+    const simulation = await broken('zookeeper', 'stop-zookeeper', { faults: { noElection: true } })
+    for (const name of ['zk1', 'zk2', 'zk3']) await simulation.write.platform.start({ name, uid: null }, never)
+    await simulation.clock.sleep(20_000)
+    const before = doneBy(simulation).length
+    const result = await startRun(compose(simulation, scenario).deps)
+    expect(result).toMatchObject({ outcome: 'failed', rtoSeconds: null })
+    expect(doneBy(simulation)).toHaveLength(before)
+    const words = await simulation.ports.coordination?.word('ruok', simulation.zookeeperServers, never)
+    expect([...(words?.values() ?? [])]).toMatchObject([{ value: 'imok' }, { value: 'imok' }, { value: 'imok' }])
+    const now = await survey(simulation)
+    expect(diagnose(now)).toMatchObject({ verdict: 'zookeeper' })
+    expect(checkHealth(now).find(({ id }) => id === 'quorum')).toMatchObject({ result: 'FAIL' })
+    expect(quorumChecks(now)).toMatchObject([{ result: 'FAIL' }])
+  })
+
+  /** The same world, whose tree names another cluster once `changed` says so. */
+  const named = (simulation: Simulation, changed: () => boolean): Parameters<typeof compose>[1] => {
+    const { coordination } = simulation.ports
+    if (coordination === null) throw new Error('no ZooKeeper')
+    const other = { data: Buffer.from(JSON.stringify({ version: '1', id: 'another-cluster' })), czxid: 1n, version: 0 }
+    const ports = {
+      ...simulation.ports,
+      coordination: {
+        ...coordination,
+        get: async (path: string, signal: AbortSignal) => (path === '/cluster/id' && changed() ? other : coordination.get(path, signal)),
+      },
+    }
+    return { ...scenario, ports, observe: observer(ports, { endpoints: simulation.endpoints, zookeeper: simulation.zookeeperServers, deadline: seconds(6) }) }
+  }
+
+  it('with another cluster.id stops everything before anything is touched', async () => {
+    const simulation = await broken('zookeeper', 'kill-zookeeper')
+    const { deps } = compose(
+      simulation,
+      named(simulation, () => true),
+    )
+    const result = await startRun(deps)
+    expect(result).toMatchObject({ exit: 'refused', why: expect.stringContaining('another-cluster') })
+    expect(doneBy(simulation)).toEqual([])
+  })
+
+  it('whose cluster.id is another one once it is back stops the run before any broker is touched', async () => {
+    const simulation = await broken('zookeeper', 'stop-zookeeper')
+    await simulation.faults.inject('kill-broker', { broker: 2 }, never)
+    const { deps } = compose(
+      simulation,
+      named(simulation, () => touched(simulation).length === 3),
+    )
+    const result = await startRun(deps)
+    expect(result).toMatchObject({ exit: 'stopped', why: expect.stringContaining('another-cluster') })
+    expect(touched(simulation)).toEqual(['start zk1', 'start zk2', 'start zk3'])
+  })
+
+  it('whose survivor had fallen behind says so, and does not claim that nothing was lost', async () => {
+    // Its leader dies first: an epoch that no election has raised cannot be behind.
+    const simulation = await broken('zookeeper', 'kill-broker', { faults: { recordBehind: { topic: 'orders', partition: 5, by: 1 } } })
+    await simulation.clock.sleep(30_000)
+    await simulation.faults.inject('wipe-zookeeper-majority', {}, never)
+    const { deps, events } = compose(simulation, scenario)
+    const result = await startRun(deps)
+    expect(result).toMatchObject({ outcome: 'unverified', rpoRecords: null, why: expect.stringContaining('orders-5') })
+    const told = events.flatMap((event) => (event.type === 'step.settled' && event.step === 'compare-epochs' ? [event.detail] : []))
+    expect(told).toEqual([expect.stringContaining('the survivor had fallen behind: its record of orders-5')])
+  })
+
+  it('is looked at again where one look was too slow: an unattended run does not give up on it', async () => {
+    const approver = granting('simulated', 'restart', 'change', 'stop')
+    const given = { ...scenario, approver }
+    const slow = await broken('zookeeper', 'stop-zookeeper', { faults: { hang: [{ call: 'platform.members', times: 1 }] } })
+    expect(await startRun(compose(slow, given).deps)).toMatchObject({ outcome: 'recovered' })
+    const blind = await broken('zookeeper', 'stop-zookeeper', { faults: { hang: [{ call: 'platform.members', probability: 1 }] } })
+    expect(await startRun(compose(blind, given).deps)).toMatchObject({ outcome: 'unknown', exit: 'unknown' })
+    expect(doneBy(blind)).toEqual([])
+  })
+
   it('with one member down is repaired, and nothing else is touched', async () => {
     const simulation = await broken('zookeeper', 'kill-zookeeper')
     expect(await startRun(compose(simulation, scenario).deps)).toMatchObject({ outcome: 'recovered' })
@@ -149,6 +227,19 @@ describe('controllers', () => {
     const simulation = await broken('kraft', 'kill-controller')
     expect(await startRun(compose(simulation, scenario).deps)).toMatchObject({ outcome: 'recovered' })
     expect(touched(simulation)).toEqual(['start ctl3'])
+  })
+
+  it('one of which lost its disk: how it is formatted is said, and nothing is done', async () => {
+    const simulation = await broken('kraft', 'wipe-controller')
+    await simulation.clock.sleep(20_000)
+    expect(diagnose(await survey(simulation))).toMatchObject({ verdict: 'at-risk' })
+    const result = await startRun(compose(simulation, scenario).deps)
+    expect(result).toMatchObject({
+      exit: 'refused',
+      why: expect.stringContaining('ctl3 has an empty disk, which has to be formatted first; a majority holds the committed log'),
+      hint: expect.stringMatching(/format ctl3 for .*; then run this again$/),
+    })
+    expect(doneBy(simulation)).toEqual([])
   })
 
   it('a majority of which lost its disk: nothing is formatted, and it is handed over', async () => {

@@ -79,6 +79,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     member.state = 'running'
     member.serving = true
   }
+  const misbehaviour = createMisbehaviour(options.faults, createRandom(options.seed, 'misbehaviour'))
   const cluster = new Cluster({
     name: options.cluster,
     clusterId: uuid(random.hex(16)),
@@ -86,9 +87,9 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     revives: options.revives,
     time,
     random,
-    misbehaviour: createMisbehaviour(options.faults, createRandom(options.seed, 'misbehaviour')),
+    misbehaviour,
     members,
-    ensemble: new Ensemble(ensembleMembers, time, random),
+    ensemble: new Ensemble(ensembleMembers, time, random, misbehaviour.elects),
     registries: createRegistries(options.sameUrl),
   })
   for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)

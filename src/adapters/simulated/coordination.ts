@@ -112,7 +112,9 @@ const topicNode = (cluster: Cluster, rest: readonly string[]): Node | null => {
   if (partition === undefined) return null
   if (leaf === undefined) return { children: ['state'] }
   if (leaf !== 'state') return null
-  const state = { controller_epoch: cluster.controllerEpoch, leader: partition.leader, version: 1, leader_epoch: partition.epoch, isr: partition.isr }
+  const old = cluster.ensemble.epoch > 1 ? cluster.misbehaviour.recordBehind(topic.name, partition.index) : 0
+  const leaderEpoch = Math.max(0, partition.epoch - old)
+  const state = { controller_epoch: cluster.controllerEpoch, leader: partition.leader, version: 1, leader_epoch: leaderEpoch, isr: partition.isr }
   return { data: JSON.stringify(state), czxid: topic.czxid, version: partition.version }
 }
 

@@ -13,13 +13,15 @@ export class Ensemble {
   emptied = false
   readonly #time: VirtualTime
   readonly #random: Random
+  readonly #elects: boolean
   #electing = false
   #changed: () => void = () => undefined
 
-  constructor(members: readonly SimMember[], time: VirtualTime, random: Random) {
+  constructor(members: readonly SimMember[], time: VirtualTime, random: Random, elects: boolean) {
     this.members = members
     this.#time = time
     this.#random = random
+    this.#elects = elects
     this.leader = this.#best()
   }
 
@@ -47,7 +49,7 @@ export class Ensemble {
     const before = this.leader
     this.leader = null
     if (before !== null) this.#changed()
-    if (majority && !this.#electing) this.#elect()
+    if (majority && this.#elects && !this.#electing) this.#elect()
   }
 
   #elect(): void {

@@ -74,27 +74,29 @@ interface QuorumFault {
   readonly role: 'zookeeper' | 'controller'
   /** How many of them go; null: all. */
   readonly count: number | null
-  /** How many keep their disks. */
-  readonly kept: number | null
+  /** Whose disks are emptied. */
+  readonly wiped: 'nobody' | 'hit' | 'all but the first'
 }
 
 const QUORUM_FAULTS: Readonly<Partial<Record<Fault, QuorumFault>>> = {
-  'stop-zookeeper': { role: 'zookeeper', count: null, kept: null },
-  'stop-controllers': { role: 'controller', count: null, kept: null },
-  'kill-zookeeper': { role: 'zookeeper', count: 1, kept: null },
-  'kill-controller': { role: 'controller', count: 1, kept: null },
-  'wipe-zookeeper-majority': { role: 'zookeeper', count: null, kept: 1 },
-  'wipe-controller-majority': { role: 'controller', count: null, kept: 1 },
-  'lose-zookeeper': { role: 'zookeeper', count: null, kept: 0 },
+  'stop-zookeeper': { role: 'zookeeper', count: null, wiped: 'nobody' },
+  'stop-controllers': { role: 'controller', count: null, wiped: 'nobody' },
+  'kill-zookeeper': { role: 'zookeeper', count: 1, wiped: 'nobody' },
+  'kill-controller': { role: 'controller', count: 1, wiped: 'nobody' },
+  'wipe-zookeeper-majority': { role: 'zookeeper', count: null, wiped: 'all but the first' },
+  'wipe-controller-majority': { role: 'controller', count: null, wiped: 'all but the first' },
+  'wipe-controller': { role: 'controller', count: 1, wiped: 'hit' },
+  'lose-zookeeper': { role: 'zookeeper', count: null, wiped: 'hit' },
 }
 
-const breakQuorum = (cluster: Cluster, { role, count, kept }: QuorumFault): readonly SimMember[] => {
+const breakQuorum = (cluster: Cluster, { role, count, wiped }: QuorumFault): readonly SimMember[] => {
   const all = allOf(cluster, role)
   const running = all.filter(({ state }) => state === 'running')
   const hit = count === null ? all : running.slice(-count)
   if (hit.length === 0) throw usage(`no ${role} of ${cluster.name} runs`, 'nothing-to-break')
   for (const member of hit) kill(cluster, member)
-  for (const member of kept === null ? [] : all.slice(kept)) {
+  const emptied = wiped === 'hit' ? hit : wiped === 'nobody' ? [] : all.slice(1)
+  for (const member of emptied) {
     cluster.note('fault', 0, 'wipe', member.name)
     member.disk = 'blank'
   }

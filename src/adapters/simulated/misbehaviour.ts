@@ -23,6 +23,10 @@ export interface SimulatedFaults {
   readonly silentPing?: Chance
   /** An open transaction that no coordinator knows of, as a lost marker leaves it. */
   readonly hangingTransaction?: { readonly topic: string; readonly partition: number }
+  /** Members of the quorum do not reach each other: once its leader is gone each of them runs, and none leads. */
+  readonly noElection?: true
+  /** After its next election ZooKeeper's record of this partition is so many leader epochs old: its data came from a server that had fallen behind. */
+  readonly recordBehind?: { readonly topic: string; readonly partition: number; readonly by: number }
 }
 
 export interface Misbehaviour {
@@ -32,6 +36,9 @@ export interface Misbehaviour {
   /** When the broker that starts now will exit again; null for never. */
   exitAfter(broker: number): Millis | null
   pingIsLost(): boolean
+  readonly elects: boolean
+  /** How many leader epochs the record of this partition is behind once it was lost and came back. */
+  recordBehind(topic: string, partition: number): number
 }
 
 /** Draws one chance after another, and no more often than allowed. */
@@ -61,5 +68,10 @@ export const createMisbehaviour = (faults: SimulatedFaults, random: Random): Mis
       return exits() ? exit.after : null
     },
     pingIsLost: () => silent(),
+    elects: faults.noElection !== true,
+    recordBehind: (topic, partition) => {
+      const { recordBehind: old } = faults
+      return old?.topic === topic && old.partition === partition ? old.by : 0
+    },
   }
 }

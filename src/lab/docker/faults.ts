@@ -172,6 +172,7 @@ const INJECTIONS: Readonly<Record<Fault, Injection>> = {
   'stop-controllers': (ground) => toAll(allOf(ground, 'controller'), (container) => kill(ground, container)),
   'kill-zookeeper': (ground) => toAll(someOf(ground, 'zookeeper'), (container) => kill(ground, container)),
   'kill-controller': (ground) => toAll(someOf(ground, 'controller'), (container) => kill(ground, container)),
+  'wipe-controller': (ground) => toAll(someOf(ground, 'controller'), (container) => wipe(ground, container)),
   'wipe-zookeeper-majority': (ground) => wipeQuorum(ground, 'zookeeper', 1),
   'wipe-controller-majority': (ground) => wipeQuorum(ground, 'controller', 1),
   'lose-zookeeper': (ground) => wipeQuorum(ground, 'zookeeper', 0),

@@ -18,6 +18,8 @@ export interface QuorumMember {
   readonly state: MemberState | 'unknown'
   /** Leads or follows; null where that was not seen. */
   readonly serves: boolean | null
+  /** ZooKeeper: its disk reaches at least this transaction; null where nothing says. */
+  readonly zxid: bigint | null
 }
 
 export interface Quorum {
@@ -51,6 +53,10 @@ const diskOf = ({ volumes }: Member): DiskOf => {
   // One of several disks is gone: what is left is neither whole nor empty.
   return states.some((state) => state === 'intact') ? 'unknown' : 'blank'
 }
+
+/** Snapshots and logs may be on disks of their own: either names one. */
+const zxidOf = ({ volumes }: Member): bigint | null =>
+  volumes.reduce<bigint | null>((last, { zxid }) => (zxid !== undefined && zxid > (last ?? -1n) ? zxid : last), null)
 
 const servesZooKeeper = (view: ZooKeeperView, { name, state }: Member): boolean | null => {
   const mode = view.servers.find(({ member }) => member === name)?.mode
@@ -87,7 +93,7 @@ export const quorumOf = (now: Survey): Known<Quorum> => {
     .map((member): QuorumMember => {
       const serves = view.kind === 'zookeeper' ? servesZooKeeper(view, member) : servesKraft(view, member)
       // What serves has what the quorum has, wherever it keeps it.
-      return { name: member.name, disk: diskOf(member), state: member.state.known ? member.state.value : 'unknown', serves }
+      return { name: member.name, disk: diskOf(member), state: member.state.known ? member.state.value : 'unknown', serves, zxid: zxidOf(member) }
     })
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
   const voters = view.kind === 'kraft' && view.voters.known ? view.voters.value.length : view.kind === 'zookeeper' ? view.servers.length : 0
@@ -105,16 +111,25 @@ export const quorumOf = (now: Survey): Known<Quorum> => {
 
 const RANK: readonly DiskOf[] = ['intact', 'unknown', 'blank']
 
+/** Later data first, as an election would have it (FastLeaderElection.totalOrderPredicate); 0 where nothing tells them apart. */
+const byReach = (a: QuorumMember, b: QuorumMember): number => Number((b.zxid ?? -1n) - (a.zxid ?? -1n))
+
 /** Whoever has data before whoever may have, and the empty ones last. */
 const inOrder = (members: readonly QuorumMember[]): readonly QuorumMember[] =>
-  [...members].sort((a, b) => RANK.indexOf(a.disk) - RANK.indexOf(b.disk) || Number(b.state === 'running') - Number(a.state === 'running'))
+  [...members].sort((a, b) => RANK.indexOf(a.disk) - RANK.indexOf(b.disk) || Number(b.state === 'running') - Number(a.state === 'running') || byReach(a, b))
+
+/** How far the disks of those with data are known to reach. */
+const reachOf = (members: readonly QuorumMember[]): string => {
+  const told = members.flatMap(({ name, zxid }) => (zxid === null ? [] : [`${name} to zxid 0x${zxid.toString(16)}`]))
+  return told.length === 0 ? '' : ` (at least ${told.join(', ')})`
+}
 
 const namesOf = (members: readonly QuorumMember[]): string => few(members.map(({ name }) => name))
 
 const lost = ({ kind, members, majority }: Quorum): Omit<JudgedQuorum, 'kind' | 'broken'> => {
   const of = (disk: DiskOf) => members.filter((member) => member.disk === disk)
   const [intact, blank] = [of('intact'), of('blank')]
-  const counts = `${intact.length} of ${members.length} have their data${blank.length > 0 ? `, ${namesOf(blank)} is blank` : ''}`
+  const counts = `${intact.length} of ${members.length} have their data${reachOf(intact)}${blank.length > 0 ? `, ${namesOf(blank)} is blank` : ''}`
   if (kind === 'kraft') {
     const enough = members.length - blank.length >= majority
     return { case: enough ? 'kraft' : 'kraft-lost', because: `the controller quorum is lost; ${counts}` }

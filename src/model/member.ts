@@ -34,6 +34,8 @@ export interface Volume {
   readonly totalBytes: Known<number>
   /** cluster.id of `meta.properties`; null for a blank volume. */
   readonly clusterId: Known<string | null>
+  /** ZooKeeper: its disk reaches at least this transaction (zxid); left out where that was not cheap to see. */
+  readonly zxid?: bigint
   /** What the platform keeps it on, where it says; null: nothing that outlives the member is known of. */
   readonly backing: Backing | null
 }

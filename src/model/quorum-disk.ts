@@ -19,5 +19,15 @@ export const zooKeeperContent = (names: readonly string[] | null): ZooKeeperCont
 export const zooKeeperState = (own: ZooKeeperContent, all: readonly ZooKeeperContent[], by: string): Known<'intact' | 'blank'> =>
   known(own === 'data' || (own === 'begun' && all.includes('data')) ? 'intact' : 'blank', by)
 
+const ZXID = /^(?:log|snapshot)\.([0-9a-f]+)(?:\.\w+)?$/
+
+/** The highest transaction that is named by a file: a log by its first, a snapshot by its last (FileTxnLog, FileSnap). At least that much is there; null: none says. */
+export const lastZxid = (names: readonly string[]): bigint | null =>
+  names.reduce<bigint | null>((last, name) => {
+    const hex = ZXID.exec(name)?.[1]
+    const zxid = hex === undefined ? null : BigInt(`0x${hex}`)
+    return zxid !== null && zxid > (last ?? -1n) ? zxid : last
+  }, null)
+
 /** A controller's log; a disk that was only formatted has an identity and no log yet (KafkaRaftManager). */
 export const METADATA_LOG = '__cluster_metadata-0'

@@ -176,6 +176,14 @@ describe('judging the quorum', () => {
     expect(order).toEqual([...order].sort((a, b) => ['intact', 'unknown', 'blank'].indexOf(a) - ['intact', 'unknown', 'blank'].indexOf(b)))
   })
 
+  it('names how far each disk reaches, and repairs the one that reaches furthest first', () => {
+    const lost = lostWith([stopped('intact'), stopped('intact'), stopped('intact')])
+    const reaching = (['zk1', 'zk2'] as const).reduce((now, name, at) => changeVolume(now, name, { zxid: at === 0 ? 0x10n : 0x100000002n }), lost)
+    const judged = judgeQuorum(reaching)
+    expect(judged).toMatchObject({ target: { because: expect.stringContaining('at least zk1 to zxid 0x10, zk2 to zxid 0x100000002') } })
+    expect('target' in judged && judged.target.broken.map(({ name }) => name)).toEqual(['zk2', 'zk1', 'zk3'])
+  })
+
   it('of controllers hands over where a majority is empty', () => {
     const lost = changeQuorum(healthy('kraft'), { quorum: seen(false) })
     const empty = ['ctl2', 'ctl3'].reduce((survey, name) => changeVolume(survey, name, { state: seen('blank'), clusterId: seen(null) }), lost)

@@ -3,7 +3,7 @@
 import { wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Backing, Volume } from '../../model/member.ts'
-import { METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
+import { lastZxid, METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
 import { seconds } from '../../units.ts'
 import { configuredId, dataPaths, isKafka } from './configured.ts'
 import type { Container } from './containers.ts'
@@ -19,6 +19,7 @@ export interface Folder {
   readonly clusterId: Known<string | null>
   /** ZooKeeper's first snapshot is there, and nothing else: data only beside transaction logs on another disk. */
   readonly begun?: boolean
+  readonly zxid?: bigint
   /** node.id, broker.id or myid; null where the folder carries none. */
   readonly id: number | null
 }
@@ -64,7 +65,15 @@ const zooKeeperFolder = async (shelf: Shelf, path: string, owner: string): Promi
   const [myid, names] = await Promise.all([shelf.text(`${path}/myid`), shelf.names(`${path}/version-2`, (name) => zooKeeperContent([name]) === 'data')])
   const content = zooKeeperContent(names)
   const state = names === null ? await emptiness(shelf, path, `${path} of ${owner}`) : zooKeeperState(content, [], by)
-  return { path, state, begun: content === 'begun', clusterId: known(null, 'a ZooKeeper disk names no cluster'), id: number(myid) }
+  const zxid = shelf.whole ? lastZxid(names ?? []) : null
+  return {
+    path,
+    state,
+    ...(zxid === null ? {} : { zxid }),
+    begun: content === 'begun',
+    clusterId: known(null, 'a ZooKeeper disk names no cluster'),
+    id: number(myid),
+  }
 }
 
 /** What cannot be read is unknown, never blank. */
@@ -126,12 +135,23 @@ export const diskReader = (engine: Engine) => {
 
   const volumeOf = async (container: Container, path: string, node: string, signal: AbortSignal): Promise<Volume & Pick<Folder, 'id' | 'begun'>> => {
     const shelf = () => shelfOf(engine, container, path, signal)
-    const [{ state, clusterId, id, begun = false }, { usable, total }] = await Promise.all([
+    const [{ state, clusterId, id, begun = false, zxid }, { usable, total }] = await Promise.all([
       folderOf(container, path, shelf, signal),
       spaceOf(container, path, shelf, signal),
     ])
     const backing = backingOf(container, path, node)
-    return { name: backing?.claim ?? path, path, state, clusterId, usableBytes: usable, totalBytes: total, backing, id, begun }
+    return {
+      name: backing?.claim ?? path,
+      path,
+      state,
+      clusterId,
+      usableBytes: usable,
+      totalBytes: total,
+      ...(zxid === undefined ? {} : { zxid }),
+      backing,
+      id,
+      begun,
+    }
   }
 
   /** Id by observation, else as configured and said so; `node` is the engine's name. */

@@ -18,6 +18,8 @@ export interface Space {
 
 /** Paths are the container's. */
 export interface Shelf {
+  /** Names are always all of them. */
+  readonly whole: boolean
   /** Text of a small file; null when there is none. */
   text(path: string): Promise<string | null>
   /** Names in a folder until `enough` of them; null when there is no such folder. */
@@ -61,6 +63,7 @@ export const volumeShelf = async (engine: Engine, volume: string, destination: s
   if ((await readdir(Mountpoint).catch(() => null)) === null) return null
   const here = (inside: string) => join(Mountpoint, relative(destination, inside))
   return {
+    whole: true,
     text: (inside) => orMissing(readFile(here(inside), 'utf8')),
     names: (inside) => orMissing(readdir(here(inside))),
     space: async (inside) => {
@@ -116,6 +119,7 @@ const df = async (engine: Engine, container: Container, path: string, signal: Ab
 }
 
 const engineShelf = (engine: Engine, container: Container, signal: AbortSignal): Shelf => ({
+  whole: false,
   text: async (path) => {
     const [file] = (await entries(engine, container, path, signal, () => true)) ?? []
     return file === undefined || file.folder ? null : file.content.toString('utf8')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Volume } from '../../model/member.ts'
-import { METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
+import { lastZxid, METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
 import type { ProcessNode } from './state-file.ts'
 
 /** `key=value` lines of a Java properties file, as far as Kafka and ZooKeeper write them. */
@@ -50,6 +50,12 @@ const zooKeeperContents = async (node: ProcessNode, path: string): Promise<Known
   return zooKeeperState(await contentOf(path), await Promise.all(others), `listing of ${join(path, 'version-2')}`)
 }
 
+/** Nothing where nothing says so. */
+const reachOf = async (node: ProcessNode, path: string): Promise<Pick<Volume, 'zxid'>> => {
+  const zxid = isZooKeeper(node) ? lastZxid(await readdir(join(path, 'version-2')).catch(() => [])) : null
+  return zxid === null ? {} : { zxid }
+}
+
 const metaOf = async (path: string): Promise<ReadonlyMap<string, string>> => parseProperties(await readFile(join(path, 'meta.properties'), 'utf8'))
 
 const clusterIdOf = async (node: ProcessNode, path: string, state: Known<State>): Promise<Known<string | null>> => {
@@ -78,9 +84,9 @@ const space = async (path: string): Promise<{ usable: Known<number>; total: Know
 export const volumesOf = (node: ProcessNode): Promise<readonly Volume[]> =>
   Promise.all(
     node.dataDirs.map(async (path, at) => {
-      const [state, { usable, total }] = await Promise.all([contents(node, path), space(path)])
+      const [state, { usable, total }, reach] = await Promise.all([contents(node, path), space(path), reachOf(node, path)])
       const clusterId = await clusterIdOf(node, path, state)
-      return { name: at === 0 ? 'data' : `data${at + 1}`, path, state, usableBytes: usable, totalBytes: total, clusterId, backing: null }
+      return { name: at === 0 ? 'data' : `data${at + 1}`, path, state, usableBytes: usable, totalBytes: total, clusterId, ...reach, backing: null }
     }),
   )
 

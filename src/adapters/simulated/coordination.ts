@@ -9,6 +9,8 @@ import { PATIENCE } from './kafka.ts'
 import { isUp, type SimMember } from './state.ts'
 
 const NOT_SERVING = 'This ZooKeeper instance is not currently serving requests\n'
+/** Last transaction: as of every server that has data. */
+export const ZXID = '0x10000006e'
 const VERSION = '3.6.4--d65253dcf68e9097c6e95a126463fd5fdeb4521c, built on 12/18/2022 18:10 GMT'
 
 const modeOf = (cluster: Cluster, member: SimMember): string =>
@@ -22,7 +24,7 @@ const srvr = (cluster: Cluster, member: SimMember): string =>
     'Sent: 1215',
     'Connections: 3',
     'Outstanding: 0',
-    'Zxid: 0x10000006e',
+    `Zxid: ${ZXID}`,
     `Mode: ${modeOf(cluster, member)}`,
     'Node count: 152',
     '',

@@ -7,6 +7,7 @@ import type { MemberRef, PlatformCommands, PlatformReader, PlatformWriter } from
 import { formatDuration } from '../../units.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
+import { ZXID } from './coordination.ts'
 import { until } from './kafka.ts'
 import type { Life } from './life.ts'
 import { dataOf, killMember, startMember, terminateMember } from './lifecycle.ts'
@@ -60,6 +61,7 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
             name: 'data',
             path: dataOf(member),
             state: known(member.disk, BY),
+            ...(member.role === 'zookeeper' && member.disk === 'intact' ? { zxid: BigInt(ZXID) } : {}),
             usableBytes: known(48 * GIB, BY),
             totalBytes: known(64 * GIB, BY),
             clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),

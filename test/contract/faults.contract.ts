@@ -68,6 +68,12 @@ export const faultsContract = (name: string, setUp: () => Promise<Subject>): voi
     it('shows what the disks of the quorum hold, and copies one', async () => {
       const members = await ensemble()
       expect(disksOf(members).flat()).toEqual(disksOf(members).flat().fill('intact'))
+      // A disk never claims to reach further than what the servers say was the last transaction.
+      const addresses = members.flatMap((member) => member.addresses.slice(0, 1))
+      const words = await subject.ports.coordination?.word('srvr', addresses, soon(subject))
+      const zxids = [...(words?.values() ?? [])].flatMap((word) => (word.known ? [BigInt(/^Zxid: (0x[0-9a-f]+)/m.exec(word.value)?.[1] ?? '0')] : []))
+      const last = zxids.sort((a, b) => Number(a - b)).at(-1) ?? 0n
+      for (const { zxid } of members.flatMap(({ volumes }) => volumes)) expect(zxid === undefined || (zxid <= last && zxid >= 0n)).toBe(true)
       const copies = await subject.ports.platform.data(members[0]?.name ?? '', soon(subject, minutes(2)))
       expect(copies.map(({ path }) => path)).toEqual(members[0]?.volumes.map(({ path }) => path))
       for (const { tar } of copies) {

@@ -1,5 +1,6 @@
 // The quorum's recovery through the binary, on real ZooKeepers and real controllers: every case, a ledger that goes
 // on writing while nobody governs, and brokers that nobody touches.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -140,6 +141,19 @@ export const quorumSuite = (kafka: LabVersion) =>
     }
 
     function emptyControllers() {
+      it('one empty disk: how it is formatted is said; once it is, that member alone is started', async () => {
+        await breakIt('wipe-controller')
+        const before = await truth.uids()
+        const refused = await recover(...GRANTS, name, '--output', 'ndjson')
+        expect(refused.code, refused.out + refused.err).toBe(5)
+        const hint = String(eventsOf(refused).at(-1)?.['hint'])
+        expect(hint).toMatch(/format -t \S+ -c .*; then run this again$/)
+        expect(await truth.uids()).toEqual(before)
+        execFileSync('sh', ['-c', hint.replace('; then run this again', '')])
+        const events = await recovered()
+        expect(events.filter(({ type }) => type === 'step.intent').map((event) => event['step'])).toEqual(['start-member', 'canary'])
+      })
+
       it('a majority of empty disks: nothing is formatted, and it is handed over: exit 5', async () => {
         await scored()
         await breakIt('wipe-controller-majority')

@@ -229,7 +229,7 @@ describe('controllers', () => {
     expect(touched(simulation)).toEqual(['start ctl3'])
   })
 
-  it('one of which lost its disk: how it is formatted is said, and nothing is done', async () => {
+  it('one of which lost its disk: how it is formatted is said, and once it is, it alone is started', async () => {
     const simulation = await broken('kraft', 'wipe-controller')
     await simulation.clock.sleep(20_000)
     expect(diagnose(await survey(simulation))).toMatchObject({ verdict: 'at-risk' })
@@ -240,6 +240,10 @@ describe('controllers', () => {
       hint: expect.stringMatching(/format ctl3 for .*; then run this again$/),
     })
     expect(doneBy(simulation)).toEqual([])
+    simulation.format('ctl3')
+    expect(await startRun(compose(simulation, scenario).deps)).toMatchObject({ outcome: 'recovered' })
+    expect(touched(simulation)).toEqual(['start ctl3'])
+    expect(violations(simulation)).toEqual([])
   })
 
   it('a majority of which lost its disk: nothing is formatted, and it is handed over', async () => {

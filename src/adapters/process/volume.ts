@@ -62,11 +62,12 @@ const clusterIdOf = async (node: ProcessNode, path: string, state: Known<State>)
   const by = join(path, 'meta.properties')
   if (isZooKeeper(node)) return known(null, 'a ZooKeeper disk names no cluster')
   if (!state.known) return unknown(state.why, by)
-  if (state.value !== 'intact') return known(null, state.by)
   try {
+    // A disk that was only formatted holds no data, and says whose it is all the same.
     const id = (await metaOf(path)).get('cluster.id')
     return id === undefined ? unknown('it holds no cluster.id', by) : known(id, by)
   } catch (thrown) {
+    if (state.value !== 'intact' && isMissing(thrown)) return known(null, state.by)
     return unknown(wordsOf(thrown), by)
   }
 }

@@ -50,6 +50,7 @@ const blankMember = (name: string, role: SimMember['role'], id: number, port: nu
   log: [],
   previousLog: [],
   disk: 'intact',
+  formatted: true,
   cleanShutdown: true,
 })
 

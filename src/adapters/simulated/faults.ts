@@ -99,6 +99,7 @@ const breakQuorum = (cluster: Cluster, { role, count, wiped }: QuorumFault): rea
   for (const member of emptied) {
     cluster.note('fault', 0, 'wipe', member.name)
     member.disk = 'blank'
+    member.formatted = false
   }
   cluster.changed()
   return hit

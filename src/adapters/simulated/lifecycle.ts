@@ -56,7 +56,7 @@ export const startMember = (cluster: Cluster, member: SimMember): void => {
   member.log = []
   log(cluster, member, linesOf(cluster, member).starting(member.id, dataOf(member)))
   if (member.role === 'broker') bootBroker(cluster, member)
-  else if (member.role === 'controller' && member.disk === 'blank') later(cluster, member, 400, () => exit(cluster, member, 1, notFormatted(dataOf(member))))
+  else if (member.role === 'controller' && !member.formatted) later(cluster, member, 400, () => exit(cluster, member, 1, notFormatted(dataOf(member))))
   else bootOther(cluster, member)
 }
 

@@ -59,6 +59,8 @@ export interface Simulation {
   readonly endpoints: readonly string[]
   /** Client addresses; empty under KRaft. */
   readonly zookeeperServers: readonly string[]
+  /** What an operator does by hand: `kafka-storage format` on a controller's empty disk. */
+  format(member: string): void
   /** Kills this life right after the nth journal line it appends is durable: `append` throws `Killed`, and so does every later call. */
   crashAfterLine(line: number): void
   /** Kills this life half-way through writing its nth journal line, which is left torn. */
@@ -151,6 +153,9 @@ const begin = (stage: Stage): Simulation => {
     files: stage.files,
     endpoints: addresses('broker'),
     zookeeperServers: addresses('zookeeper'),
+    format: (name) => {
+      for (const member of cluster.members) if (member.name === name) member.formatted = true
+    },
     crashAfterLine: (line) => plan.set({ line, torn: false }),
     crashBeforeLine: (line) => plan.set({ line, torn: true }),
     kill: () => life.kill(),

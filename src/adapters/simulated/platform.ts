@@ -36,6 +36,8 @@ const commands = (cluster: Cluster): PlatformCommands => ({
 const waitingOf = (cluster: Cluster, { state, exits }: SimMember) =>
   cluster.revives === 'always' && state === 'stopped' && exits > 0 ? { reason: 'CrashLoopBackOff', message: `it exited ${exits} times` } : null
 
+const namesCluster = ({ role, disk, formatted }: SimMember): boolean => role !== 'zookeeper' && (disk === 'intact' || (role === 'controller' && formatted))
+
 const memberView = (cluster: Cluster, member: SimMember): Member => ({
   name: member.name,
   roles: [member.role],
@@ -64,7 +66,7 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
             ...(member.role === 'zookeeper' && member.disk === 'intact' ? { zxid: BigInt(ZXID) } : {}),
             usableBytes: known(48 * GIB, BY),
             totalBytes: known(64 * GIB, BY),
-            clusterId: known(member.disk === 'blank' || member.role === 'zookeeper' ? null : cluster.clusterId, `${dataOf(member)}/meta.properties`),
+            clusterId: known(namesCluster(member) ? cluster.clusterId : null, `${dataOf(member)}/meta.properties`),
             backing:
               cluster.revives === 'always'
                 ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null }

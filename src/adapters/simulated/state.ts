@@ -52,6 +52,8 @@ export interface SimMember {
   log: string[]
   previousLog: string[]
   disk: 'intact' | 'blank'
+  /** A controller's empty disk that was formatted: it says whose it is, and holds no log yet. */
+  formatted: boolean
   /** Left a clean shutdown file (KIP-966: only then is it still eligible). */
   cleanShutdown: boolean
 }

@@ -25,6 +25,9 @@ interface MemberNow extends QuorumTarget {
 
 const ASPECTS: readonly Aspect[] = ['members', 'brokers', 'coordination']
 
+/** Empty, and nobody has said yet for which cluster: a controller exits on such a disk (kafka.server.KafkaRaftServer). */
+const isUnformatted = ({ volumes }: Member): boolean => !volumes.some(({ clusterId }) => clusterId.known && clusterId.value !== null)
+
 const targetOf = (now: Survey, { from, member }: Of, uid: string | null): MemberNow => {
   const quorum = quorumOf(now)
   const disk = quorum.known ? (quorum.value.members.find(({ name }) => name === member)?.disk ?? 'unknown') : 'unknown'
@@ -140,7 +143,8 @@ const startMember = (of: Of): Step =>
         if (comesByItself(it.member)) return { nothing: `${of.member} is being started by its platform` }
         const target = targetOf(now, of, null)
         const { kind } = of.from.value()
-        const format = kind === 'kraft' && target.disk === 'blank' ? world.platform.commands.format(of.member, target.clusterId ?? '<cluster.id>') : null
+        const bare = kind === 'kraft' && target.disk === 'blank' && isUnformatted(it.member)
+        const format = bare ? world.platform.commands.format(of.member, target.clusterId ?? '<cluster.id>') : null
         if (format === null) return { target }
         const quorum = quorumOf(now)
         const refused = memberStartGuards<MemberNow>()

@@ -2,8 +2,9 @@
 
 import type { Fault } from '../../src/ports/faults.ts'
 import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
+import { ALL } from '../helpers/schemas.ts'
 import { describeKills, type KillCase } from './killing.ts'
-import { ALL, exported, openWithSchemas } from './schemas.ts'
+import { exported, openWithSchemas } from './schemas.ts'
 import { violations } from './stage.ts'
 
 const never = new AbortController().signal

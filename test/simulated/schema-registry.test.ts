@@ -12,7 +12,8 @@ import type { Fault } from '../../src/ports/faults.ts'
 import type { Options } from '../../src/scenarios/options.ts'
 import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
 import { observer } from '../../src/survey/observe.ts'
-import { ALL, exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
+import { ALL } from '../helpers/schemas.ts'
+import { exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
 import { compose, open, violations } from './stage.ts'
 
 const never = new AbortController().signal

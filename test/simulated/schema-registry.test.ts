@@ -1,6 +1,7 @@
 // The schema registry's list in the simulated world: every cause, every branch of the restore, every way of driving it.
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
+import { importOrder } from '../../src/archive/schemas.ts'
 import { grantApprover } from '../../src/engine/gate.ts'
 import type { RunDeps } from '../../src/engine/interaction.ts'
 import { rehearse } from '../../src/engine/rehearsal.ts'
@@ -110,6 +111,29 @@ describe('a registry that takes long to say everything', () => {
       [false, false],
       [false, false],
     ])
+  })
+})
+
+describe('an import that another run left half-way', () => {
+  it.each([0, 2, ALL.length])('is taken up by a new run after %i versions, and ends in READWRITE', async (count) => {
+    const simulation = await openWithSchemas()
+    const { file, manifest } = await exported(simulation, false)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    const { registry } = simulation.write
+    await registry.setMode(FIRST, null, 'IMPORT', never)
+    const order = importOrder(manifest.versions, file.path)
+    for (const version of order.slice(0, count)) await registry.importVersion(FIRST, version, never)
+    if (count === ALL.length) {
+      await registry.deleteVersion(FIRST, 'retired', 1, never)
+      await registry.setConfig(FIRST, 'customer', 'FULL', never)
+      await registry.setConfig(FIRST, null, 'BACKWARD', never)
+    }
+    const result = await startRun(deps(simulation, { schemas: file }))
+    expect(result.outcome, result.why).toBe('recovered')
+    for (const url of URLS) {
+      expect(await served(simulation, url)).toEqual(ALL)
+      expect(await simulation.ports.registry.mode(url, null, never)).toBe('READWRITE')
+    }
   })
 })
 

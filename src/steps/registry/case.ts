@@ -65,6 +65,9 @@ const missingFrom = (view: RegistryView, wanted: readonly SchemaKey[]): readonly
   return union([stored, ...view.instances.flatMap(({ held }) => (held.known ? [lacking(wanted, held.value)] : []))])
 }
 
+/** Where an import ended half-way, in a run that is not resumed: nobody else can register anything. */
+export const leftImporting = (view: RegistryView): boolean => view.instances.some(({ mode }) => mode.known && mode.value === 'IMPORT')
+
 const kafkaFirst = (now: Survey): Resolution<RegistryCase> | null => {
   const { verdict, because, next } = diagnose(now)
   if (!KAFKA.has(verdict)) return null
@@ -89,13 +92,15 @@ const resolveCase = async (world: ReadWorld, now: Survey, options: RegistryOptio
     }
   const row = registryFails.ask(factsOf(now, {}))
   const missing = missingFrom(view, safe)
-  if (row.holds === false && missing.length === 0) {
+  const importing = manifest !== null && leftImporting(view)
+  if (row.holds === false && missing.length === 0 && !importing) {
     const words = manifest === null ? '' : ', and it holds everything that the manifest has'
     return { blocked: `the schema registry works: ${row.because}${words}; there is nothing to recover` }
   }
   if (row.holds === null && missing.length === 0)
     return { unknown: `whether the registry fails was not seen: ${row.because}`, hint: 'look again in some seconds' }
-  const because = row.holds === true ? row.because : `${missing.length} schemas of the manifest are missing (${few(missing.map(schemaName), 3)})`
+  const lost = missing.length > 0 ? `${missing.length} schemas of the manifest are missing (${few(missing.map(schemaName), 3)})` : 'it was left in mode IMPORT'
+  const because = row.holds === true ? row.because : lost
   const members = view.instances.flatMap(({ member }) => member ?? [])
   return { target: { members, because, expected: manifest === null ? foundIn(view) : safe, safe, raw: manifest?.raw != null } }
 }

@@ -8,7 +8,7 @@ import type { RegistryView } from '../../model/registry.ts'
 import { GLOBAL, type SchemaKey, schemaName } from '../../model/schemas.ts'
 import type { Survey } from '../../model/survey.ts'
 import { minutes, seconds } from '../../units.ts'
-import { decided, type FoundCase } from './case.ts'
+import { decided, type FoundCase, leftImporting } from './case.ts'
 
 export interface Loss {
   readonly how: 'none' | 'replay' | 'import'
@@ -37,6 +37,8 @@ const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
   if (view === null) return { unknown: 'the registry was not seen' }
   if (!view.stored.known) return { unknown: `what ${view.topic} holds was not seen: ${view.stored.why}` }
   const missing = lacking(expected, view.stored.value.keys)
+  if (missing.length === 0 && safe.length > 0 && leftImporting(view))
+    return { target: { how: 'import', lost: 0, because: `${view.topic} holds all ${expected.length} schemas, and the registry was left in mode IMPORT` } }
   if (missing.length === 0) return none(`${view.topic} holds all ${expected.length} schemas that have to be there`)
   const names = few(missing.map(schemaName), 3)
   if (safe.length === 0)

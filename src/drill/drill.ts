@@ -69,9 +69,9 @@ export const runDrill = async <Options>(request: DrillRequest<Options>): Promise
   }
   const ports = { clock, kafka: deps.ports.kafka, probe: deps.write.probe }
   const healthy = await timed('check that it is healthy', () => soundCluster(deps.observe, clock, signal))
+  await removeOldLedgers(ports, signal, tell)
   const { prepare } = request
   const prepared = prepare === undefined ? null : await timed('prepare', () => prepare(healthy))
-  await removeOldLedgers(ports, signal, tell)
   const brokers = healthy.brokers.known ? healthy.brokers.value.map(({ id }) => id) : []
   const ledger = await openLedger(ports, brokers, signal)
   try {

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
 import { importOrder } from '../../src/archive/schemas.ts'
+import { runDrill } from '../../src/drill/drill.ts'
+import { prepareSchemas } from '../../src/drill/schemas.ts'
 import { grantApprover } from '../../src/engine/gate.ts'
 import type { RunDeps } from '../../src/engine/interaction.ts'
 import { rehearse } from '../../src/engine/rehearsal.ts'
@@ -135,6 +137,23 @@ describe('an import that another run left half-way', () => {
       expect(await simulation.ports.registry.mode(url, null, never)).toBe('READWRITE')
     }
   })
+})
+
+it('is drilled on schemas, records and a manifest of its own, and leaves no topic behind', async () => {
+  const simulation = open({ registries: 2 })
+  const { deps: staged, events } = compose(simulation, { scenario: schemaRegistry })
+  const keep = (name: string, text: string) => {
+    simulation.files.set(name, text)
+    return name
+  }
+  const prepare = prepareSchemas(staged, keep)
+  const asked = { deps: staged, faults: simulation.faults, fault: 'lose-schemas', expects: { verdict: 'healthy' }, kafka: 'simulated' } as const
+  const report = await runDrill({ ...asked, prepare, tell: () => {}, before: [] })
+  expect(report).toMatchObject({ outcome: 'recovered', problems: [] })
+  const proof = events.find((event) => event.type === 'step.settled' && event.step === 'probe-registry')
+  expect(proof).toMatchObject({ detail: expect.stringContaining('records of 1 topics decode') })
+  const { partitions } = await simulation.ports.kafka.metadata(never)
+  expect(partitions.topics.map(({ name }) => name).filter((name) => name.startsWith('__kdr'))).toEqual([])
 })
 
 describe('what a registry recovery refuses', () => {

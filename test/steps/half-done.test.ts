@@ -3,7 +3,9 @@
 import { describe, expect, it } from 'vitest'
 import { type Decision, isAct, type Step } from '../../src/engine/step.ts'
 import type { Survey, Throttled } from '../../src/model/survey.ts'
+import type { ReadWorld } from '../../src/ports/world.ts'
 import { layThrottle, liftThrottle, type Moves, moveReplicas } from '../../src/steps/multi/reassign.ts'
+import { lookForHanging } from '../../src/steps/multi/transactions.ts'
 import { disableUnclean } from '../../src/steps/multi/unclean-off.ts'
 import { blind, healthy, row, seen, table, topic } from '../helpers/survey.ts'
 
@@ -69,5 +71,21 @@ describe('a reassignment', () => {
     expect(refusal(at(before, ['orders-1']))).toMatchObject({ guard: 'MOVING', protects: ['orders-1'] })
     expect(refusal({ ...at(before, []), reassigning: blind })).toMatchObject({ blind: true, protects: ['orders-0', 'orders-1'] })
     expect(refusal(at(before, ['other-0']))).toBeNull()
+  })
+})
+
+describe('a transaction', () => {
+  const open = { partition: 'orders-0', producerId: 7n, openSince: 3n }
+  const survey = (state: string | null): Survey => ({ ...healthy(), transactions: seen([{ ...open, state }]) })
+  const resolve = (...surveys: readonly Survey[]) => {
+    let at = 0
+    const world = { survey: async () => surveys[Math.min(at++, surveys.length - 1)], clock: { sleep: async () => {} } }
+    return lookForHanging().resolve(world as unknown as ReadWorld)
+  }
+
+  it('that ended between two questions does not hang: it is looked at again', async () => {
+    expect(await resolve(survey('CompleteCommit'), { ...healthy(), transactions: seen([]) })).toEqual({ target: { hanging: [], blind: null } })
+    expect(await resolve(survey('CompleteCommit'))).toMatchObject({ target: { hanging: [expect.stringContaining('orders-0')] } })
+    expect(await resolve(survey(null), { ...healthy(), transactions: blind })).toMatchObject({ target: { hanging: [], blind: expect.any(String) } })
   })
 })

@@ -3,7 +3,8 @@
 import { look, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import { hangingTransactions } from '../../judgement/transactions.ts'
-import type { OpenTransaction } from '../../model/survey.ts'
+import type { OpenTransaction, Survey } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { minutes, seconds } from '../../units.ts'
 
 interface Seen {
@@ -11,6 +12,10 @@ interface Seen {
   /** null: looked at. */
   readonly blind: string | null
 }
+
+const AGAIN = seconds(2)
+
+const ask = (world: ReadWorld): Promise<Survey> => world.survey(['partitions', 'transactions'])
 
 const words = ({ partition, producerId, openSince }: OpenTransaction): string => `${partition} since offset ${openSince} (producer ${producerId})`
 
@@ -23,8 +28,16 @@ export const lookForHanging = (): Step =>
     aspects: [],
     budget: { expected: seconds(5), deadline: minutes(1) },
     resolve: async (world) => {
-      const now = await world.survey(['partitions', 'transactions'])
-      return { target: { hanging: hangingTransactions(now).map(words), blind: now.transactions.known ? null : now.transactions.why } }
+      const first = await ask(world)
+      if (!first.transactions.known) return { target: { hanging: [], blind: first.transactions.why } }
+      const suspects = hangingTransactions(first).map(words)
+      if (suspects.length === 0) return { target: { hanging: [], blind: null } }
+      // Partitions and coordinators are asked at the same time: one that ended in between looks as if nobody would end it.
+      await world.clock.sleep(AGAIN)
+      const again = await ask(world)
+      if (!again.transactions.known) return { target: { hanging: [], blind: again.transactions.why } }
+      const still = new Set(hangingTransactions(again).map(words))
+      return { target: { hanging: suspects.filter((each) => still.has(each)), blind: null } }
     },
     preview: (_, commands) => ({
       sentence: 'look for transactions that no coordinator will end',

@@ -1,7 +1,7 @@
 // How far a broker is on its way back, and the step that waits for one which nobody has to start.
 import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
-import { known } from '../model/known.ts'
-import { memberOf, type Survey } from '../model/survey.ts'
+import { isKnownTrue, known } from '../model/known.ts'
+import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withMember } from '../survey/project.ts'
 import { minutes } from '../units.ts'
 import { type FailedBroker, isRegistered } from './failed-broker.ts'
@@ -9,7 +9,7 @@ import { type FailedBroker, isRegistered } from './failed-broker.ts'
 /** As often a new pod may exit before waiting for it is given up. */
 const MANY_EXITS = 3
 
-/** Runs, and is registered. */
+/** Runs, is registered and answers: the registration of the one before it outlives that by its session, and a broker listens only once it has its own. */
 export const rejoined = (now: Survey, { broker, member: name, restarts }: FailedBroker): Progress => {
   const member = memberOf(now, name)
   if (member === undefined || !member.state.known) return { state: 'unknown', detail: `${name} was not seen` }
@@ -25,7 +25,11 @@ export const rejoined = (now: Survey, { broker, member: name, restarts }: Failed
       : { state: 'not-started', detail, hopeless: `${name} exited again${line === undefined ? '' : `: ${line}`}` }
   }
   if (!now.brokers.known) return { state: 'under-way', detail: `${name} runs; its registration was not seen: ${now.brokers.why}` }
-  if (isRegistered(now, broker)) return { state: 'done', detail: `broker ${broker} is registered again` }
+  const reachable = brokerOf(now, broker)?.reachable
+  if (isRegistered(now, broker))
+    return reachable !== undefined && isKnownTrue(reachable)
+      ? { state: 'done', detail: `broker ${broker} is registered again` }
+      : { state: 'under-way', detail: `${name} runs; broker ${broker} is registered, perhaps still from before, and does not answer yet` }
   const recovering = member.signals.known ? member.signals.value.findLast(({ kind }) => kind === 'log-recovery') : undefined
   return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
 }
@@ -51,7 +55,7 @@ export const awaitRejoin = ({ from }: { readonly from: Decision<FailedBroker> })
     budget: { expected: minutes(1), deadline: minutes(15) },
     resolve: async (world) => {
       const { broker } = from.value()
-      return isRegistered(await world.survey(), broker) ? { nothing: `broker ${broker} is registered` } : { target: from.value() }
+      return rejoined(await world.survey(), from.value()).state === 'done' ? { nothing: `broker ${broker} is registered` } : { target: from.value() }
     },
     preview: ({ broker, member }, commands) => ({
       sentence: `wait until ${member} runs and broker ${broker} is registered again`,

@@ -5,7 +5,8 @@ import type { Survey } from '../../src/model/survey.ts'
 import type { ReadWorld } from '../../src/ports/world.ts'
 import { awaitExpiry, startBroker, stopRemains } from '../../src/steps/brokers.ts'
 import type { FailedBroker } from '../../src/steps/failed-broker.ts'
-import { changeMember, changeVolume, healthy, killed, seen } from '../helpers/survey.ts'
+import { awaitRejoin, rejoined } from '../../src/steps/rejoined.ts'
+import { changeBroker, changeMember, changeVolume, healthy, killed, seen } from '../helpers/survey.ts'
 
 const decided: FailedBroker = {
   broker: 2,
@@ -47,5 +48,17 @@ describe('starting it', () => {
 
   it('is not possible beside one that is paused', async () => {
     expect(await resolve(startBroker(from), changeMember(paused(healthy()), 'kafka2', { uid: seen('kafka2@1') }))).toHaveProperty('blocked')
+  })
+})
+
+describe('a broker that is back', () => {
+  const anew = (survey: Survey): Survey => changeMember(survey, 'kafka2', { uid: seen('kafka2@2'), revives: 'always' })
+
+  it('is not taken for registered by what the one before it left behind', async () => {
+    const booting = changeBroker(anew(healthy()), 2, { registered: seen(true), reachable: seen(false) })
+    expect(rejoined(booting, decided)).toMatchObject({ state: 'under-way', detail: expect.stringContaining('still from before') })
+    expect(await resolve(awaitRejoin(from), booting)).toHaveProperty('target')
+    expect(rejoined(anew(healthy()), decided)).toMatchObject({ state: 'done' })
+    expect(await resolve(awaitRejoin(from), anew(healthy()))).toHaveProperty('nothing')
   })
 })

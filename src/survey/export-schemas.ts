@@ -51,9 +51,10 @@ export const exportSchemas = async (ports: ReadPorts, view: RegistryView, cluste
     signal.throwIfAborted()
     missing.push(`records of ${view.topic}: ${wordsOf(thrown)}`)
   }
-  if (served !== null && stored !== null) missing.push(...differences(view, served, stored))
-  // A topic that lacks what is served must not be replayed.
-  if (missing.length > 0) raw = null
+  const apart = served !== null && stored !== null ? differences(view, served, stored) : []
+  missing.push(...apart)
+  // A topic that lacks what is served must not be replayed; with nobody left to serve anything it is all there is.
+  if (apart.length > 0) raw = null
   return { schema: 'kdr/schemas/1', clusterId, takenAt: formatInstant(ports.clock.now()), registry, ...(served ?? stored ?? NOTHING), raw, missing }
 }
 

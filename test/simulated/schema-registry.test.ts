@@ -14,8 +14,9 @@ import { ALL_ASPECTS } from '../../src/model/survey.ts'
 import type { Fault } from '../../src/ports/faults.ts'
 import type { Options } from '../../src/scenarios/options.ts'
 import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
+import { exportSchemas } from '../../src/survey/export-schemas.ts'
 import { observer } from '../../src/survey/observe.ts'
-import { ALL } from '../helpers/schemas.ts'
+import { ALL, inWords } from '../helpers/schemas.ts'
 import { exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
 import { compose, open, violations } from './stage.ts'
 
@@ -114,6 +115,23 @@ describe('a registry that takes long to say everything', () => {
       [false, false],
     ])
   })
+})
+
+it('is exported from its topic where nobody answers, which is said, and where they differ not as records', async () => {
+  const simulation = await openWithSchemas()
+  await simulation.faults.inject('stop-registry', {}, never)
+  const { manifest } = await exported(simulation)
+  expect(inWords(manifest.versions)).toEqual(ALL)
+  expect(manifest.missing).toHaveLength(2)
+  expect(manifest.raw?.records.length).toBeGreaterThan(ALL.length)
+  const apart = await openWithSchemas()
+  const { registry } = apart.ports
+  const more = { subject: 'elsewhere', version: 1, id: 99, type: 'AVRO', schema: '"int"', references: [] }
+  const odd = { ...registry, list: async (...asked: Parameters<typeof registry.list>) => [...((await registry.list(...asked)) ?? []), more] }
+  const survey = await compose(apart).deps.observe(['members', 'registry'], null, never)
+  if (!survey.registry.known || survey.registry.value === null) throw new Error('there is no registry')
+  const whole = await exportSchemas({ ...apart.ports, registry: odd }, survey.registry.value, null, never)
+  expect([whole.raw, whole.missing]).toEqual([null, ['elsewhere 1 (id 99) is not in _schemas']])
 })
 
 describe('an import that another run left half-way', () => {

@@ -25,6 +25,8 @@ import type { Identity, RegistrySettings } from './settings.ts'
 const SESSION: Millis = 10_000
 const REBALANCE: Millis = 60_000
 const HEARTBEAT: Millis = 3000
+/** Whoever does not poll for so long leaves. */
+const POLL_INTERVAL: Millis = 300_000
 const RETRY: Millis = 500
 
 const ILLEGAL_GENERATION = 22
@@ -104,7 +106,12 @@ export class Election {
     const synced = await link.ask(SyncGroup, { ...membership, assignments }, signal, REBALANCE)
     if (synced.error === UNKNOWN_MEMBER) this.#memberId = ''
     failOn(`SyncGroup of ${group}`, synced.error)
-    this.#assigned(decodeAssignment(synced.assignment))
+    try {
+      this.#assigned(decodeAssignment(synced.assignment))
+    } catch (thrown) {
+      this.#linger(membership, signal).catch(() => {})
+      throw thrown
+    }
     return membership
   }
 
@@ -117,6 +124,16 @@ export class Election {
     }
     if (identity === null) this.#parts.log('ERROR No leader eligible schema registry instances joined the schema registry group')
     this.#parts.onLeader(identity)
+  }
+
+  /** Takes part in nothing any more, yet is missed only later: its heartbeats go on without it, as Confluent's (max.poll.interval.ms). */
+  async #linger(membership: Membership, signal: AbortSignal): Promise<void> {
+    for (let beats = 0; beats * HEARTBEAT < POLL_INTERVAL; beats += 1) {
+      await pause(HEARTBEAT, signal)
+      const error = await (await this.#coordinator(signal)).ask(Heartbeat, membership, signal)
+      if (error === ILLEGAL_GENERATION || error === UNKNOWN_MEMBER) return
+    }
+    await this.leave(signal)
   }
 
   /** Resolves when the group has to be joined again. */

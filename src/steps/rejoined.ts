@@ -15,7 +15,9 @@ export const rejoined = (now: Survey, { broker, member: name, restarts }: Failed
   if (member === undefined || !member.state.known) return { state: 'unknown', detail: `${name} was not seen` }
   if (member.state.value !== 'running') {
     const line = member.signals.known ? member.signals.value.at(-1)?.line : undefined
-    const detail = `${name} is ${member.state.value}${line === undefined ? '' : `: ${line}`}`
+    // What its platform waits for, a lower ordinal say, is told as long as anybody waits for it.
+    const waits = member.waiting.known && member.waiting.value !== null ? ` (${member.waiting.value.message})` : ''
+    const detail = `${name} is ${member.state.value}${waits}${line === undefined ? '' : `: ${line}`}`
     // A new pod counts from none; the same one from what it had before.
     const count = member.restarts.known ? member.restarts.value : 0
     const again = count < restarts ? count : count - restarts

@@ -88,7 +88,7 @@ const electLost = (election: () => UncleanElection, grounds: Grounds): Step =>
         ...(target.reordered === null
           ? []
           : [
-              `its replicas are assigned as [${target.reordered.join(',')}] for it: the controller would take broker ${target.assigned.find((id) => id !== target.candidate.broker)}, which has less`,
+              `its replicas are assigned as [${target.reordered.join(',')}] for it: the controller would take broker ${target.assigned.find((id) => target.others.some(({ broker }) => broker === id))}, which has less`,
             ]),
       ],
       commands: [

@@ -3,6 +3,7 @@
 import type { Known } from '../model/known.ts'
 import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
 import { isLeftover, type Member } from '../model/member.ts'
+import type { PartitionTable } from '../model/partitions.ts'
 import type { Broker, LogDir } from '../model/survey.ts'
 import type { MetadataView, Ping } from '../ports/kafka.ts'
 import type { Registration } from './zookeeper.ts'
@@ -16,6 +17,8 @@ export interface Sightings {
   readonly quorum: Known<boolean>
   readonly pings: readonly Ping[]
   readonly logDirs: ReadonlyMap<number, Known<readonly LogDir[]>>
+  /** Partitions as they are on record, for their replica lists: where no broker answers Metadata, and no member says whose disk it has, they say who ought to be there. */
+  readonly recorded: Known<PartitionTable>
 }
 
 const brokerMembers = (members: Known<readonly Member[]>): readonly Member[] =>
@@ -25,8 +28,8 @@ const registrationsOf = (seen: Sightings): readonly Registration[] => (seen.regi
 
 /** By members, registration, Metadata and replica lists. Unknown only if none of them was seen. */
 const idsOf = (seen: Sightings): Known<readonly number[]> => {
-  const { members, metadata, registrations } = seen
-  if (!members.known && !metadata.known && registrations?.known !== true) return unknown(members.why, `${members.by}, ${metadata.by}`)
+  const { members, metadata, registrations, recorded } = seen
+  if (!members.known && !metadata.known && registrations?.known !== true && !recorded.known) return unknown(members.why, `${members.by}, ${metadata.by}`)
   const ids = new Set<number>()
   for (const member of brokerMembers(members)) if (member.id.known) ids.add(member.id.value)
   for (const registration of registrationsOf(seen)) ids.add(registration.id)
@@ -34,7 +37,8 @@ const idsOf = (seen: Sightings): Known<readonly number[]> => {
     for (const broker of metadata.value.brokers) ids.add(broker.id)
     for (const row of metadata.value.partitions.rows()) for (const id of row.replicas) ids.add(id)
   }
-  const by = [members, metadata, registrations].flatMap((source) => (source?.known ? [source.by] : [])).join(', ')
+  if (recorded.known) for (const row of recorded.value.rows()) for (const id of row.replicas) ids.add(id)
+  const by = [members, metadata, registrations, recorded].flatMap((source) => (source?.known ? [source.by] : [])).join(', ')
   return known(
     [...ids].filter((id) => id >= 0).sort((a, b) => a - b),
     by,

@@ -17,7 +17,7 @@ import { partitionsOf, readPersisted } from './partitions.ts'
 import { each, reading, type Stage } from './reading.ts'
 import { DEFAULT_REGISTRY, type RegistrySettings, readRegistry } from './registry.ts'
 import { readZnodeTable } from './znode-table.ts'
-import { readZooKeeper, type ZooKeeperReading, zooKeeperView } from './zookeeper.ts'
+import { readZooKeeper, type ZooKeeperReading, zooKeeperAddresses, zooKeeperView } from './zookeeper.ts'
 
 export interface ObserverSettings {
   /** Client endpoints known beforehand, `host:port`. */
@@ -91,17 +91,6 @@ const readQuorumItself = async (look: Looking, members: Known<readonly Member[]>
   return own.known ? own : told
 }
 
-/**
- * As configured, as far as those are its members' own. A published port is nobody's address: what is asked there could be
- * matched to no member, and a server that does not answer would have no second witness.
- */
-const zooKeeperAddresses = (configured: readonly string[], members: Known<readonly Member[]>): readonly string[] => {
-  const own = members.known ? members.value.filter((member) => member.roles.includes('zookeeper')) : []
-  const addresses = own.flatMap((member) => member.addresses.slice(0, 1))
-  const matched = configured.some((address) => own.some((member) => member.addresses.includes(address)))
-  return configured.length > 0 && (matched || addresses.length === 0) ? configured : addresses
-}
-
 const readTarget = async (look: Looking): Promise<TargetIdentity> => {
   const { platform } = look.ports
   const seen = await reading(look, look.left('first'), 'platform', (signal) => platform.identity(signal))
@@ -156,7 +145,7 @@ const registrationsOf = (first: First): Sightings['registrations'] => first.zook
 const quorumOf = (first: First): Known<boolean> =>
   first.coordination.known ? first.coordination.value.quorum : unknown(first.coordination.why, first.coordination.by)
 
-const readBrokers = async (look: Looking, first: First): Promise<Survey['brokers']> => {
+const readBrokers = async (look: Looking, first: First, table: Promise<Survey['partitions']>): Promise<Survey['brokers']> => {
   if (!look.asked('brokers', 'log-dirs')) return look.base?.brokers ?? notAsked('brokers')
   const registrations = registrationsOf(first)
   const late = endpointsOf({ members: first.members, metadata: first.metadata, registrations }).filter(
@@ -171,6 +160,8 @@ const readBrokers = async (look: Looking, first: First): Promise<Survey['brokers
     quorum: quorumOf(first),
     pings: [...early, ...pings],
     logDirs,
+    // Whoever answers Metadata has listed them already.
+    recorded: first.metadata.known ? notAsked('replica lists on record') : await table,
   })
   if (look.asked('brokers') || look.base?.brokers.known !== true) return brokers
   // Only log directories were asked for: everything else about the brokers is carried over.
@@ -283,7 +274,8 @@ export const observer =
     // Nothing else waits for every schema there is.
     const schemas = readSchemas(look, first.members)
     schemas.catch(() => {})
-    const [brokers, partitions] = await Promise.all([readBrokers(look, first), readPartitions(look, first)])
+    const table = readPartitions(look, first)
+    const [brokers, partitions] = await Promise.all([readBrokers(look, first, table), table])
     const [members, closer, registry] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first), schemas])
     return {
       takenAt,

@@ -152,3 +152,14 @@ export const zooKeeperView = (read: ZooKeeperReading, addresses: readonly string
     migrating: tree(read.migrating),
   }
 }
+
+/**
+ * As configured, as far as those are its members' own. A published port is nobody's address: what is asked there could be
+ * matched to no member, and a server that does not answer would have no second witness.
+ */
+export const zooKeeperAddresses = (configured: readonly string[], members: Known<readonly Member[]>): readonly string[] => {
+  const own = members.known ? members.value.filter((member) => member.roles.includes('zookeeper')) : []
+  const addresses = own.flatMap((member) => member.addresses.slice(0, 1))
+  const matched = configured.some((address) => own.some((member) => member.addresses.includes(address)))
+  return configured.length > 0 && (matched || addresses.length === 0) ? configured : addresses
+}

@@ -39,6 +39,7 @@ const sightings = (change: Partial<Sightings> = {}): Sightings => ({
   quorum: seen(true),
   pings: [1, 2, 3].map((id) => ping(id, 'ready')),
   logDirs: new Map(),
+  recorded: blind,
   ...change,
 })
 const second = (change: Partial<Sightings>) => {
@@ -60,6 +61,7 @@ describe('brokers', () => {
     expect(ids({ metadata: blind, registrations: blind })).toEqual([1, 2, 3])
     expect(ids({ members: blind, metadata: metadata({ brokers: [] }), registrations: seen([]) })).toEqual([1, 2, 3])
     expect(ids({ members: blind, metadata: blind, registrations: blind })).toBeNull()
+    expect(ids({ members: seen([]), metadata: blind, registrations: seen([]), recorded: seen(tableOf()) })).toEqual([1, 2, 3])
   })
 
   it('are matched by the id on their disk and what they advertise, never by name', () => {

@@ -36,7 +36,7 @@ const unlockedBy = ({ leaderless, live }: Pool, broker: number): readonly { read
 
 const becauseOf = (pool: Pool, broker: number): string => {
   if (!pool.survey.partitions.known)
-    return 'no broker answers, so the ISRs on record were not seen: any order, the controller elects nobody who is not on record'
+    return 'no broker answers, so neither the ISRs on record nor whether unclean election is on were seen: any order, the controller elects nobody who is not on record unless it is on, which is looked at before each start after the first'
   const unlocked = unlockedBy(pool, broker)
   if (unlocked.length === 0) return 'nothing waits for it alone: it catches up from the leaders that are there by then'
   const only = unlocked.filter(({ record }) => record.length === 1)

@@ -201,6 +201,16 @@ describe('with no broker left', () => {
     expect(violations(simulation)).toEqual([])
   })
 
+  it('never says that nothing was lost where unclean election was on and nobody could say so before the first start', async () => {
+    const topics = [{ ...PAIRS, configs: { ...PAIRS.configs, 'unclean.leader.election.enable': 'true' } }, ORDERS]
+    const simulation = open({ mode: 'kraft', topics })
+    await simulation.faults.inject('isr-apart', {}, never)
+    await simulation.faults.inject('kill-broker', { broker: 1 }, never)
+    await simulation.clock.sleep(30_000)
+    const result = await startRun(compose(simulation, { scenario }).deps)
+    expect(result, result.why).toMatchObject({ outcome: 'unverified', rpoRecords: null, why: expect.stringContaining('pairs') })
+  })
+
   it('starts nobody under KRaft while the controllers do not run either', async () => {
     const simulation = open({ mode: 'kraft' })
     await simulation.faults.inject('kill-two', {}, never)

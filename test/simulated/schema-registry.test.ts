@@ -1,7 +1,7 @@
 // The schema registry's list in the simulated world: every cause, every branch of the restore, every way of driving it.
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
-import { importOrder } from '../../src/archive/schemas.ts'
+import { importOrder, writeManifest } from '../../src/archive/schemas.ts'
 import { runDrill } from '../../src/drill/drill.ts'
 import { prepareSchemas } from '../../src/drill/schemas.ts'
 import { grantApprover } from '../../src/engine/gate.ts'
@@ -132,6 +132,32 @@ it('is exported from its topic where nobody answers, which is said, and where th
   if (!survey.registry.known || survey.registry.value === null) throw new Error('there is no registry')
   const whole = await exportSchemas({ ...apart.ports, registry: odd }, survey.registry.value, null, never)
   expect([whole.raw, whole.missing]).toEqual([null, ['elsewhere 1 (id 99) is not in _schemas']])
+})
+
+it.each([true, false])('decodes old records in a fresh cluster, raw records in the manifest: %s', async (raw) => {
+  const old = await openWithSchemas()
+  const { manifest } = await exported(old, raw)
+  const topics = [
+    { name: '__kdr_orders', partitions: 3, configs: { 'min.insync.replicas': '2' } },
+    { name: '__consumer_offsets', partitions: 5, configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'compact' } },
+  ]
+  const fresh = open({ seed: 9, registries: 2, topics })
+  for (const partition of [1, 2]) {
+    const at = { topic: '__kdr_orders', partition }
+    const { records } = await old.ports.kafka.fetch(at, 0n, { maxBytes: 1 << 20, maxWait: 100 }, never)
+    expect(records).toHaveLength(1)
+    await fresh.write.probe.produce(at, records, never)
+  }
+  expect(await fresh.ports.registry.byId(FIRST, 7, never)).toBeNull()
+  const text = writeManifest(manifest)
+  fresh.files.set('old.json', text)
+  const { deps: staged, events } = compose(fresh, { scenario: schemaRegistry, schemas: { path: 'old.json', sha256: await fresh.ports.files.digest(text) } })
+  const result = await startRun(staged)
+  expect(result.outcome, result.why).toBe('recovered')
+  for (const url of URLS) expect(await served(fresh, url)).toEqual(ALL)
+  expect(events.find((event) => event.type === 'step.settled' && event.step === 'probe-registry')).toMatchObject({
+    detail: expect.stringContaining('records of 1 topics decode'),
+  })
 })
 
 describe('an import that another run left half-way', () => {

@@ -80,6 +80,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     id: 'schema-registry',
     title: 'Schema Registry failure',
     takes: ['schemas'],
+    need: 'roll',
     services: ['schema-registry'],
     // An empty registry is a healthy one to whoever does not know what it held: only the manifest tells.
     faults: { 'stop-registry': {}, 'kill-registry': {}, 'lose-schemas': { verdict: 'healthy', prepares: 'schemas' } },

@@ -79,7 +79,16 @@ const heldBy = (look: RegistryLook, url: string, reads: Known<boolean>): Promise
   return reading(look, DEEP, `schemas of ${url}`, async (signal) => (await readVersions(look.ports.registry, url, signal)).map(keyOf))
 }
 
+/** What its platform has stopped answers nobody: there is nothing to wait for. */
+const stoppedBy = (member: Member | null): Known<false> | null =>
+  member?.state.known === true && member.state.value === 'stopped' ? known(false, `${member.name} is stopped`) : null
+
 const instanceOf = async (look: RegistryLook, { url, member }: Place): Promise<RegistryInstance> => {
+  const stopped = stoppedBy(member)
+  if (stopped !== null) {
+    const nothing = unknown('it does not run', stopped.by)
+    return { url, member: member?.name ?? null, reads: stopped, mode: nothing, held: nothing }
+  }
   const asked = answers(look, url)
   const [reads, mode, held] = await Promise.all([
     asked,

@@ -26,16 +26,19 @@ export type Reader = Omit<PlatformReader, 'dial' | 'close'>
 
 const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
 
+const scaleOf = (name: string, { set, deployment }: Entry): Typed['scale'] =>
+  set === null
+    ? { kind: 'deployment', name: deployment?.metadata?.name ?? name, replicas: 1 }
+    : { kind: 'statefulset', name: set.metadata?.name ?? '', replicas: ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1 }
+
 const typedOf = (member: Member, entry: Entry | undefined): Typed => {
-  const start = entry?.set?.spec?.ordinals?.start ?? 0
-  const scaledDown = entry?.absent?.reason === 'ScaledDown'
   return {
     container: entry?.container?.name ?? null,
     image: entry?.container?.image ?? '',
     isBroker: member.roles.includes('broker'),
     running: member.state.known && member.state.value === 'running',
     address: member.addresses[0] ?? null,
-    scale: scaledDown ? { set: entry?.set?.metadata?.name ?? '', replicas: ordinalOf(member.name) - start + 1 } : null,
+    scale: entry?.absent?.reason === 'ScaledDown' ? scaleOf(member.name, entry) : null,
   }
 }
 

@@ -93,6 +93,20 @@ const absentOf = (set: V1StatefulSet, snapshot: Snapshot, pods: ReadonlyMap<stri
   })
 }
 
+/**
+ * A registry that was scaled to nothing is still one that is expected: named as its Deployment, since its pods have no names of their own.
+ * Of anything else that runs so, none may be what somebody wants.
+ */
+const scaledAway = (deployment: V1Deployment, present: readonly Entry[], selectors: RoleSelectors): readonly Entry[] => {
+  const { metadata, spec } = deployment
+  const container = mainContainer(spec?.template?.spec, spec?.template?.metadata?.annotations)
+  const roles = rolesOf(spec?.template?.metadata?.labels ?? {}, container, selectors)
+  const name = metadata?.name ?? ''
+  if (!roles.includes('schema-registry') || (spec?.replicas ?? 1) > 0 || present.some((entry) => entry.deployment?.metadata?.uid === metadata?.uid)) return []
+  const absent = { reason: 'ScaledDown', message: `Deployment ${name} has 0 replicas` }
+  return [{ name, roles, pod: null, container, set: null, deployment, absent }]
+}
+
 /** In the order of their names. */
 export const rosterOf = (snapshot: Snapshot, selectors: RoleSelectors): readonly Entry[] => {
   const pods = new Map(snapshot.pods.map((pod) => [nameOf(pod), pod]))
@@ -103,5 +117,6 @@ export const rosterOf = (snapshot: Snapshot, selectors: RoleSelectors): readonly
     return roles.length === 0 ? [] : [{ name: nameOf(pod), roles, pod, container, set, deployment, absent: null }]
   })
   const absent = snapshot.sets.known ? snapshot.sets.value.flatMap((set) => absentOf(set, snapshot, pods, selectors)) : []
-  return [...present, ...absent].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+  const away = snapshot.deployments.known ? snapshot.deployments.value.flatMap((deployment) => scaledAway(deployment, present, selectors)) : []
+  return [...present, ...absent, ...away].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
 }

@@ -1,7 +1,7 @@
 // Has a member run again: the StatefulSet must want its ordinal, nothing old may stand in its place, and
 // then its controller and the kubelet do the rest.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { V1Pod, V1StatefulSet } from '@kubernetes/client-node'
+import type { V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
 import type { MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
@@ -30,18 +30,26 @@ const notStarted = (name: string, waits: string, waited: Millis): KdrError =>
     hint: `kubectl describe pod ${name} says more`,
   })
 
-/** Raises the replicas until the ordinal is wanted, never lowers them. False when somebody changed the set meanwhile. */
-const want = async (client: KubeClient, set: V1StatefulSet, name: string, signal: AbortSignal): Promise<boolean> => {
-  const { name: own = '', resourceVersion: version = '' } = set.metadata ?? {}
-  const replicas = ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1
+const scaled = async (scaling: Promise<void>): Promise<boolean> => {
   try {
-    await scaleTo(client, { kind: 'StatefulSet', name: own, version }, Math.max(replicas, set.spec?.replicas ?? 1), signal)
+    await scaling
     return true
   } catch (thrown) {
     if (thrown instanceof KdrError && thrown.code === 'workload-changed') return false
     throw thrown
   }
 }
+
+/** Raises the replicas until the ordinal is wanted, never lowers them. False when somebody changed the set meanwhile. */
+const want = async (client: KubeClient, set: V1StatefulSet, name: string, signal: AbortSignal): Promise<boolean> => {
+  const { name: own = '', resourceVersion: version = '' } = set.metadata ?? {}
+  const replicas = ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1
+  return scaled(scaleTo(client, { kind: 'StatefulSet', name: own, version }, Math.max(replicas, set.spec?.replicas ?? 1), signal))
+}
+
+/** One of it is enough to serve; how many there were nobody knows any more. False when somebody changed it meanwhile. */
+const wantOne = async (client: KubeClient, { metadata }: V1Deployment, signal: AbortSignal): Promise<boolean> =>
+  scaled(scaleTo(client, { kind: 'Deployment', name: metadata?.name ?? '', version: metadata?.resourceVersion ?? '' }, 1, signal))
 
 /** `before`: the pod as it was looked at, whose old runs count for nothing; null: there was none. */
 const untilStarted = async (client: KubeClient, name: string, before: V1Pod | null, signal: AbortSignal): Promise<void> => {
@@ -64,19 +72,23 @@ const untilStarted = async (client: KubeClient, name: string, before: V1Pod | nu
 }
 
 /**
- * `find` looks the member up anew. Resolves when its container has been started, which is before it serves.
+ * `find` looks the member up anew. Resolves when its container has been started, which is before it serves; of a Deployment, when it is wanted again.
  * Throws `member-changed`, `replica-set`, `start-failed` with what it waits for, `outcome-unknown`, and what the API refuses.
  */
 export const startMember = async (client: KubeClient, find: () => Promise<Entry>, ref: MemberRef, signal: AbortSignal): Promise<void> => {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    const { pod, set, absent, roles } = await find()
+    const { pod, set, deployment, absent, roles } = await find()
     const now = pod === null ? null : uidOf(pod)
     if (now !== null || ref.uid !== null) throw memberChanged(ref, now)
     if (pod !== null) {
       await replaceStanding(client, pod, roles, signal)
       return untilStarted(client, ref.name, pod, signal)
     }
-    if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal))) return untilStarted(client, ref.name, null, signal)
+    if (deployment !== null) {
+      // Its pods will have other names than the one it goes by while there are none.
+      if (await wantOne(client, deployment, signal)) return
+    } else if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal)))
+      return untilStarted(client, ref.name, null, signal)
   }
-  throw new KdrError(`the StatefulSet of ${ref.name} changes faster than it can be scaled`, { code: 'workload-changed', hint: 'look again: kdr diagnose' })
+  throw new KdrError(`what runs ${ref.name} changes faster than it can be scaled`, { code: 'workload-changed', hint: 'look again: kdr diagnose' })
 }

@@ -36,7 +36,7 @@ const restartGuards = ({ value }: Pick<FoundCase, 'value'>): readonly Guard<ToRe
 export const restartInstance = async (world: WriteWorld, { member: name, uid, revives }: ToRestart, signal: AbortSignal): Promise<void> => {
   const { platform } = world.change
   if (uid !== null) await platform.stop({ name, uid }, { grace: REGISTRY_STOP }, signal)
-  if (!revives) await platform.start({ name, uid: null }, signal)
+  if (!revives || uid === null) await platform.start({ name, uid: null }, signal)
 }
 
 const servedBy = (view: RegistryView | null, member: string): RegistryInstance | undefined => view?.instances.find((instance) => instance.member === member)
@@ -88,7 +88,9 @@ const restartStep = (id: string, name: string, from: FoundCase): Step =>
       if (need === undefined) return { nothing: `${name} needs no restart` }
       const { member, because } = need
       if (!member.uid.known) return { unknown: `whether ${name} runs was not seen: ${member.uid.why}` }
-      return { target: { member: name, uid: member.uid.value, revives: member.revives === 'always', because } }
+      // What a Deployment runs comes back under another name, whoever starts it.
+      const renamed = member.workload.known && member.workload.value?.kind === 'Deployment'
+      return { target: { member: name, uid: member.uid.value, revives: member.revives === 'always' || renamed, because } }
     },
     preview: (target, commands) => ({
       sentence: `${target.uid === null ? 'start' : 'restart'} ${target.member}: ${target.because}`,

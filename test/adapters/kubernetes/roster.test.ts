@@ -1,5 +1,5 @@
 // Who ought to be there and is not, where a pod last was, and why it is not there now.
-import type { CoreV1Event, V1PersistentVolume } from '@kubernetes/client-node'
+import type { CoreV1Event, V1Deployment, V1PersistentVolume } from '@kubernetes/client-node'
 import { describe, expect, it } from 'vitest'
 import { nodeTrouble } from '../../../src/adapters/kubernetes/node-trouble.ts'
 import { roleSelectors } from '../../../src/adapters/kubernetes/roles.ts'
@@ -51,6 +51,25 @@ const waitingOf = (now: ReturnType<typeof snapshot>, name: string, events: Told 
 }
 
 describe('the roster', () => {
+  it('has a Schema Registry whose Deployment was scaled to nothing, and nothing else that was', () => {
+    const deployment = (name: string, replicas: number): V1Deployment => ({
+      metadata: { name, uid: `uid-of-${name}`, resourceVersion: '7' },
+      spec: {
+        replicas,
+        selector: {},
+        template: { metadata: { labels: { app: name } }, spec: { containers: [{ name, image: 'confluentinc/cp-schema-registry:7.5.0' }] } },
+      },
+    })
+    const all = (...list: V1Deployment[]) => snapshot({ deployments: known(list, 'Deployments') })
+    const now = all(deployment('schema-registry', 0), deployment('kafka-connect', 0))
+    expect(rosterOf(now, roles)).toMatchObject([{ name: 'schema-registry', roles: ['schema-registry'], pod: null, absent: { reason: 'ScaledDown' } }])
+    const entry = entryOf(now, 'schema-registry')
+    expect(revivesOf(entry)).toBe('never')
+    expect(workloadOf(entry, now)).toMatchObject({ value: { kind: 'Deployment', name: 'schema-registry', version: '7', replicas: 0 } })
+    expect(waitingOf(now, 'schema-registry')).toMatchObject({ value: { reason: 'ScaledDown' } })
+    expect(rosterOf(all(deployment('schema-registry', 2)), roles)).toEqual([])
+  })
+
   it('has pods by label, sorted by number, and no pod that only looks like one by its name', () => {
     const now = snapshot({ pods: [kafka(10), kafka(2), pod({ name: 'kafka-ui', labels: { app: 'ui' } })] })
     expect(rosterOf(now, roles).map(({ name }) => name)).toEqual(['kafka-2', 'kafka-10'])

@@ -37,7 +37,10 @@ const stillLost: Guard<UncleanElection> = {
 /** How often the assignment is looked at before an election that depends on its order is given up. */
 const ORDER_LOOKS = 50
 
-/** A metadata-only change, which needs no ISR (KIP-455): the controller takes the first live one, so who has the most comes first. */
+/**
+ * The controller takes the first live one, so who has the most comes first. Rearranged replicas are done with at once, without
+ * any ISR (KIP-455; ReplicationControlManager.changePartitionReassignment, KafkaController.isReassignmentComplete).
+ */
 const putFirst = async (world: WriteWorld, { topic, partition, name, reordered }: UncleanElection, signal: AbortSignal): Promise<void> => {
   if (reordered === null) return
   const refused = await world.change.kafka.reassign([{ topic, partition, replicas: reordered }], signal)

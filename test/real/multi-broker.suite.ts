@@ -131,7 +131,7 @@ export const multiBrokerSuite = (kafka: LabVersion) =>
         __kdr_moved: {
           assignments: [
             [3, 1],
-            [2, 3],
+            [1, 3],
           ],
           minIsr: 1,
         },

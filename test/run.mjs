@@ -2,9 +2,9 @@
 // of totals. KDR_TIERS=all (CI) brings the labs up itself and makes a tier that cannot run, or ran nothing, a
 // failure; KDR_NODES="22 24" repeats the contract suites on those Node versions: all simulated ones, and of the
 // real ones this machine's own; `long` as an argument repeats everything real that is left out of CI. Tests of
-// real clusters mostly wait for sessions to expire, so two labs of processes run side by side; more of them would
-// starve each other, and what was not seen in time is unknown.
-import { spawnSync } from 'node:child_process'
+// real clusters mostly wait for sessions to expire, so two labs run side by side; more of them would starve each
+// other, and what was not seen in time is unknown.
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -29,6 +29,9 @@ const TIERS = [
   { name: 'simulated', reason: () => null, args: SIDE_BY_SIDE },
   { name: 'contract', reason: kafkaReason, args: SIDE_BY_SIDE },
   { name: 'real', reason: kafkaReason, args: SIDE_BY_SIDE },
+]
+/** Each on a lab of its own, and mostly waiting. */
+const SIDE_BY_SIDE_TIERS = [
   { name: 'docker', reason: dockerReason, lab: dockerLab, args: ALONE },
   { name: 'kubernetes', reason: kubernetesReason, lab: kubernetesLab, args: ALONE },
 ]
@@ -52,16 +55,26 @@ const read = (file, label) => {
   }
 }
 
-const runTier = (label, node, args, env = {}) => {
+/** Of a tier that runs beside another, the output is kept until it has ended. */
+const vitestRun = (node, args, env, kept) =>
+  new Promise((resolve) => {
+    const child = spawn(node, [vitest, 'run', ...args], { stdio: kept ? ['ignore', 'pipe', 'pipe'] : 'inherit', cwd: root, env: { ...process.env, ...env } })
+    let output = ''
+    for (const stream of kept ? [child.stdout, child.stderr] : []) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+      })
+    }
+    child.on('close', (status) => resolve({ status, output }))
+  })
+
+const runTier = async (label, node, args, { env = {}, kept = false } = {}) => {
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()
   console.log(`\n== ${label} (Node ${version})`)
   const began = performance.now()
   const out = path.join(folder, `${label.replaceAll(' ', '-')}.json`)
-  const { status } = spawnSync(node, [vitest, 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], {
-    stdio: 'inherit',
-    cwd: root,
-    env: { ...process.env, ...env },
-  })
+  const { status, output } = await vitestRun(node, [...args, '--reporter=default', '--reporter=json', `--outputFile=${out}`], env, kept)
+  if (kept) console.log(`\n== ${label}, what it said\n${output}`)
   const counts = read(out, label)
   for (const key of Object.keys(total)) total[key] += counts[key]
   times.push(`${label} ${Math.round((performance.now() - began) / 1000)} s`)
@@ -75,7 +88,7 @@ const unavailable = (label, why) => {
 }
 
 /** With its lab around it, where one is to be brought up; `why` is what is missing even then. */
-const runOne = async ({ name, reason, lab, args }) => {
+const runOne = async ({ name, reason, lab, args }, kept = false) => {
   const up = required && lab !== undefined ? await lab.up() : { env: {}, exclude: [] }
   if (up.why !== undefined) return unavailable(name, up.why)
   try {
@@ -83,7 +96,7 @@ const runOne = async ({ name, reason, lab, args }) => {
     if (why !== null && why.exclude === undefined) return unavailable(name, why)
     const exclude = (why?.exclude ?? []).flatMap((pattern) => ['--exclude', pattern])
     if (why?.note !== undefined) console.log(`\n${name}: ${why.note}`)
-    runTier(name, process.execPath, ['--project', name, ...args, ...exclude], up.env)
+    await runTier(name, process.execPath, ['--project', name, ...args, ...exclude], { env: up.env, kept })
   } finally {
     if (required) await lab?.down()
   }
@@ -97,22 +110,20 @@ const otherNode = (major) => {
   return existsSync(binary) ? binary : null
 }
 
-const repeatOn = (major) => {
+const repeatOn = async (major) => {
   const label = `contract on Node ${major}`
   const node = otherNode(major)
   if (node === null) return unavailable(label, `the npm package node@${major} could not be installed`)
   const files = ['simulated', 'real-system'].map((name) => `test/contract/${name}.test.ts`)
-  runTier(label, node, ['--project', 'simulated', '--project', 'contract', ...SIDE_BY_SIDE, ...files])
+  await runTier(label, node, ['--project', 'simulated', '--project', 'contract', ...SIDE_BY_SIDE, ...files])
 }
 
 const asked = process.argv.slice(2)
 const wanted = (tiers) => tiers.filter(({ name }) => asked.length === 0 || asked.includes(name))
-const inTurn = async (tiers) => {
-  for (const tier of wanted(tiers)) await runOne(tier)
-}
-await inTurn(TIERS)
-if (asked.length > 0) await inTurn(ON_DEMAND)
-else for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) repeatOn(major)
+for (const tier of wanted(TIERS)) await runOne(tier)
+await Promise.all(wanted(SIDE_BY_SIDE_TIERS).map((tier) => runOne(tier, asked.length === 0)))
+if (asked.length > 0) for (const tier of wanted(ON_DEMAND)) await runOne(tier)
+else for (const major of (process.env.KDR_NODES ?? '').split(/\s+/).filter(Boolean)) await repeatOn(major)
 rmSync(folder, { recursive: true, force: true })
 
 const slowest = files.sort((a, b) => b.seconds - a.seconds).slice(0, 16)

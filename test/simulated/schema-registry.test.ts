@@ -49,6 +49,16 @@ describe.each(['zookeeper', 'kraft'] as const)('schema-registry in a %s cluster'
     expect(violations(simulation)).toEqual([])
   })
 
+  it('waits until the group has settled, and is previewed and granted meanwhile', async () => {
+    const simulation = await openWithSchemas({ mode })
+    await simulation.faults.inject('kill-registry', {}, never)
+    await simulation.ports.clock.sleep(10_500, never)
+    expect((await simulation.ports.kafka.describeGroup('schema-registry', never)).state).toBe('PreparingRebalance')
+    expect(await rehearse(deps(simulation))).toMatchObject({ exit: 'ok' })
+    expect(await startRun(deps(simulation, { approver: granting() }))).toMatchObject({ exit: 'approvalMissing' })
+    expect(await startRun(deps(simulation, { approver: granting('restart') }))).toMatchObject({ outcome: 'recovered', exit: 'ok' })
+  })
+
   it.each([true, false])('lose-schemas: restored with every id, raw records in the manifest: %s', async (raw) => {
     const simulation = await openWithSchemas({ mode })
     const { file } = await exported(simulation, raw)

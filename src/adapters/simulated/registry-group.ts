@@ -27,7 +27,7 @@ const describeRegistries = (cluster: Cluster): GroupDescription => {
   }
   const bytes = (value: object) => Buffer.from(JSON.stringify(value))
   return {
-    state: joined.length === 0 ? 'Empty' : 'Stable',
+    state: joined.length === 0 ? 'Empty' : cluster.registries.rebalancing ? 'PreparingRebalance' : 'Stable',
     protocolType: 'sr',
     members: joined.map((member) => ({ id: `${member.name}-1`, metadata: bytes(identity(member)), assignment: bytes(assignment) })),
   }

@@ -14,6 +14,8 @@ import { append, judgeAppend, makeTopic } from './topics.ts'
 const INIT_TIMEOUT: Millis = 60_000
 /** Until the coordinator misses a member that died (session.timeout.ms of the group). */
 const GROUP_SESSION: Millis = 10_000
+/** Until everybody who is left has joined again (heartbeat.interval.ms of the group). */
+const REJOIN: Millis = 3000
 const POLL: Millis = 500
 
 /** What one instance knows, gone when it ends. */
@@ -28,12 +30,14 @@ export interface Registries {
   readonly memories: Map<string, Memory>
   /** In the group by the coordinator's book: one that died a moment ago still is. */
   readonly joined: Set<string>
+  /** Its coordinator waits for everybody to join again. */
+  rebalancing: boolean
   leader: string | null
   /** All advertise the first one's URL. */
   readonly sameUrl: boolean
 }
 
-export const createRegistries = (sameUrl: boolean): Registries => ({ memories: new Map(), joined: new Set(), leader: null, sameUrl })
+export const createRegistries = (sameUrl: boolean): Registries => ({ memories: new Map(), joined: new Set(), rebalancing: false, leader: null, sameUrl })
 
 export const registriesOf = (cluster: Cluster): readonly SimMember[] => cluster.members.filter(({ role }) => role === 'schema-registry')
 
@@ -115,7 +119,11 @@ export const registryGone = (cluster: Cluster, member: SimMember, graceful: bool
   if (graceful) joined.delete(member.name)
   else
     cluster.time.after(GROUP_SESSION, () => {
-      if (!isUp(member)) joined.delete(member.name)
+      if (isUp(member) || !joined.delete(member.name)) return
+      cluster.registries.rebalancing = true
+      cluster.time.after(REJOIN, () => {
+        cluster.registries.rebalancing = false
+      })
     })
 }
 

@@ -2,7 +2,9 @@
 import { look, type Step } from '../../engine/step.ts'
 import { diagnose } from '../../judgement/diagnose.ts'
 import { dependencyProblem, duplicateUrls, registryOf } from '../../judgement/registry.ts'
+import { known } from '../../model/known.ts'
 import type { Survey } from '../../model/survey.ts'
+import { withRegistry } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 
 /** The Kafka repair: as diagnosed, else the topic to look at. */
@@ -58,7 +60,7 @@ export const checkUrls = (): Step =>
       }
     },
     preview: ({ urls }) => ({ sentence: `they advertise ${urls.join(', ') || 'nothing, none is in the group'}`, changes: [], commands: [] }),
-    expect: (now) => now,
+    expect: (now) => withRegistry(now, (view) => (view.identities.known ? view : { ...view, identities: known([], 'projected') })),
     done: (now) => {
       const view = registryOf(now)
       if (view === null || !view.identities.known)

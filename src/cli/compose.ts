@@ -130,7 +130,14 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   close: () => kafka.close(),
 })
 
-const platformWriter = ({ stop, start, reconnect, exec, workloads }: PlatformWriter): PlatformWriter => ({ stop, start, reconnect, exec, workloads })
+const platformWriter = ({ stop, start, reconnect, exec, inspect, workloads }: PlatformWriter): PlatformWriter => ({
+  stop,
+  start,
+  reconnect,
+  exec,
+  inspect,
+  workloads,
+})
 const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign, append })
 const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
 

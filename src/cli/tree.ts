@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { EFFECTS } from '../engine/step.ts'
 import { LAB_SERVICES, LAB_VERSIONS } from '../model/lab.ts'
-import { COMMON_FAULTS, FAULTS } from '../ports/faults.ts'
+import { COMMON_FAULTS, FAULTS, SET_FAULTS } from '../ports/faults.ts'
 import type { CommandModule } from './invocation.ts'
 import type { Format } from './terminal.ts'
 
@@ -126,8 +126,9 @@ const drill = (program: Command): Command =>
 /** What a lab can suffer, by what runs it. */
 const faultHelp = (): string => {
   const common = FAULTS.filter((fault) => COMMON_FAULTS.some((each) => each === fault))
-  const docker = FAULTS.filter((fault) => !common.includes(fault))
-  return `\nFaults:\n  of processes and in Docker: ${common.join(', ')}\n  in Docker besides: ${docker.join(', ')}\nA simulated cluster and one on Kubernetes are broken by kdr drill.`
+  const sets = FAULTS.filter((fault) => SET_FAULTS.some((each) => each === fault))
+  const docker = FAULTS.filter((fault) => !common.includes(fault) && !sets.includes(fault))
+  return `\nFaults:\n  of processes and in Docker: ${common.join(', ')}\n  in Docker besides: ${docker.join(', ')}\nA simulated cluster and one on Kubernetes are broken by kdr drill; only the latter knows ${sets.join(', ')}.`
 }
 
 const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {

@@ -76,7 +76,7 @@ const unknownBecause = (because: string, facts: Facts, evidence: readonly Eviden
 const blindness = (facts: Facts): string | null => {
   const { survey } = facts
   if (!survey.brokers.known) return `no vantage point: the brokers were not seen (${survey.brokers.why})`
-  if (facts.ids.length === 0) return 'no vantage point: no broker was seen'
+  if (facts.ids.length === 0 && facts.absent.length === 0) return 'no vantage point: no broker was seen'
   return survey.members.known ? null : `the platform was not seen: ${survey.members.why}`
 }
 

@@ -1,7 +1,7 @@
 // G1, G2 and G5: what must never be done to a broker, decided from a survey alone. Not knowing refuses.
 // G3 (freshness) is the engine's: it runs these again on a fresh survey immediately before acting.
 import type { Guard, Refusal } from '../engine/step.ts'
-import type { Member } from '../model/member.ts'
+import { companyOf, type Member } from '../model/member.ts'
 import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
 import { isrOnRecord, partitionName } from '../model/partitions.ts'
 import type { QuorumView, Survey } from '../model/survey.ts'
@@ -137,7 +137,9 @@ const checkDisk = (now: Survey, target: BrokerTarget, disk: Disk): Refusal | nul
   const stale = hosted.filter((row) => staleCouldWin(table, row, target.broker))
   if (stale.length > 0) {
     const because = 'they have no leader, this broker is not on record as in sync, and unclean election is not known to be off: it would be elected stale'
-    return refusal('G2', because, stale.map(partitionName))
+    const unseen = stale.some(({ topic }) => table.topic(topic)?.uncleanElection.known !== true)
+    // A controller that has just come up elects a moment later, and brokers that answer say whether it is on.
+    return { ...refusal('G2', because, stale.map(partitionName)), ...(unseen ? { blind: true as const } : {}) }
   }
   return disk.fit ? null : checkBlank(now, target, hosted, disk.because)
 }
@@ -244,19 +246,19 @@ const checkUnclean = (now: Survey, target: BrokerTarget): Refusal | null => {
 /** UNCLEAN: no broker is started while a stale one could be elected without anybody asking (KIP-106). Cannot be forced. */
 const uncleanOff = <T extends BrokerTarget>(): Guard<T> => ({ name: 'UNCLEAN', check: checkUnclean })
 
-const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+/** G2 for whoever this member runs. */
+export const startOf = (now: Survey, name: string): Refusal | null => {
+  const broker = now.brokers.known ? now.brokers.value.find(({ member }) => member.known && member.value === name)?.id : undefined
+  return broker === undefined ? blind('G2', `which broker ${name} is was not seen`, [name]) : checkStart(now, { broker })
+}
 
-/** Scaling a StatefulSet up starts every lower ordinal too: what G2 says of them counts. */
+/** Scaling a StatefulSet up may start others too: what G2 says of them counts. */
 const checkCompany = (now: Survey, target: BrokerTarget): Refusal | null => {
   const member = memberOfBroker(now, target.broker)
-  const own = member?.workload.known === true ? member.workload.value : null
-  if (member === undefined || own === null || member.revives !== 'never' || !now.brokers.known) return null
-  for (const { id } of now.brokers.value) {
-    const other = memberOfBroker(now, id)
-    const same = other?.workload.known === true && other.workload.value?.name === own.name
-    if (other === undefined || !same || !(ordinalOf(other.name) < ordinalOf(member.name)) || !other.state.known || other.state.value !== 'stopped') continue
-    const found = checkStart(now, { broker: id })
-    if (found !== null) return { ...found, because: `${member.name} can only be started together with ${other.name}: ${found.because}` }
+  if (member === undefined || !now.members.known) return null
+  for (const { name } of companyOf(member, now.members.value)) {
+    const found = startOf(now, name)
+    if (found !== null) return { ...found, because: `${member.name} can only be started together with ${name}: ${found.because}` }
   }
   return null
 }

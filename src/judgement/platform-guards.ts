@@ -1,7 +1,7 @@
 // Guards that speak for the platform: whoever else manages a member, and the budget somebody set on disrupting
 // it. Both may be forced by name: what they protect is order, not records.
 import type { Guard, Refusal } from '../engine/step.ts'
-import type { Member, Owner } from '../model/member.ts'
+import { heldUpBy, type Member, type Owner } from '../model/member.ts'
 import { memberOf, memberOfBroker, type Survey } from '../model/survey.ts'
 
 /** A broker by its id, or any member by its name. */
@@ -57,17 +57,6 @@ const checkBudget = (now: Survey, target: MemberTarget): Refusal | null => {
 
 const REPLICA_SETS: ReadonlySet<string> = new Set(['ReplicaSet', 'Deployment'])
 
-/** Earlier members of an ordered set that hold up every later one while they are not well. */
-const heldUpBy = (now: Survey, { name, workload }: Member): readonly string[] => {
-  const own = workload.known ? workload.value : null
-  if (own?.ordered !== true || !now.members.known) return []
-  const ordinal = (of: string): number => Number(/-(\d+)$/.exec(of)?.[1] ?? Number.NaN)
-  return now.members.value
-    .filter((other) => other.workload.known && other.workload.value?.name === own.name && ordinal(other.name) < ordinal(name))
-    .filter(({ state, waiting }) => !state.known || state.value !== 'running' || !waiting.known || waiting.value !== null)
-    .map((other) => other.name)
-}
-
 const checkReturn = (now: Survey, target: MemberTarget): Refusal | null => {
   const member = memberOfTarget(now, target)
   if (member === undefined || member.revives !== 'always') return null
@@ -86,7 +75,7 @@ const checkReturn = (now: Survey, target: MemberTarget): Refusal | null => {
       `mend ${where} first (kubectl uncordon, where it was cordoned)`,
     )
   }
-  const held = heldUpBy(now, member)
+  const held = heldUpBy(member, now.members.known ? now.members.value : []).map((other) => other.name)
   if (held.length === 0) return null
   return refusal(
     'RETURN',
@@ -101,3 +90,39 @@ export const ableToReturn = <T extends MemberTarget>(): Guard<T> => ({ name: 'RE
 
 /** PDB: a deletion asks no PodDisruptionBudget, an eviction does: kdr keeps to what an eviction would be told (policy/v1). */
 export const withinBudget = <T extends MemberTarget>(): Guard<T> => ({ name: 'PDB', check: checkBudget })
+
+/** Several members of sets that are to be made anew. */
+interface SetTarget {
+  readonly members: readonly string[]
+}
+
+const foundOf = (now: Survey, { members }: SetTarget): readonly Member[] => members.flatMap((name) => memberOf(now, name) ?? [])
+
+/** OWNER of a set itself: whoever declares it would put it back, or be refused when it is applied again. */
+export const nobodyElses = <T extends SetTarget>(): Guard<T> => ({
+  name: 'OWNER',
+  check: (now, target) => {
+    for (const { name, owner } of foundOf(now, target)) {
+      if (!owner.known) return { ...refusal('OWNER', `who else manages ${name} was not seen: ${owner.why}`, [name]), blind: true }
+      if (owner.value !== null) return owned(owner.value, name)
+    }
+    return null
+  },
+})
+
+/** CLAIMS: no set is scaled or made anew while that may delete the data (persistentVolumeClaimRetentionPolicy, KEP-1847). Cannot be forced. */
+export const claimsStay = <T extends SetTarget>(): Guard<T> => ({
+  name: 'CLAIMS',
+  check: (now, target) => {
+    for (const { name, workload } of foundOf(now, target)) {
+      if (!workload.known) return { ...refusal('CLAIMS', `what makes ${name} was not seen: ${workload.why}`, [name]), blind: true, force: null }
+      const set = workload.value
+      if (set === null || !(set.deletesClaims.whenScaled || set.deletesClaims.whenDeleted)) continue
+      const when = set.deletesClaims.whenScaled ? 'scaled down' : 'deleted'
+      const policy = JSON.stringify({ spec: { persistentVolumeClaimRetentionPolicy: { whenScaled: 'Retain', whenDeleted: 'Retain' } } })
+      const instead = `kubectl patch statefulset ${set.name} -p '${policy}'`
+      return { ...refusal('CLAIMS', `${set.kind} ${set.name} deletes its claims, which are the data, when it is ${when}`, [name], instead), force: null }
+    }
+    return null
+  },
+})

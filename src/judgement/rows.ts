@@ -2,7 +2,7 @@
 // does it not, or was too little seen to tell? `diagnose.ts` asks them in order.
 import type { Known, Source } from '../model/known.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
-import type { Member, Role } from '../model/member.ts'
+import { isUnlooked, type Member, type Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
 import { type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
@@ -46,6 +46,8 @@ export interface Facts {
   readonly status: ReadonlyMap<number, BrokerStatus>
   /** Members that run a broker whose id was not seen: each may be a broker missing from `ids`. */
   readonly unmatched: readonly string[]
+  /** Members that run a broker, do not run, and whose disks nobody looked at: whose broker each is cannot be told. */
+  readonly absent: readonly string[]
 }
 
 export const factsOf = (survey: Survey, context: Context): Facts => {
@@ -56,6 +58,7 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
     ids: brokers.map((broker) => broker.id),
     status: new Map(brokers.map((broker) => [broker.id, brokerStatus(survey, broker.id)])),
     unmatched: unmatchedBrokers(survey),
+    absent: (membersWith(survey, 'broker') ?? []).filter((member) => !member.id.known && isUnlooked(member)).map(({ name }) => name),
   }
 }
 
@@ -87,6 +90,9 @@ export const completeLoss: Row = {
     const volumes = members.flatMap((member) => member.volumes.map((volume) => ({ ...volume, member: member.name })))
     const intact = volumes.filter((volume) => volume.state.known && volume.state.value === 'intact')
     if (intact.length > 0) return fails('complete-loss', `${few(intact.map((volume) => volume.member))} kept its data`, intact[0]?.state.by ?? '')
+    const unlooked = members.filter(isUnlooked).map(({ name }) => name)
+    if (unlooked.length > 0)
+      return fails('complete-loss', `the claims of ${few(unlooked)} are Bound; what is on them is looked at before anything is started`, survey.members.by)
     const lost = (member: Member) => member.volumes.length > 0 && member.volumes.every((volume) => volume.state.known)
     if (members.length === 0 || !members.every(lost)) return unseen('whether the volumes of the brokers still hold their data')
     return holds('complete-loss', 'the volumes of all brokers are gone or blank', survey.members.by, [...status.keys()])
@@ -110,6 +116,8 @@ export const metadataLost: Row = {
       return fails(word, 'no quorum serves another cluster.id', survey.coordination.by)
     const current = seenClusterId(survey)
     const anyUp = [...status.values()].some((seen) => seen.status === 'up')
+    // No broker runs, and nobody mounts their disks: they are compared when a recovery has looked at them.
+    if (!anyUp && nobodyLooked(survey)) return fails(word, 'no broker is up, and their disks were not looked at', survey.members.by)
     const volumes = (membersWith(survey, 'broker') ?? []).flatMap((member) => member.volumes)
     const stored = volumes.flatMap((volume) => (volume.clusterId.known && volume.clusterId.value !== null ? [volume.clusterId] : []))
     if (!current.known) {
@@ -135,6 +143,12 @@ export const metadataLost: Row = {
   },
 }
 
+/** Nothing of any broker's disk was seen, because none runs. */
+const nobodyLooked = (survey: Survey): boolean => {
+  const members = membersWith(survey, 'broker') ?? []
+  return members.some(isUnlooked) && members.flatMap(({ volumes }) => volumes).every(({ clusterId }) => !clusterId.known)
+}
+
 const allDown = (status: Facts['status']): boolean => status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
 
 const runs = (member: Member): boolean | null => (member.state.known ? member.state.value === 'running' : null)
@@ -142,7 +156,7 @@ const runs = (member: Member): boolean | null => (member.state.known ? member.st
 /** The metadata quorum, ZooKeeper's or KRaft's, whatever the brokers say: they answer from a frozen cache without it. */
 export const quorumLost: Row = {
   verdict: 'zookeeper',
-  ask: ({ survey, status }) => {
+  ask: ({ survey, status, absent }) => {
     if (!survey.coordination.known) return unseen(`the metadata quorum: ${survey.coordination.why}`)
     const view = survey.coordination.value
     const what = view.kind === 'zookeeper' ? 'ZooKeeper quorum' : 'controller quorum'
@@ -159,7 +173,7 @@ export const quorumLost: Row = {
     // Nobody is left to ask for KRaft's quorum when every broker is down: its processes then speak for it.
     const controllers = membersWith(survey, 'controller') ?? []
     const running = controllers.filter((member) => runs(member) === true).length
-    if (view.kind === 'kraft' && allDown(status) && running > controllers.length / 2)
+    if (view.kind === 'kraft' && (allDown(status) || (status.size === 0 && absent.length > 0)) && running > controllers.length / 2)
       return fails('zookeeper', `${running} of ${controllers.length} controllers run; no broker is up to ask for their quorum`, survey.members.by)
     return unseen(`the ${what}: ${view.quorum.why}`)
   },
@@ -192,6 +206,9 @@ export const severalDown: Row = {
   ask: (facts) => {
     const { down, unknown, unmatched } = countNotUp(facts)
     const total = facts.ids.length
+    const { absent } = facts
+    if (total === 0 && absent.length >= 2)
+      return holds('multi-broker', `none of ${absent.length} brokers runs (${few(absent)}), and nobody is left to say their ids`, facts.survey.members.by)
     if (down.length >= 2) {
       const left = total - down.length
       const majority = left > total / 2 ? 'a majority is left' : 'the majority is lost'

@@ -60,6 +60,8 @@ export interface Workload {
   /** resourceVersion: a write names it, and is refused when it is another by then. */
   readonly version: string
   readonly replicas: number
+  /** The lowest ordinal it makes (spec.ordinals.start); 0 where nothing is numbered. */
+  readonly first: number
   /** podManagementPolicy OrderedReady: a member that is not ready holds up every later one. */
   readonly ordered: boolean
   /** persistentVolumeClaimRetentionPolicy: whether scaling down, or deleting it, deletes the data. */
@@ -137,3 +139,50 @@ export interface Member {
   readonly owner: Known<Owner | null>
   readonly signals: Known<readonly LogSignal[]>
 }
+
+/** `kafka-2`: 2; NaN where the name has none. */
+export const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+
+/**
+ * What a set has to make so that this member is among it. Of brokers, where it makes none yet, only the one: the others may be
+ * stale, and not to be started before it leads. A quorum is started from its lowest ordinal on.
+ */
+export const rangeWith = (
+  { first, replicas }: Pick<Workload, 'first' | 'replicas'>,
+  { name, roles }: Pick<Member, 'name' | 'roles'>,
+): Pick<Workload, 'first' | 'replicas'> => {
+  const ordinal = ordinalOf(name)
+  if (replicas === 0 && roles.includes('broker')) return { first: ordinal, replicas: 1 }
+  const from = Math.min(first, ordinal)
+  return { first: from, replicas: Math.max(first + replicas, ordinal + 1) - from }
+}
+
+const setOf = ({ workload }: Member): Workload | null => (workload.known && workload.value?.kind === 'StatefulSet' ? workload.value : null)
+
+const sameSet = (a: Member, b: Member): boolean => setOf(a) !== null && setOf(a)?.name === setOf(b)?.name
+
+/** Members that come along when this one, which was scaled away, is started: those between it and what its set makes already. */
+export const companyOf = (member: Member, all: readonly Member[]): readonly Member[] => {
+  const set = setOf(member)
+  if (set === null || member.revives !== 'never') return []
+  const { first, replicas } = rangeWith(set, member)
+  const made = (ordinal: number) => ordinal >= set.first && ordinal < set.first + set.replicas
+  return all.filter((other) => {
+    const ordinal = ordinalOf(other.name)
+    return other.name !== member.name && sameSet(member, other) && ordinal >= first && ordinal < first + replicas && !made(ordinal)
+  })
+}
+
+/** Earlier members of an ordered set that are not well: each holds up every later one that is not there. */
+export const heldUpBy = (member: Member, all: readonly Member[]): readonly Member[] =>
+  setOf(member)?.ordered !== true
+    ? []
+    : all
+        .filter((other) => sameSet(member, other) && ordinalOf(other.name) < ordinalOf(member.name))
+        .filter(({ state, waiting }) => !state.known || state.value !== 'running' || !waiting.known || waiting.value !== null)
+
+/** It does not run, and its disk, which its claim says is there, was not looked at: only what mounts it could. */
+export const isUnlooked = ({ state, uid, volumes }: Member): boolean =>
+  state.known && state.value === 'stopped' && uid.known && uid.value === null && volumes.length > 0 && volumes.every(notLookedAt)
+
+const notLookedAt = ({ state, backing }: Volume): boolean => !state.known && backing?.phase === 'Bound'

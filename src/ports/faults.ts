@@ -26,9 +26,11 @@ export const COMMON_FAULTS = [
 ] as const
 /** What befalls a Schema Registry: all instances stopped, one killed, its topic lost, its topic without a leader. */
 export const REGISTRY_FAULTS = ['stop-registry', 'kill-registry', 'lose-schemas', 'schemas-leaderless'] as const
+/** What only members that a set makes can: all but one die, then the set is scaled to nothing. */
+export const SET_FAULTS = ['scale-to-zero'] as const
 /** What only containers can. */
 const CONTAINER_FAULTS = ['pause-broker', 'disconnect-broker', 'remove-broker', 'oom-broker'] as const
-export const FAULTS = [...COMMON_FAULTS, ...REGISTRY_FAULTS, ...CONTAINER_FAULTS] as const
+export const FAULTS = [...COMMON_FAULTS, ...REGISTRY_FAULTS, ...SET_FAULTS, ...CONTAINER_FAULTS] as const
 export type Fault = (typeof FAULTS)[number]
 
 export interface Faults {

@@ -117,6 +117,12 @@ export interface PlatformWriter {
   reconnect(member: MemberRef, signal: AbortSignal): Promise<void>
   /** Runs a command inside the member, without standard input. Throws `outcome-unknown` when its end was not seen, `not-on-this-platform` where members have no inside. */
   exec(member: MemberRef, argv: readonly string[], signal: AbortSignal): Promise<ExecResult>
+  /**
+   * Looks at the disks of a member that does not run, where that takes something of kdr's own (a pod that mounts its claims
+   * read-only), which is gone again when this resolves: members listed from then on show what it saw. Throws `member-changed`,
+   * `disk-unreachable`, `not-on-this-platform` where disks are seen without that.
+   */
+  inspect(member: MemberRef, signal: AbortSignal): Promise<void>
   /** null where the platform has none. */
   readonly workloads: WorkloadWriter | null
 }

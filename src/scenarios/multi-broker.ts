@@ -4,9 +4,11 @@
 import { choose, phase, type Scenario } from '../engine/step.ts'
 import { canaryRoundTrip } from '../steps/canary.ts'
 import { checkStability, verifyRecovery } from '../steps/checks.ts'
+import { lookAtDisks } from '../steps/multi/disks.ts'
 import { demandLed, judgeLost } from '../steps/multi/judged.ts'
 import { keptEnds, typedLoss } from '../steps/multi/kept.ts'
 import { electEachLost } from '../steps/multi/lose.ts'
+import { checkOrder, freeOrdinals, orderOrdinals } from '../steps/multi/ordinals.ts'
 import { checkOutage } from '../steps/multi/outage.ts'
 import { layThrottle, liftThrottle, moveReplicas, planMoves, withoutGone } from '../steps/multi/reassign.ts'
 import { awaitReplicas, demandRest, planStarts, reviveEach } from '../steps/multi/revive.ts'
@@ -26,6 +28,7 @@ export const multiBroker: Scenario<Options> = {
   steps: ({ thresholds, stability, gone }) => {
     const outage = checkOutage({ gone })
     const snapshot = takeSnapshot(outage)
+    const order = checkOrder(outage)
     const starts = planStarts(outage, 'plan-starts')
     const grounds = { snapshot, outage }
     const judged = judgeLost(grounds)
@@ -45,8 +48,16 @@ export const multiBroker: Scenario<Options> = {
       lost: typedLoss(judged, inDoubt),
     }
     return [
-      phase('look', 'Look before touching anything', outage.step, snapshot.step),
-      phase('revive', 'Bring the dead brokers back in place', disableUnclean(), starts.step, revived.each, awaitReplicas(outage, 'await-replicas')),
+      phase('look', 'Look before touching anything', lookAtDisks(), outage.step, snapshot.step, order.step),
+      phase(
+        'revive',
+        'Bring the dead brokers back in place',
+        freeOrdinals(order),
+        disableUnclean(),
+        starts.step,
+        revived.each,
+        awaitReplicas(outage, 'await-replicas'),
+      ),
       phase('lost', 'Decide about what nobody can lead any more', judged.step, electEachLost(judged, grounds)),
       phase('rest', 'Bring back the others', rest.step, others.each, demandLed(judged, grounds), demandRest(outage, rest), awaitReplicas(outage, 'await-rest')),
       choose({
@@ -61,7 +72,7 @@ export const multiBroker: Scenario<Options> = {
           { id: 'moved', when: 'a broker will not come back (--gone)', parts: [moves.step, layThrottle(moves), moveReplicas(moves)] },
         ],
       }),
-      phase('settle', 'Put everything back to normal', liftThrottle(moves), electPreferred({ of: () => null }), lookForHanging()),
+      phase('settle', 'Put everything back to normal', liftThrottle(moves), orderOrdinals(order), electPreferred({ of: () => null }), lookForHanging()),
       phase('verify', 'Verify', canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
     ]
   },

@@ -72,8 +72,8 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     title: 'Multiple broker failure (majority lost)',
     takes: ['gone'],
     need: 'recreate',
-    faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true } },
-    drill: { fault: 'kill-two', revived: 'kill-two' },
+    faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true }, 'scale-to-zero': {} },
+    drill: { fault: 'kill-two', revived: 'scale-to-zero' },
     load: async () => (await import('./multi-broker.ts')).multiBroker,
   },
   {

@@ -10,9 +10,14 @@ import { GRACEFUL_STOP } from '../ports/platform.ts'
 import { withBroker, withBrokerOut, withMember } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import { type FailedBroker, incarnationGone, movedTo, runsAnew } from './failed-broker.ts'
-import { rejoined, withRejoined } from './rejoined.ts'
+import { orLeft, rejoined, withRejoined } from './rejoined.ts'
 
-type From = { readonly from: Decision<FailedBroker>; readonly guards?: readonly Guard<{ readonly broker: number }>[] }
+type From = {
+  readonly from: Decision<FailedBroker>
+  readonly guards?: readonly Guard<{ readonly broker: number }>[]
+  /** Others wait to be started after it: one that exits again and again holds nobody up, and is asked for at the end. */
+  readonly goOn?: true
+}
 
 /** The member as it is now, bound into the target: a write is refused when it is another by then. */
 interface MemberNow {
@@ -138,8 +143,10 @@ export const comesByItself = ({ revives, state, waiting }: Member): boolean => {
   return state.value === 'pending' || (revives === 'always' && state.value === 'stopped' && !heldBack)
 }
 
-export const startBroker = ({ from, guards = startGuards() }: From): Step =>
-  act<ToStart>({
+export const startBroker = ({ from, guards = startGuards(), goOn }: From): Step => {
+  /** By this life: one that was tried before a resume may have been mended meanwhile. */
+  let tried = false
+  return act<ToStart>({
     id: 'start-broker',
     title: 'Start the failed broker and wait until it has rejoined',
     why: 'Its replicas are on its disk: the shortest way back is the same broker on the same disk.',
@@ -172,9 +179,11 @@ export const startBroker = ({ from, guards = startGuards() }: From): Step =>
       commands: [commands.start(member)],
     }),
     act: async (world, { member, uid }, signal) => {
+      tried = true
       await world.change.platform.start({ name: member, uid }, signal)
       return undefined
     },
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now) => rejoined(now, from.value()),
+    done: (now) => (tried && goOn === true ? orLeft(rejoined(now, from.value())) : rejoined(now, from.value())),
   })
+}

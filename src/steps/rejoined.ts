@@ -2,7 +2,7 @@
 import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { isKnownTrue, known } from '../model/known.ts'
 import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
-import { withBroker, withMember } from '../survey/project.ts'
+import { withBroker, withLed, withMember } from '../survey/project.ts'
 import { minutes } from '../units.ts'
 import { type FailedBroker, isRegistered } from './failed-broker.ts'
 
@@ -36,18 +36,25 @@ export const rejoined = (now: Survey, { broker, member: name, restarts }: Failed
   return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
 }
 
-/** The picture once it runs and is registered. */
+/** It is waited for no longer, where waiting cannot help. */
+export const orLeft = (progress: Progress): Progress =>
+  progress.hopeless === undefined ? progress : { state: 'done', detail: `${progress.hopeless}; NOT BACK, the others go on without it` }
+
+/** The picture once it runs and is registered, and leads what waited for it. */
 export const withRejoined = (now: Survey, broker: number, member: string): Survey =>
-  withBroker(
-    withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected'), waiting: known(null, 'projected') }),
+  withLed(
     broker,
-    {
-      registered: known(true, 'projected'),
-      reachable: known(true, 'projected'),
-    },
+    withBroker(
+      withMember(now, member, { state: known('running', 'projected'), uid: known('projected', 'projected'), waiting: known(null, 'projected') }),
+      broker,
+      {
+        registered: known(true, 'projected'),
+        reachable: known(true, 'projected'),
+      },
+    ),
   )
 
-export const awaitRejoin = ({ from }: { readonly from: Decision<FailedBroker> }): Step =>
+export const awaitRejoin = ({ from, goOn }: { readonly from: Decision<FailedBroker>; readonly goOn?: true }): Step =>
   look<FailedBroker>({
     id: 'await-rejoin',
     title: 'Wait until it has rejoined',
@@ -65,5 +72,5 @@ export const awaitRejoin = ({ from }: { readonly from: Decision<FailedBroker> })
       commands: [commands.list()],
     }),
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now, failed) => rejoined(now, failed),
+    done: (now, failed) => (goOn === true ? orLeft(rejoined(now, failed)) : rejoined(now, failed)),
   })

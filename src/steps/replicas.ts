@@ -6,7 +6,7 @@ import { skewedLeaders } from '../judgement/leaders.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse } from '../model/known.ts'
 import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
-import { withBrokerBack, withLeadersPreferred } from '../survey/project.ts'
+import { isProjected, withBrokerBack, withLeadersPreferred } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
 import type { FailedBroker } from './failed-broker.ts'
 
@@ -71,12 +71,14 @@ export const electPreferred = ({ of }: { readonly of: () => number | null }): St
     resolve: async (world) => {
       const now = await world.survey()
       const broker = of()
+      // A dry run from where nobody answers: who will lead what is seen then, and the gate may open.
+      if (!now.partitions.known && isProjected(now)) return { target: { broker, partitions: [] } }
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
       const partitions = skewedLeaders(now, broker ?? undefined)
       return partitions.length === 0 ? { nothing: `${lead(broker)} every partition that can be led so` } : { target: { broker, partitions } }
     },
     preview: ({ broker, partitions }, commands) => ({
-      sentence: `elect ${preferred(broker)} as leader of ${partitions.length} partitions`,
+      sentence: `elect ${preferred(broker)} as leader of ${partitions.length === 0 ? 'whatever others lead by then' : `${partitions.length} partitions`}`,
       changes: [
         `leaders of ${partitions
           .map(({ topic, partition }) => `${topic}-${partition}`)

@@ -1,8 +1,8 @@
 // The picture once a step has worked, for `expect`: a dry run goes on from it. Every value written here
 // says `projected`, so that nothing projected is ever taken for seen.
 import type { Known } from '../model/known.ts'
-import { known } from '../model/known.ts'
-import type { Member } from '../model/member.ts'
+import { known, unknown } from '../model/known.ts'
+import { type Member, ordinalOf } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { PartitionTable, partitionName } from '../model/partitions.ts'
 import type { RegistryView } from '../model/registry.ts'
@@ -27,6 +27,61 @@ export const withMember = (survey: Survey, name: string, change: Partial<Member>
 export const withBroker = (survey: Survey, id: number, change: Partial<Broker>): Survey => ({
   ...survey,
   brokers: projected(survey.brokers, (brokers) => brokers.map((broker) => (broker.id === id ? { ...broker, ...marked(change) } : broker))),
+})
+
+const withDisk = (member: Member, id: number): Member => ({
+  ...member,
+  id: known(id, BY),
+  volumes: member.volumes.map((volume) => ({ ...volume, state: known('intact', BY) })),
+})
+
+/** Their disks hold what they ought to. Which broker each is can only be supposed before: in the order of both. */
+export const withDisksSeen = (survey: Survey, names: readonly string[]): Survey => {
+  const all = survey.brokers.known ? survey.brokers.value : []
+  const left = all.filter(({ member }) => !member.known).map(({ id }) => id)
+  const ids = new Map(names.map((name, at) => [name, left[at] ?? ordinalOf(name) + 1]))
+  const byId = new Map([...ids].map(([name, id]) => [id, name]))
+  const added = all.length > 0 ? [] : [...byId.keys()].map(absentBroker)
+  return {
+    ...survey,
+    members: projected(survey.members, (members) =>
+      members.map((member) => {
+        const id = ids.get(member.name)
+        return id === undefined ? member : withDisk(member, id)
+      }),
+    ),
+    brokers: projected(survey.brokers, (brokers) =>
+      [...brokers, ...added].map((broker) => ({ ...broker, member: byId.has(broker.id) ? known(byId.get(broker.id) ?? '', BY) : broker.member })),
+    ),
+  }
+}
+
+const absentBroker = (id: number): Broker => ({
+  id,
+  member: unknown('not matched', BY),
+  registered: unknown('nobody answers who could say', BY),
+  reachable: known(false, BY),
+  incarnation: unknown('it is not known to be registered', BY),
+  rack: null,
+  endpoint: null,
+  logDirs: unknown('not asked', BY),
+})
+
+/** The set makes its members in no order any more, and again in theirs. */
+export const withOrderOfSet = (survey: Survey, name: string, ordered: boolean): Survey => ({
+  ...survey,
+  members: projected(survey.members, (members) =>
+    members.map((member) => {
+      const { workload, waiting } = member
+      if (!workload.known || workload.value?.name !== name) return member
+      const freed = !ordered && waiting.known && waiting.value?.reason === 'NotCreated'
+      return {
+        ...member,
+        workload: known({ ...workload.value, ordered }, BY),
+        ...(freed ? { state: known('pending' as const, BY), waiting: known(null, BY) } : {}),
+      }
+    }),
+  ),
 })
 
 export const withRegistry = (survey: Survey, change: (view: RegistryView) => RegistryView): Survey => ({
@@ -57,6 +112,9 @@ const rejoin = (row: PartitionRow, id: number): PartitionRow => {
 /** Registered, reachable, and in the ISR of all its replicas; leads what is leaderless and may be led by it. */
 export const withBrokerBack = (survey: Survey, id: number): Survey =>
   withRows(withBroker(survey, id, { registered: known(true, BY), reachable: known(true, BY) }), (row) => rejoin(row, id))
+
+/** The controller elects it at once for whatever has no leader and has it on record. */
+export const withLed = (id: number, survey: Survey): Survey => withRows(survey, (row) => (row.leader < 0 ? rejoin(row, id) : row))
 
 const leave = (row: PartitionRow, id: number): PartitionRow => {
   if (!row.replicas.includes(id)) return row
@@ -157,6 +215,17 @@ export const withUncleanOff = (survey: Survey): Survey => ({
   partitions: projected(survey.partitions, (table) =>
     PartitionTable.of(
       table.topics.map((topic) => ({ ...topic, uncleanElection: known(false, BY) })),
+      [...table.rows()],
+    ),
+  ),
+})
+
+/** What nobody could say of it is taken for off: it is switched off wherever it is on before anybody else is started. */
+export const withUncleanSeen = (survey: Survey): Survey => ({
+  ...survey,
+  partitions: projected(survey.partitions, (table) =>
+    PartitionTable.of(
+      table.topics.map((topic) => (topic.uncleanElection.known ? topic : { ...topic, uncleanElection: known(false, BY) })),
       [...table.rows()],
     ),
   ),

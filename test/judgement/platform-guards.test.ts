@@ -39,7 +39,15 @@ describe('OWNER', () => {
 })
 
 describe('RETURN', () => {
-  const set = { kind: 'StatefulSet', name: 'kafka', version: '7', replicas: 3, ordered: true, deletesClaims: { whenScaled: false, whenDeleted: false } }
+  const set = {
+    kind: 'StatefulSet',
+    name: 'kafka',
+    version: '7',
+    replicas: 3,
+    first: 0,
+    ordered: true,
+    deletesClaims: { whenScaled: false, whenDeleted: false },
+  }
   const pods = (change: Partial<Member> = {}, first: Partial<Member> = {}) => {
     const of = (ordinal: number): Partial<Member> => ({ name: `kafka-${ordinal}`, revives: 'always', workload: seen(set) })
     const named = changeMember(changeMember(healthy(), 'kafka1', { ...of(0), ...first }), 'kafka2', { ...of(1), ...change })

@@ -78,6 +78,7 @@ describe('starting a member', () => {
       name: 'zookeeper',
       version: '1',
       replicas: 0,
+      first: 0,
       ordered: true,
       deletesClaims: { whenScaled: false, whenDeleted: false },
     }

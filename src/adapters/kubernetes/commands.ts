@@ -11,8 +11,8 @@ export interface Typed {
   readonly running: boolean
   /** What it is reached by from inside itself. */
   readonly address: string | null
-  /** Set when it is not there because what runs it is scaled down: what brings it back. */
-  readonly scale: { readonly kind: 'statefulset' | 'deployment'; readonly name: string; readonly replicas: number } | null
+  /** Set when it is not there because what runs it is scaled down: what brings it back; `first` where it has to begin at another ordinal. */
+  readonly scale: { readonly kind: 'statefulset' | 'deployment'; readonly name: string; readonly replicas: number; readonly first: number | null } | null
 }
 
 export interface Kubectl {
@@ -53,7 +53,10 @@ export const commandsOf = (kubectl: Kubectl): PlatformCommands => {
     stop: remove,
     start: (member) => {
       const scale = kubectl.seen().get(member)?.scale
-      return scale ? run(`scale ${scale.kind} ${scale.name} --replicas=${scale.replicas}`) : run(`delete pod ${member}  # its controller makes it anew`)
+      if (!scale) return run(`delete pod ${member}  # its controller makes it anew`)
+      const { kind, name, replicas, first } = scale
+      if (first === null) return run(`scale ${kind} ${name} --replicas=${replicas}`)
+      return run(`patch ${kind} ${name} -p ${quote(JSON.stringify({ spec: { ordinals: { start: first }, replicas } }))}`)
     },
     restart: remove,
     reconnect: (member) => `# pod ${member} cannot lose its network by itself`,

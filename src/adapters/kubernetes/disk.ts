@@ -47,6 +47,20 @@ done
 
 export const diskCommand = (paths: readonly string[]): readonly string[] => ['sh', '-c', SCRIPT, 'kdr', ...paths]
 
+/** `/root//folder`: the folder, or, where there is none yet, the root it would be in. */
+const OR_ROOT = `
+n=$#
+while [ "$n" -gt 0 ]; do
+  d=$1; shift
+  [ -d "$d" ] || d=\${d%%//*}
+  set -- "$@" "$d"
+  n=$((n - 1))
+done
+`
+
+/** The same of volumes that are mounted whole: each as the volume's root, two slashes, and the folder in it that is wanted. */
+export const unmountedCommand = (paths: readonly string[]): readonly string[] => ['sh', '-c', `${OR_ROOT}${SCRIPT}`, 'kdr', ...paths]
+
 const roomOf = (line: string | undefined): Pick<Disk, 'totalBytes' | 'usableBytes'> => {
   // Filesystem 1024-blocks Used Available Capacity Mounted-on; a name with blanks is told by the percent sign.
   const [, total, , usable] = /\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s/.exec(line ?? '') ?? []

@@ -13,6 +13,7 @@ import { idInEnvironment, idInLog } from './ids.ts'
 import { readLog } from './logs.ts'
 import { nameOf } from './pod-state.ts'
 import type { Entry } from './roster.ts'
+import type { Snapshot } from './snapshot.ts'
 import { mountsOf } from './volumes.ts'
 
 /** One look into one pod, disks and log together: a survey has eight seconds for everything. */
@@ -51,8 +52,17 @@ interface Seen {
 }
 
 export interface Inside {
-  /** `reporting`: its kubelet is heard of. Rejects with the signal's reason only. */
-  look(entry: Entry, running: boolean, reporting: boolean, signal: AbortSignal): Promise<Seen>
+  /** `reporting`: its kubelet is heard of. `claims`: see `claimsOf`. Rejects with the signal's reason only. */
+  look(entry: Entry, running: boolean, reporting: boolean, claims: string | null, signal: AbortSignal): Promise<Seen>
+  /** What somebody saw on the disks of a member that has no pod: it holds until there is one, or its claims are others. */
+  remember(name: string, claims: string, disks: readonly Disk[]): void
+}
+
+/** Which claims a member's disks are, by their UIDs; null where one is missing, or they were not seen. */
+export const claimsOf = (entry: Entry, { claims }: Snapshot): string | null => {
+  const names = mountsOf(entry).flatMap(({ claim }) => claim ?? [])
+  const uids = names.map((name) => (claims.known ? claims.value.find(({ metadata }) => metadata?.name === name)?.metadata?.uid : undefined))
+  return uids.length === 0 || uids.includes(undefined) ? null : uids.join()
 }
 
 const isIntact = (disks: readonly Disk[]): boolean => disks.length > 0 && disks.every(({ meta, zooKeeper }) => meta !== null || zooKeeper === 'data')
@@ -85,9 +95,18 @@ const diskReader = (client: KubeClient) => {
   const kept = keeping<Known<readonly Disk[]>>()
   // The principal's permission does not change from one look to the next; asked again by the next command.
   let refused: Known<never> | null = null
+  const unmounted = new Map<string, { readonly claims: string; readonly disks: readonly Disk[] }>()
   const recall = ({ pod }: Entry): Known<readonly Disk[]> | null => kept.get((pod === null ? null : uidOf(pod)) ?? '')
-  const read = async (entry: Entry, running: boolean, limit: Limit): Promise<Known<readonly Disk[]>> => {
+  const remembered = ({ name, pod }: Entry, claims: string | null): Known<readonly Disk[]> | null => {
+    const found = unmounted.get(name)
+    if (pod === null && found !== undefined && found.claims === claims) return known(found.disks, `its claims, mounted in pod kdr-look-${name}`)
+    unmounted.delete(name)
+    return null
+  }
+  const read = async (entry: Entry, running: boolean, claims: string | null, limit: Limit): Promise<Known<readonly Disk[]>> => {
     const by = `disks of ${entry.name}, from inside it`
+    const looked = remembered(entry, claims)
+    if (looked !== null) return looked
     const uid = entry.pod === null ? null : uidOf(entry.pod)
     const paths = mountsOf(entry).map(({ path }) => path)
     if (!running || uid === null || entry.container === undefined) return unknown('it does not run, so nothing can look at its disk from inside', by)
@@ -107,7 +126,7 @@ const diskReader = (client: KubeClient) => {
       return refused
     }
   }
-  return { read, recall }
+  return { read, recall, remember: (name: string, claims: string, disks: readonly Disk[]) => void unmounted.set(name, { claims, disks }) }
 }
 
 /** Its incarnations are told apart by pod and count of restarts: a dead container has no other name. */
@@ -144,14 +163,15 @@ export const openInside = (client: KubeClient): Inside => {
   const disksOf = diskReader(client)
   const readId = logReader(client)
   return {
-    look: async (entry, running, reporting, signal) => {
+    remember: disksOf.remember,
+    look: async (entry, running, reporting, claims, signal) => {
       const { pod, container, roles } = entry
       const time = AbortSignal.timeout(LOOK)
       const enough = new AbortController()
       const before = disksOf.recall(entry)
       const wanted = reporting && (before === null || idOnDisk(entry, before) === null)
       const inLog = wanted && pod !== null ? readId(pod, roles, { signal: AbortSignal.any([signal, time, enough.signal]), time }) : null
-      const disks = await disksOf.read(entry, running, { signal: AbortSignal.any([signal, time]), time })
+      const disks = await disksOf.read(entry, running, claims, { signal: AbortSignal.any([signal, time]), time })
       const onDisk = idOnDisk(entry, disks)
       if (onDisk !== null) enough.abort()
       const id = await inLog

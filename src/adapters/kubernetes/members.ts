@@ -6,7 +6,7 @@ import { addressesOf } from './addresses.ts'
 import type { KubeClient } from './client.ts'
 import { uidOf } from './containers.ts'
 import { disruptionOf } from './disruption.ts'
-import type { Inside } from './inside.ts'
+import { claimsOf, type Inside } from './inside.ts'
 import { nodeTrouble } from './node-trouble.ts'
 import { lastExitOf, startedAtOf, stateOf } from './pod-state.ts'
 import type { RoleSelectors } from './roles.ts'
@@ -68,7 +68,7 @@ const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
   const lost = lostOf(entry, snapshot)
   const life = lifeOf(entry, lost)
   const running = life.state.known && life.state.value === 'running'
-  const { disks, id } = keepsData(entry) ? await inside.look(entry, running, lost === null, signal) : SERVICE
+  const { disks, id } = keepsData(entry) ? await inside.look(entry, running, lost === null, claimsOf(entry, snapshot), signal) : SERVICE
   const volumes = keepsData(entry) ? volumesOf(entry, disks, snapshot, namespace) : []
   const told: Told = running && pod?.metadata?.deletionTimestamp === undefined ? new Map() : await events(look, entry, volumes)
   const backings = volumes.flatMap(({ backing }) => (backing === null ? [] : [backing]))

@@ -3,6 +3,7 @@ import type { Role } from '../../model/member.ts'
 import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { openClient } from './client.ts'
 import { kubernetesDial } from './dial.ts'
+import { openInside } from './inside.ts'
 import { kubernetesReader } from './reader.ts'
 import { kubernetesWriter } from './writer.ts'
 
@@ -22,10 +23,11 @@ export interface KubernetesSettings {
 /** Reads the kubeconfig; connects to nothing yet. Throws what `openClient` throws, and `bad-selector` (all exit 2). */
 export const openKubernetes = (settings: KubernetesSettings): PlatformReader & PlatformWriter => {
   const client = openClient(settings)
+  const inside = openInside(client)
   const dialling = kubernetesDial(client)
   return {
-    ...kubernetesReader(client, settings),
-    ...kubernetesWriter(client, settings),
+    ...kubernetesReader(client, settings, inside),
+    ...kubernetesWriter(client, settings, inside),
     dial: dialling.dial,
     close: async () => {
       dialling.close()

@@ -30,8 +30,11 @@ const RECOVER: readonly Wanted[] = [
   ['leases.coordination.k8s.io', ['get', 'create', 'update']],
 ]
 
-/** A StatefulSet that must start its pods in another order is deleted without them and created again. */
-const RECREATE: readonly Wanted[] = [['statefulsets.apps', ['get', 'create', 'delete']]]
+/** A StatefulSet that must start its pods in another order is deleted without them and created again; disks that nobody mounts are looked at by a pod. */
+const RECREATE: readonly Wanted[] = [
+  ['statefulsets.apps', ['get', 'create', 'delete', 'patch']],
+  ['pods', ['create']],
+]
 
 /** Services behind a Deployment. */
 const ROLL: readonly Wanted[] = [

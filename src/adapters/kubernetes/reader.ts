@@ -1,13 +1,13 @@
 // The read half of the platform port over one namespace: everything that changes nothing.
 import { KdrError } from '../../errors.ts'
-import type { Member, Role } from '../../model/member.ts'
+import { type Member, type Role, rangeWith } from '../../model/member.ts'
 import type { PlatformReader } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { commandsOf, type Typed } from './commands.ts'
 import { mainContainerOf } from './containers.ts'
 import { dataOf } from './data.ts'
 import { readEvents } from './events.ts'
-import { openInside } from './inside.ts'
+import type { Inside } from './inside.ts'
 import { readLog } from './logs.ts'
 import { readMembers } from './members.ts'
 import { readPermissions } from './permissions.ts'
@@ -24,12 +24,12 @@ export interface ReaderSettings {
 
 export type Reader = Omit<PlatformReader, 'dial' | 'close'>
 
-const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
-
-const scaleOf = (name: string, { set, deployment }: Entry): Typed['scale'] =>
-  set === null
-    ? { kind: 'deployment', name: deployment?.metadata?.name ?? name, replicas: 1 }
-    : { kind: 'statefulset', name: set.metadata?.name ?? '', replicas: ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1 }
+const scaleOf = ({ name, roles, set, deployment }: Entry): Typed['scale'] => {
+  if (set === null) return { kind: 'deployment', name: deployment?.metadata?.name ?? name, replicas: 1, first: null }
+  const first = set.spec?.ordinals?.start ?? 0
+  const range = rangeWith({ first, replicas: set.spec?.replicas ?? 1 }, { name, roles })
+  return { kind: 'statefulset', name: set.metadata?.name ?? '', replicas: range.replicas, first: range.first === first ? null : range.first }
+}
 
 const typedOf = (member: Member, entry: Entry | undefined): Typed => {
   return {
@@ -38,7 +38,7 @@ const typedOf = (member: Member, entry: Entry | undefined): Typed => {
     isBroker: member.roles.includes('broker'),
     running: member.state.known && member.state.value === 'running',
     address: member.addresses[0] ?? null,
-    scale: entry?.absent?.reason === 'ScaledDown' ? scaleOf(member.name, entry) : null,
+    scale: entry?.absent?.reason === 'ScaledDown' ? scaleOf(entry) : null,
   }
 }
 
@@ -49,10 +49,9 @@ const logGone = (name: string): KdrError =>
   new KdrError(`pod ${name} does not exist, and its log is gone with it`, { code: 'log-unreadable', hint: 'look where the logs of the cluster are collected' })
 
 /** Throws `bad-selector`. Calls on a name that is no member throw `no-such-member`. */
-export const kubernetesReader = (client: KubeClient, settings: ReaderSettings): Reader => {
+export const kubernetesReader = (client: KubeClient, settings: ReaderSettings, inside: Inside): Reader => {
   const { core, namespace } = client
   const selectors = roleSelectors(settings.selectors)
-  const inside = openInside(client)
   let seen: ReadonlyMap<string, Typed> = new Map()
   const look = async (signal: AbortSignal): Promise<readonly Member[]> => {
     const { members, roster } = await readMembers(client, inside, selectors, signal)

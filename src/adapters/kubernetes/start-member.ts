@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
+import { rangeWith } from '../../model/member.ts'
 import type { MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
@@ -10,7 +11,7 @@ import { uidOf } from './containers.ts'
 import { lookAtPod, notSeen } from './pod-look.ts'
 import { memberChanged, progressOf, replaceStanding } from './pod-writes.ts'
 import type { Entry } from './roster.ts'
-import { scaleTo } from './workload-writes.ts'
+import { placeAt, scaleTo } from './workload-writes.ts'
 
 const POLL: Millis = 500
 /** Volumes are attached and images pulled meanwhile. */
@@ -21,8 +22,6 @@ const STUCK =
 const PATIENCE: Millis = 20_000
 /** Others scale the same set at the same time: the members of a quorum are started together. */
 const TRIES = 10
-
-const ordinalOf = (name: string): number => Number(/-(\d+)$/.exec(name)?.[1] ?? 0)
 
 const notStarted = (name: string, waits: string, waited: Millis): KdrError =>
   new KdrError(`pod ${name} did not start within ${formatDuration(waited)}: ${waits}`, {
@@ -40,11 +39,13 @@ const scaled = async (scaling: Promise<void>): Promise<boolean> => {
   }
 }
 
-/** Raises the replicas until the ordinal is wanted, never lowers them. False when somebody changed the set meanwhile. */
-const want = async (client: KubeClient, set: V1StatefulSet, name: string, signal: AbortSignal): Promise<boolean> => {
-  const { name: own = '', resourceVersion: version = '' } = set.metadata ?? {}
-  const replicas = ordinalOf(name) - (set.spec?.ordinals?.start ?? 0) + 1
-  return scaled(scaleTo(client, { kind: 'StatefulSet', name: own, version }, Math.max(replicas, set.spec?.replicas ?? 1), signal))
+/** Has the set make its ordinal, and no fewer than before. False when somebody changed the set meanwhile. */
+const want = async (client: KubeClient, set: V1StatefulSet, member: Pick<Entry, 'name' | 'roles'>, signal: AbortSignal): Promise<boolean> => {
+  const { name = '', resourceVersion: version = '' } = set.metadata ?? {}
+  const first = set.spec?.ordinals?.start ?? 0
+  const range = rangeWith({ first, replicas: set.spec?.replicas ?? 1 }, member)
+  const of = { kind: 'StatefulSet', name, version }
+  return scaled(range.first === first ? scaleTo(client, of, range.replicas, signal) : placeAt(client, of, range, signal))
 }
 
 /** One of it is enough to serve; how many there were nobody knows any more. False when somebody changed it meanwhile. */
@@ -87,7 +88,7 @@ export const startMember = async (client: KubeClient, find: () => Promise<Entry>
     if (deployment !== null) {
       // Its pods will have other names than the one it goes by while there are none.
       if (await wantOne(client, deployment, signal)) return
-    } else if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, ref.name, signal)))
+    } else if (set === null || absent?.reason !== 'ScaledDown' || (await want(client, set, { name: ref.name, roles }, signal)))
       return untilStarted(client, ref.name, null, signal)
   }
   throw new KdrError(`what runs ${ref.name} changes faster than it can be scaled`, { code: 'workload-changed', hint: 'look again: kdr diagnose' })

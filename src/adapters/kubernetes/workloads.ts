@@ -17,6 +17,7 @@ const replicaSet = (name: string, pods: Snapshot['pods']): Workload => ({
   name,
   version: '',
   replicas: pods.filter(({ metadata }) => controllerOf(metadata)?.name === name).length,
+  first: 0,
   ordered: false,
   deletesClaims: { whenScaled: false, whenDeleted: false },
 })
@@ -30,6 +31,7 @@ export const workloadOf = ({ pod, set, deployment }: Entry, { pods, sets, deploy
         name: set.metadata?.name ?? '',
         version: set.metadata?.resourceVersion ?? '',
         replicas: set.spec?.replicas ?? 1,
+        first: set.spec?.ordinals?.start ?? 0,
         ordered: set.spec?.podManagementPolicy !== 'Parallel',
         deletesClaims: { whenScaled: whenScaled === 'Delete', whenDeleted: whenDeleted === 'Delete' },
       },
@@ -40,7 +42,7 @@ export const workloadOf = ({ pod, set, deployment }: Entry, { pods, sets, deploy
     const { metadata, spec } = deployment
     const none = { whenScaled: false, whenDeleted: false }
     const { name = '', resourceVersion: version = '' } = metadata ?? {}
-    return known({ kind: 'Deployment', name, version, replicas: spec?.replicas ?? 1, ordered: false, deletesClaims: none }, deployments.by)
+    return known({ kind: 'Deployment', name, version, replicas: spec?.replicas ?? 1, first: 0, ordered: false, deletesClaims: none }, deployments.by)
   }
   const owner = controllerOf(pod?.metadata)
   const by = 'owner references of the pod'

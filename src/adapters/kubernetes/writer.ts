@@ -6,6 +6,8 @@ import type { MemberRef, PlatformWriter } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { mainContainerOf, uidOf } from './containers.ts'
 import { execIn } from './exec.ts'
+import { claimsOf, type Inside } from './inside.ts'
+import { lookAtUnmounted } from './inspect.ts'
 import { memberChanged, stopPod } from './pod-writes.ts'
 import { rebindVolume } from './rebind.ts'
 import { recreateSet } from './recreate.ts'
@@ -28,14 +30,16 @@ const noSuchMember = (cluster: string, name: string, roster: readonly Entry[]): 
   })
 
 /** Throws `bad-selector`. Calls on a name that is no member throw `no-such-member`; each throws `forbidden` where a verb is missing. */
-export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: WriterSettings): PlatformWriter => {
+export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: WriterSettings, inside: Inside): PlatformWriter => {
   const roles = roleSelectors(selectors)
-  const find = async (name: string, signal: AbortSignal): Promise<Entry> => {
-    const roster = rosterOf(await takeSnapshot(client, signal), roles)
+  const findWithClaims = async (name: string, signal: AbortSignal): Promise<{ readonly entry: Entry; readonly claims: string | null }> => {
+    const snapshot = await takeSnapshot(client, signal)
+    const roster = rosterOf(snapshot, roles)
     const entry = roster.find((candidate) => candidate.name === name)
     if (entry === undefined) throw noSuchMember(cluster, name, roster)
-    return entry
+    return { entry, claims: claimsOf(entry, snapshot) }
   }
+  const find = async (name: string, signal: AbortSignal): Promise<Entry> => (await findWithClaims(name, signal)).entry
   const exec = async (ref: MemberRef, argv: readonly string[], signal: AbortSignal) => {
     const { pod } = await find(ref.name, signal)
     const now = pod === null ? null : uidOf(pod)
@@ -54,6 +58,12 @@ export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: Wri
       throw new KdrError(`pod ${name} cannot lose its network by itself`, { code: 'not-on-this-platform' })
     },
     exec,
+    inspect: async (ref, signal) => {
+      const { entry, claims } = await findWithClaims(ref.name, signal)
+      if (entry.pod !== null || ref.uid !== null) throw memberChanged(ref, entry.pod === null ? null : uidOf(entry.pod))
+      if (claims === null) throw new KdrError(`the claims of ${ref.name} are not all there to be looked at`, { code: 'disk-unreachable' })
+      inside.remember(ref.name, claims, await lookAtUnmounted(client, entry, signal))
+    },
     workloads: {
       scale: (of, replicas, signal) => scaleTo(client, of, replicas, signal),
       rollout: (of, signal) => rolloutOf(client, of, signal),

@@ -81,6 +81,9 @@ export const openProcess = (stateFile: string): PlatformReader & PlatformWriter 
     exec: async ({ name }) => {
       throw notHere(`${nodeOf(name).name} is a process of this machine: it has no inside of its own`)
     },
+    inspect: async ({ name }) => {
+      throw notHere(`the disk of ${nodeOf(name).name} is a folder of this machine: it is seen without that`)
+    },
     workloads: null,
   }
 }

@@ -10,6 +10,7 @@ import { bringUp, ensembleChanged } from './lifecycle.ts'
 import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
 import { createRandom } from './random.ts'
 import { bootRegistry, createRegistries, makeSchemas } from './registry.ts'
+import { reviewSet } from './set.ts'
 import type { SimMember } from './state.ts'
 import { makeTopic, uuid } from './topics.ts'
 
@@ -31,6 +32,8 @@ export interface WorldOptions {
   /** Schema registries; they are there before any topic has a record. */
   readonly registries: number
   readonly sameUrl: boolean
+  /** The brokers are pods of a StatefulSet that makes them in order. */
+  readonly set: boolean
 }
 
 const AN_HOUR: Millis = 3_600_000
@@ -51,6 +54,7 @@ const blankMember = (name: string, role: SimMember['role'], id: number, port: nu
   previousLog: [],
   disk: 'intact',
   formatted: true,
+  broken: false,
   cleanShutdown: true,
 })
 
@@ -63,7 +67,7 @@ const membersOf = (options: WorldOptions): readonly SimMember[] => {
       : upTo(3).map((at) => blankMember(`ctl${at}`, 'controller', 100 + at, 19040 + at))
   return [
     ...ensemble,
-    ...upTo(options.brokers).map((at) => blankMember(`kafka${at}`, 'broker', at, 19000 + at)),
+    ...upTo(options.brokers).map((at) => blankMember(options.set ? `kafka-${at - 1}` : `kafka${at}`, 'broker', at, 19000 + at)),
     ...upTo(options.registries).map((at) => blankMember(`registry${at}`, 'schema-registry', at, 19080 + at)),
   ]
 }
@@ -92,7 +96,9 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     members,
     ensemble: new Ensemble(ensembleMembers, time, random, misbehaviour.elects),
     registries: createRegistries(options.sameUrl),
+    set: options.set ? { name: 'kafka', version: 1, replicas: options.brokers, first: 0, ordered: true, held: false, review: () => {} } : null,
   })
+  if (cluster.set !== null) cluster.set.review = () => reviewSet(cluster)
   for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)
   settle(cluster)
   for (const topic of options.topics) {

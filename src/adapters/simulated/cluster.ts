@@ -7,7 +7,7 @@ import type { Ensemble } from './ensemble.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { Random } from './random.ts'
 import type { Registries } from './registry.ts'
-import { isUp, ReplicaLog, type SimMember, type SimPartition, type SimTopic } from './state.ts'
+import { isUp, ReplicaLog, type SimMember, type SimPartition, type SimSet, type SimTopic } from './state.ts'
 import { type Cause, Truth, type WorldEffect } from './truth.ts'
 
 export type Mode = 'zookeeper' | 'kraft'
@@ -38,6 +38,7 @@ export interface ClusterParts {
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
   readonly registries: Registries
+  readonly set: SimSet | null
 }
 
 export class Cluster {
@@ -52,6 +53,8 @@ export class Cluster {
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
   readonly registries: Registries
+  /** What makes the brokers; null: nobody, each is there. */
+  readonly set: SimSet | null
   readonly truth = new Truth()
   readonly topics = new Map<string, SimTopic>()
   readonly registrations = new Map<number, Registration>()
@@ -82,6 +85,7 @@ export class Cluster {
     this.members = parts.members
     this.ensemble = parts.ensemble
     this.registries = parts.registries
+    this.set = parts.set
   }
 
   get now(): number {
@@ -94,6 +98,11 @@ export class Cluster {
 
   broker(id: number): SimMember | undefined {
     return this.members.find((member) => member.role === 'broker' && member.id === id)
+  }
+
+  /** The set that makes this member; null for what is not made by one. */
+  setOf(member: SimMember): SimSet | null {
+    return member.role === 'broker' ? this.set : null
   }
 
   /** Answers requests now. */

@@ -1,7 +1,7 @@
 // The Faults port over the simulated cluster: the same breakages as in a lab of real processes.
 import { KdrError } from '../../errors.ts'
 import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
-import { COMMON_FAULTS, type Fault, type Faults, REGISTRY_FAULTS } from '../../ports/faults.ts'
+import { COMMON_FAULTS, type Fault, type Faults, REGISTRY_FAULTS, SET_FAULTS } from '../../ports/faults.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
@@ -135,10 +135,28 @@ const inTurn = async (cluster: Cluster, fault: 'lose-isr' | 'isr-apart', wanted:
   return rest
 }
 
+/** All but one die and are not made anew; then the set is scaled to nothing: only that one has everything. */
+const scaleToZero = async (cluster: Cluster, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
+  const { set } = cluster
+  if (set === null) throw usage(`no set makes the brokers of ${cluster.name}`, 'not-on-this-platform')
+  const [last, ...others] = choose(cluster, { count: cluster.brokers.length, broker: wanted, from: ['running'] })
+  if (last === undefined) return []
+  set.held = true
+  for (const member of others) kill(cluster, member)
+  await alone(cluster, [last.id], signal)
+  kill(cluster, last)
+  await until(cluster, 120_000, signal, () => cluster.registrations.size === 0)
+  set.replicas = 0
+  set.version += 1
+  set.held = false
+  return [last, ...others]
+}
+
 const inject = async (cluster: Cluster, fault: Fault, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
   const quorum = QUORUM_FAULTS[fault]
   if (quorum !== undefined) return breakQuorum(cluster, quorum)
   if (fault === 'lose-isr' || fault === 'isr-apart') return inTurn(cluster, fault, wanted, signal)
+  if (fault === 'scale-to-zero') return scaleToZero(cluster, wanted, signal)
   const wish = Object.entries(WISHES).find(([name]) => name === fault)?.[1]
   if (wish === undefined) throw usage(`${fault} can be done to containers only`, 'not-on-this-platform')
   const members = choose(cluster, { ...wish, broker: wanted })
@@ -192,7 +210,7 @@ const injectRegistry = async (cluster: Cluster, fault: Fault, signal: AbortSigna
 }
 
 export const createFaults = (cluster: Cluster, call: Call): Faults => ({
-  known: registriesOf(cluster).length === 0 ? COMMON_FAULTS : [...COMMON_FAULTS, ...REGISTRY_FAULTS],
+  known: [...COMMON_FAULTS, ...(registriesOf(cluster).length === 0 ? [] : REGISTRY_FAULTS), ...(cluster.set === null ? [] : SET_FAULTS)],
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
       const members = (await injectRegistry(cluster, fault, signal)) ?? (await inject(cluster, fault, options.broker, signal))

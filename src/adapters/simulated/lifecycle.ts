@@ -13,11 +13,12 @@ import {
   noZooKeeper,
   SCHEMA_REGISTRY,
   stamp,
+  strangeFolder,
   ZOOKEEPER_BROKER,
   ZOOKEEPER_SERVER,
 } from './log-lines.ts'
 import { bootRegistry, registryGone } from './registry.ts'
-import { isUp, type SimMember } from './state.ts'
+import { hasNoPod, isUp, type SimMember } from './state.ts'
 
 /** Default of zookeeper.connection.timeout.ms, and of initial.broker.registration.timeout.ms. */
 const PATIENCE = { zookeeper: 18_000, kraft: 60_000 } as const
@@ -76,9 +77,14 @@ const serve = (cluster: Cluster, member: SimMember): void => {
   log(cluster, member, linesOf(cluster, member).started(member.id))
   if (member.role !== 'broker') cluster.ensemble.review()
   settle(cluster)
+  cluster.setOf(member)?.review()
 }
 
 const bootBroker = (cluster: Cluster, member: SimMember): void => {
+  if (member.broken) {
+    later(cluster, member, 400, () => exit(cluster, member, 1, strangeFolder(dataOf(member))))
+    return
+  }
   // A blank KRaft broker is formatted before it starts, as container entrypoints and the process platform do.
   const format = member.disk === 'blank' && cluster.mode === 'kraft' ? cluster.random.between(1200, 1800) : 0
   member.disk = 'intact'
@@ -141,6 +147,8 @@ const shutDown = (cluster: Cluster, member: SimMember): void => {
 
 export const killMember = (cluster: Cluster, member: SimMember): void => {
   if (member.state === 'stopped') return
+  // A pod is made anew, and counts from none.
+  if (cluster.setOf(member) !== null) member.exits = 0
   gone(cluster, member, { code: 137, signal: 'SIGKILL', oomKilled: false })
 }
 
@@ -172,7 +180,9 @@ const gone = (cluster: Cluster, member: SimMember, lastExit: SimMember['lastExit
   else silence(cluster, member)
   if (member.role !== 'broker') cluster.ensemble.review()
   settle(cluster)
-  if (cluster.revives === 'always') revive(cluster, member)
+  const set = cluster.setOf(member)
+  if (set !== null && hasNoPod(member)) set.review()
+  else if (cluster.revives === 'always') revive(cluster, member)
 }
 
 /** As a kubelet does: at once after a deletion, and 10 s, 20 s, 40 s … up to five minutes after exits. */

@@ -108,6 +108,12 @@ export const notFormatted = (data: string): readonly string[] => [
   `java.lang.RuntimeException: No readable meta.properties files found in ${data}.`,
 ]
 
+/** What is no partition's folder: `LogManager.loadLogs`. */
+export const strangeFolder = (data: string): readonly string[] => [
+  `ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)`,
+  `org.apache.kafka.common.KafkaException: Found directory ${data}/broken, 'broken' is not in the form of topic-partition or topic-partition.uniqueId-delete (if marked for deletion).`,
+]
+
 /** The scripted exit: nothing that a restart would not cure. */
 export const exitedAgain = (id: number): readonly string[] => [`ERROR [KafkaServer id=${id}] Exiting Kafka due to a simulated fault (kafka.Kafka$)`]
 

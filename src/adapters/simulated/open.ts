@@ -42,6 +42,8 @@ export interface SimulationOptions {
   readonly registries?: number
   /** They all advertise the first one's URL. */
   readonly sameUrl?: boolean
+  /** Brokers are pods kafka-0 … of a StatefulSet that makes them in order; whatever ends is started again. */
+  readonly set?: boolean
 }
 
 export interface Simulation {
@@ -61,6 +63,8 @@ export interface Simulation {
   readonly zookeeperServers: readonly string[]
   /** What an operator does by hand: `kafka-storage format` on a controller's empty disk. */
   format(member: string): void
+  /** Puts something on a member's disk that it cannot start with, or takes it away again. */
+  spoil(member: string, broken: boolean): void
   /** Kills this life right after the nth journal line it appends is durable: `append` throws `Killed`, and so does every later call. */
   crashAfterLine(line: number): void
   /** Kills this life half-way through writing its nth journal line, which is left torn. */
@@ -132,7 +136,7 @@ const begin = (stage: Stage): Simulation => {
     identity: identityOf(cluster),
     ports: {
       clock,
-      platform: createPlatformReader(cluster, call),
+      platform: createPlatformReader(cluster, life, call),
       kafka: createKafkaReader(cluster, call),
       coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
       connect: null,
@@ -156,6 +160,9 @@ const begin = (stage: Stage): Simulation => {
     format: (name) => {
       for (const member of cluster.members) if (member.name === name) member.formatted = true
     },
+    spoil: (name, broken) => {
+      for (const member of cluster.members) if (member.name === name) member.broken = broken
+    },
     crashAfterLine: (line) => plan.set({ line, torn: false }),
     crashBeforeLine: (line) => plan.set({ line, torn: true }),
     kill: () => life.kill(),
@@ -176,9 +183,10 @@ export const createSimulation = (options: SimulationOptions): Simulation => {
     cluster: options.cluster ?? 'simulated',
     topics: options.topics ?? defaultTopics(options.partitions ?? 6),
     faults: options.faults ?? {},
-    revives: options.revives ?? 'never',
+    revives: options.revives ?? (options.set === true ? 'always' : 'never'),
     registries: options.registries ?? 0,
     sameUrl: options.sameUrl ?? false,
+    set: options.set ?? false,
   }
   return begin({
     cluster: buildCluster(world, new VirtualTime()),

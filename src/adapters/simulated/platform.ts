@@ -2,7 +2,7 @@
 import { Duplex } from 'node:stream'
 import { KdrError } from '../../errors.ts'
 import { known, unknown } from '../../model/known.ts'
-import type { Member, TargetIdentity } from '../../model/member.ts'
+import type { Member, TargetIdentity, Workload } from '../../model/member.ts'
 import type { MemberRef, PlatformCommands, PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { formatDuration } from '../../units.ts'
 import type { Call } from './call.ts'
@@ -11,7 +11,8 @@ import { ZXID } from './coordination.ts'
 import { until } from './kafka.ts'
 import type { Life } from './life.ts'
 import { dataOf, killMember, startMember, terminateMember } from './lifecycle.ts'
-import { type SimMember, uidOf } from './state.ts'
+import { createWorkloads, placeIn } from './set.ts'
+import { hasNoPod, isWanted, type SimMember, type SimSet, uidOf } from './state.ts'
 
 const BY = 'simulated process table'
 const GIB = 1024 ** 3
@@ -33,26 +34,55 @@ const commands = (cluster: Cluster): PlatformCommands => ({
   kafka: (tool, args) => [`${tool}.sh`, ...args].join(' '),
 })
 
-const waitingOf = (cluster: Cluster, { state, exits }: SimMember) =>
-  cluster.revives === 'always' && state === 'stopped' && exits > 0 ? { reason: 'CrashLoopBackOff', message: `it exited ${exits} times` } : null
+const waitingOf = (cluster: Cluster, member: SimMember) => {
+  const { name, state, exits } = member
+  const set = cluster.setOf(member)
+  if (set !== null && hasNoPod(member))
+    return isWanted(set, member)
+      ? { reason: 'NotCreated', message: `StatefulSet ${set.name} wants ${name}, but there is no such pod` }
+      : { reason: 'ScaledDown', message: `StatefulSet ${set.name} has ${set.replicas} replicas, which leaves ${name} out; its claims are still there` }
+  return cluster.revives === 'always' && state === 'stopped' && exits > 0 ? { reason: 'CrashLoopBackOff', message: `it exited ${exits} times` } : null
+}
+
+const workloadOf = (set: SimSet | null): Workload | null =>
+  set === null
+    ? null
+    : {
+        kind: 'StatefulSet',
+        name: set.name,
+        version: String(set.version),
+        replicas: set.replicas,
+        first: set.first,
+        ordered: set.ordered,
+        deletesClaims: { whenScaled: false, whenDeleted: false },
+      }
+
+/** Nobody mounts its disk, and this life has not looked at it. */
+const isUnseen = (cluster: Cluster, life: Life, member: SimMember): boolean =>
+  cluster.setOf(member) !== null && hasNoPod(member) && life.looked.get(member.name) !== member.boot
+
+const UNSEEN = 'it does not run, so nothing can look at its disk from inside'
 
 const namesCluster = ({ role, disk, formatted }: SimMember): boolean => role !== 'zookeeper' && (disk === 'intact' || (role === 'controller' && formatted))
 
-const memberView = (cluster: Cluster, member: SimMember): Member => ({
+const memberView = (cluster: Cluster, life: Life, member: SimMember): Member => ({
   name: member.name,
   roles: [member.role],
-  id: known(member.id, `${dataOf(member)}/../node.properties`),
+  id:
+    isUnseen(cluster, life, member) || (cluster.setOf(member) !== null && hasNoPod(member) && member.disk === 'blank')
+      ? unknown(UNSEEN, BY)
+      : known(member.id, `${dataOf(member)}/../node.properties`),
   uid: known(uidOf(member), BY),
   state: known(member.state, BY),
   startedAt: known(member.startedAt, BY),
   restarts: known(member.exits, BY),
   lastExit: known(member.lastExit, BY),
   waiting: known(waitingOf(cluster, member), BY),
-  revives: cluster.revives,
+  revives: waitingOf(cluster, member)?.reason === 'ScaledDown' ? 'never' : cluster.revives,
   node: known('simulated', BY),
   nodeTrouble: known(null, BY),
   disruption: known(null, BY),
-  workload: known(null, BY),
+  workload: known(workloadOf(cluster.setOf(member)), BY),
   addresses: [member.address],
   // A registry keeps everything in its topic.
   volumes:
@@ -62,11 +92,13 @@ const memberView = (cluster: Cluster, member: SimMember): Member => ({
           {
             name: 'data',
             path: dataOf(member),
-            state: known(member.disk, BY),
+            state: isUnseen(cluster, life, member) ? unknown(UNSEEN, BY) : known(member.disk, BY),
             ...(member.role === 'zookeeper' && member.disk === 'intact' ? { zxid: BigInt(ZXID) } : {}),
             usableBytes: known(48 * GIB, BY),
             totalBytes: known(64 * GIB, BY),
-            clusterId: known(namesCluster(member) ? cluster.clusterId : null, `${dataOf(member)}/meta.properties`),
+            clusterId: isUnseen(cluster, life, member)
+              ? unknown(UNSEEN, BY)
+              : known(namesCluster(member) ? cluster.clusterId : null, `${dataOf(member)}/meta.properties`),
             backing:
               cluster.revives === 'always'
                 ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null }
@@ -108,11 +140,11 @@ const dial = (host: string, port: number): Duplex => {
   return stream
 }
 
-export const createPlatformReader = (cluster: Cluster, call: Call): PlatformReader => ({
+export const createPlatformReader = (cluster: Cluster, life: Life, call: Call): PlatformReader => ({
   kind: 'simulated',
   commands: commands(cluster),
   identity: (signal) => call('platform.identity', signal, () => identityOf(cluster)),
-  members: (signal) => call('platform.members', signal, () => cluster.members.map((member) => memberView(cluster, member))),
+  members: (signal) => call('platform.members', signal, () => cluster.members.map((member) => memberView(cluster, life, member))),
   logs: (name, options, signal) =>
     call('platform.logs', signal, () => {
       const member = find(cluster, name)
@@ -155,11 +187,26 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
         if (member.state !== 'stopped') throw new KdrError(`${ref.name} already runs`, { code: 'member-changed', exit: 'refused' })
         cluster.note('kdr', life.number, 'start', member.name)
         member.exits = 0
-        startMember(cluster, member)
+        const set = cluster.setOf(member)
+        if (set === null) startMember(cluster, member)
+        else placeIn(set, member)
       },
       cluster.random.between(30, 90),
     ),
   reconnect: async ({ name }) => notHere(`${find(cluster, name).name} has no network of its own`),
   exec: async ({ name }) => notHere(`${find(cluster, name).name} has no inside of its own`),
-  workloads: null,
+  inspect: (ref, signal) =>
+    call(
+      'platform.inspect',
+      signal,
+      () => {
+        const member = find(cluster, ref.name)
+        if (cluster.setOf(member) === null) notHere(`the disk of ${ref.name} is seen without that`)
+        if (!hasNoPod(findUnchanged(cluster, ref))) throw new KdrError(`${ref.name} has a pod`, { code: 'member-changed', exit: 'refused' })
+        cluster.note('kdr', life.number, 'look', member.name)
+        life.looked.set(member.name, member.boot)
+      },
+      cluster.random.between(2000, 6000),
+    ),
+  workloads: cluster.set === null ? null : createWorkloads(cluster, cluster.set, life, call),
 })

@@ -1,5 +1,5 @@
 // What the simulated world consists of: processes with their disks, topics with their logs.
-import type { ExitStatus } from '../../model/member.ts'
+import { type ExitStatus, ordinalOf } from '../../model/member.ts'
 import type { Instant } from '../../units.ts'
 
 export interface SimRecord {
@@ -54,8 +54,33 @@ export interface SimMember {
   disk: 'intact' | 'blank'
   /** A controller's empty disk that was formatted: it says whose it is, and holds no log yet. */
   formatted: boolean
+  /** Something on its disk makes it exit whenever it starts, until somebody mends it. */
+  broken: boolean
   /** Left a clean shutdown file (KIP-966: only then is it still eligible). */
   cleanShutdown: boolean
+}
+
+/** What makes the brokers' pods, as a StatefulSet does. */
+export interface SimSet {
+  readonly name: string
+  /** resourceVersion: rises with every write. */
+  version: number
+  replicas: number
+  first: number
+  /** OrderedReady. */
+  ordered: boolean
+  /** Nobody is made: a fault is under way. */
+  held: boolean
+  /** Makes what is wanted and may be made now; stops what is not wanted. */
+  review: () => void
+}
+
+/** It has no pod: it never crashed in one, and none was made since. */
+export const hasNoPod = ({ state, exits }: SimMember): boolean => state === 'stopped' && exits === 0
+
+export const isWanted = ({ first, replicas }: SimSet, { name }: Pick<SimMember, 'name'>): boolean => {
+  const ordinal = ordinalOf(name)
+  return ordinal >= first && ordinal < first + replicas
 }
 
 /** Names an incarnation as the process platform does: its id and its start. */

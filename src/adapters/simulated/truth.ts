@@ -24,6 +24,9 @@ export interface WorldEffect {
     | 'elect'
     | 'reassign'
     | 'registry'
+    | 'look'
+    | 'scale'
+    | 'recreate'
     | 'append'
   readonly target: string
 }

@@ -160,7 +160,7 @@ const inTurn =
     return (await sequence(verbs, [...brokers.keys()], broker, signal)).map(of)
   }
 
-const INJECTIONS: Readonly<Record<Fault, Injection>> = {
+const INJECTIONS: Readonly<Partial<Record<Fault, Injection>>> = {
   'kill-broker': one(kill, PROCESSES),
   'hang-broker': one(hang, ONE),
   'wipe-broker': one(wipe, [...PROCESSES, 'stopped']),

@@ -48,6 +48,7 @@ export const judgeLost = (grounds: Grounds): Decision<Judged> =>
     budget: { expected: seconds(5), deadline: minutes(1) },
     resolve: async (world) => {
       const now = await seenLogs(world, grounds)
+      if (!now.partitions.known && isProjected(now)) return { target: { elections: [], stuck: [] } }
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
       const all = judgeNow(now, grounds)
       return { target: { elections: all.flatMap((each) => (each.can === 'unclean' ? [each.election] : [])), stuck: stuckOf(all) } }
@@ -89,6 +90,7 @@ export const demandLed = (judged: Decision<Judged>, grounds: Grounds): Step =>
     resolve: async (world) => {
       if (judged.value().stuck.length === 0) return { nothing: 'every partition could be led' }
       const now = await world.survey(LOOKS)
+      if (!now.partitions.known && isProjected(now)) return { nothing: 'who leads what is seen once brokers answer' }
       if (!now.partitions.known) return { unknown: `the partitions were not seen: ${now.partitions.why}` }
       const all = judgeNow(now, grounds)
       const stuck = stuckOf(all)

@@ -7,7 +7,7 @@ import { startOrder, type ToStart } from '../../judgement/start-order.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import { isKnownTrue } from '../../model/known.ts'
 import { isrOnRecord, type PartitionRow } from '../../model/partitions.ts'
-import { brokerOf, type Survey } from '../../model/survey.ts'
+import { brokerOf, memberOfBroker, type Survey } from '../../model/survey.ts'
 import { isProjected, withBrokerBack } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { awaitExpiry, startBroker, stopRemains } from '../brokers.ts'
@@ -58,8 +58,8 @@ const partsFor = (outage: Decision<Outage>, unclean: Decision<UncleanSeen>, brok
     reconnectBroker({ from, guards: reviveGuards() }),
     stopRemains({ from, guards: remainsGuards() }),
     awaitExpiry({ from }),
-    startBroker({ from, guards: reviveGuards() }),
-    awaitRejoin({ from }),
+    startBroker({ from, guards: reviveGuards(), goOn: true }),
+    awaitRejoin({ from, goOn: true }),
   ]
 }
 
@@ -139,6 +139,19 @@ interface Left {
   readonly brokers: readonly string[]
 }
 
+/** Who is not back, and why: as the plan had it, else as it is now. */
+const missing = (now: Survey, { dead, gone }: Outage, { held }: StartPlan): readonly ToStart[] =>
+  dead
+    .filter(({ broker }) => !gone.includes(broker) && brokerStatus(now, broker).status !== 'up')
+    .map(({ broker }) => held.find((each) => each.broker === broker) ?? { broker, because: stateNow(now, broker) })
+
+const stateNow = (now: Survey, broker: number): string => {
+  const { because } = brokerStatus(now, broker)
+  const member = memberOfBroker(now, broker)
+  const line = member?.signals.known === true ? member.signals.value.at(-1)?.line : undefined
+  return line === undefined ? because : `${because}: ${line}`
+}
+
 /** A recovery does not end while somebody who should be back is not. */
 export const demandRest = (outage: Decision<Outage>, plan: Decision<StartPlan>): Step =>
   look<Left>({
@@ -150,22 +163,19 @@ export const demandRest = (outage: Decision<Outage>, plan: Decision<StartPlan>):
     budget: { expected: seconds(1), deadline: minutes(1) },
     resolve: async (world) => {
       const now = await world.survey()
-      const held = plan.value().held.filter(({ broker }) => brokerStatus(now, broker).status !== 'up')
-      if (held.length === 0) return { nothing: 'every broker that was to come back is back' }
-      const brokers = held.map(line)
+      const left = missing(now, outage.value(), plan.value())
+      if (left.length === 0) return { nothing: 'every broker that was to come back is back' }
+      const brokers = left.map(line)
       if (isProjected(now)) return { target: { brokers } }
       return {
         blocked: `not back yet: ${brokers.join('; ')}`,
-        hint: `repair it and resume; or, if it will never come back, begin anew with --gone ${few(held.map(({ broker }) => broker)).replaceAll(', ', ',')}`,
+        hint: `repair it and resume; or, if it will never come back, begin anew with --gone ${left.map(({ broker }) => broker).join(',')}`,
       }
     },
     preview: ({ brokers }) => ({ sentence: `repair first: ${brokers.join('; ')}`, changes: [], commands: [] }),
-    expect: (now) =>
-      outage
-        .value()
-        .dead.reduce((after, { broker }) => (plan.value().held.some((each) => each.broker === broker) ? withBrokerBack(after, broker) : after), now),
+    expect: (now) => missing(now, outage.value(), plan.value()).reduce((after, { broker }) => withBrokerBack(after, broker), now),
     done: (now) => {
-      const left = plan.value().held.filter(({ broker }) => brokerStatus(now, broker).status !== 'up')
+      const left = missing(now, outage.value(), plan.value())
       return left.length === 0 ? { state: 'done', detail: 'everybody is back' } : { state: 'under-way', detail: left.map(line).join('; ') }
     },
   })

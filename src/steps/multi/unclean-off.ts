@@ -5,7 +5,7 @@ import { few } from '../../judgement/evidence.ts'
 import { governed } from '../../judgement/guards.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import type { Survey } from '../../model/survey.ts'
-import { withUncleanOff } from '../../survey/project.ts'
+import { isProjected, withUncleanOff, withUncleanSeen } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 
 interface Topics {
@@ -13,6 +13,9 @@ interface Topics {
 }
 
 const KEY = 'unclean.leader.election.enable'
+
+/** A dry run goes on from brokers that do not answer yet. */
+const LATER = 'it is looked at as soon as one of them answers'
 
 const anyoneUp = (now: Survey): boolean => now.brokers.known && now.brokers.value.some(({ id }) => brokerStatus(now, id).status === 'up')
 
@@ -38,7 +41,7 @@ export const seeUnclean = (): Decision<UncleanSeen> =>
       changes: [],
       commands: [commands.kafka('kafka-configs', ['--describe', '--entity-type', 'topics'])],
     }),
-    expect: (now) => now,
+    expect: (now) => (isProjected(now) && anyoneUp(now) ? withUncleanSeen(now) : now),
     done: (_, { on }) => ({ state: 'done', detail: on.length === 0 ? 'on nowhere, as far as it can be seen' : `on for ${few(on)}` }),
   })
 
@@ -54,10 +57,12 @@ export const disableUnclean = (): Step =>
     resolve: async (world) => {
       const now = await world.survey()
       if (!anyoneUp(now)) return { nothing: 'no broker answers yet: it is looked at again before each start' }
+      if (!now.partitions.known && isProjected(now)) return { nothing: LATER }
       if (!now.partitions.known) return { unknown: `whether unclean election is on was not seen: ${now.partitions.why}` }
       const topics = allowing(now)
       if (topics.length > 0) return { target: { topics } }
       const blind = now.partitions.value.topics.filter(({ uncleanElection }) => !uncleanElection.known).map(({ name }) => name)
+      if (blind.length > 0 && isProjected(now)) return { nothing: LATER }
       if (blind.length > 0) return { unknown: `whether unclean election is on for ${few(blind)} was not seen` }
       return { nothing: `it is off for all ${now.partitions.value.topics.length} topics` }
     },

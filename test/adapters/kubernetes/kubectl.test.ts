@@ -36,7 +36,7 @@ describe('kubectl commands', () => {
   })
 
   it('bring a member that was scaled away back by its set, and another by its pod', () => {
-    const commands = kubectl({ 'kafka-2': typed({ scale: { kind: 'statefulset', name: 'kafka', replicas: 3 } }), 'kafka-1': typed() })
+    const commands = kubectl({ 'kafka-2': typed({ scale: { kind: 'statefulset', name: 'kafka', replicas: 3, first: null } }), 'kafka-1': typed() })
     expect(commands.start('kafka-2')).toBe('kubectl -n kafka scale statefulset kafka --replicas=3')
     expect(commands.start('kafka-1')).toContain('kubectl -n kafka delete pod kafka-1')
   })

@@ -1,10 +1,12 @@
 // Steps about the replicas a broker hosts: back in the ISR, and leading where they are preferred.
 import { act, type Decision, look, type Progress, type Step } from '../engine/step.ts'
 import { classifyFailure } from '../judgement/classify.ts'
+import { few } from '../judgement/evidence.ts'
 import { governed } from '../judgement/guards.ts'
 import { skewedLeaders } from '../judgement/leaders.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse } from '../model/known.ts'
+import { partitionName } from '../model/partitions.ts'
 import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
 import { isProjected, withBrokerBack, withLeadersPreferred } from '../survey/project.ts'
 import { minutes, seconds } from '../units.ts'
@@ -79,12 +81,7 @@ export const electPreferred = ({ of }: { readonly of: () => number | null }): St
     },
     preview: ({ broker, partitions }, commands) => ({
       sentence: `elect ${preferred(broker)} as leader of ${partitions.length === 0 ? 'whatever others lead by then' : `${partitions.length} partitions`}`,
-      changes: [
-        `leaders of ${partitions
-          .map(({ topic, partition }) => `${topic}-${partition}`)
-          .slice(0, 8)
-          .join(', ')}${partitions.length > 8 ? ', …' : ''} move; clients follow within seconds`,
-      ],
+      changes: partitions.length === 0 ? [] : [`leaders of ${few(partitions.map(partitionName), 8)} move; clients follow within seconds`],
       commands: [commands.kafka('kafka-leader-election', ['--election-type', 'preferred', '--path-to-json-file', 'partitions.json'])],
     }),
     act: async (world, { partitions }, signal) => {

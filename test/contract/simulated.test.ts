@@ -8,6 +8,7 @@ import { brokenKafkaContract } from './kafka-broken.contract.ts'
 import { platformContract } from './platform.contract.ts'
 import { registryContract } from './registry.contract.ts'
 import { LOCK_TARGET, lockContract, runStoreContract } from './run-store.contract.ts'
+import { scaledContract } from './scaled.contract.ts'
 import type { Subject } from './subject.ts'
 
 for (const mode of ['zookeeper', 'kraft'] as const) {
@@ -20,6 +21,18 @@ for (const mode of ['zookeeper', 'kraft'] as const) {
   if (mode === 'zookeeper') coordinationContract(name, setUp)
   registryContract(name, async () => ({ mode, ...createSimulation({ seed: 7, mode, registries: 2 }) }))
   platformContract(`${name}, reviving`, async () => ({ mode, ...createSimulation({ seed: 7, mode, revives: 'always' }) }), 'always')
+  const set = () => createSimulation({ seed: 7, mode, set: true })
+  platformContract(`${name}, made by a set`, async () => ({ mode, ...set() }), 'always')
+  scaledContract(name, async () => {
+    const { ports, write, clock } = set()
+    return {
+      platform: ports.platform,
+      write: write.platform,
+      names: ['kafka-0', 'kafka-1', 'kafka-2'],
+      soon: (length = 30_000) => clock.deadline(length),
+      sleep: (length) => clock.sleep(length),
+    }
+  })
 }
 
 clockContract('simulated', () => createSimulation({ seed: 7, mode: 'kraft' }).clock)

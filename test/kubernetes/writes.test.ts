@@ -1,10 +1,12 @@
 // Writes name what they saw: refused when it is no longer true, and otherwise done to nothing else.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { uidOf } from '../../src/adapters/kubernetes/containers.ts'
 import { openKubernetes } from '../../src/adapters/kubernetes/open-kubernetes.ts'
 import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
 import type { WorkloadWriter } from '../../src/ports/platform.ts'
 import { minutes } from '../../src/units.ts'
+import { scaledContract } from '../contract/scaled.contract.ts'
 import { openSpace, type Space, serviceOf, setOf, soon, until } from './space.ts'
 
 const NAMESPACE = 'kdr-writes'
@@ -35,7 +37,7 @@ const settled = (name: string) =>
   })
 
 beforeAll(async () => {
-  space = await openSpace(NAMESPACE, { broker: 'app in (kafka,sick)' })
+  space = await openSpace(NAMESPACE, { broker: 'app in (kafka,sick,scaled)' })
   platform = openKubernetes(space.settings)
   if (platform.workloads === null) throw new Error('no workloads on Kubernetes')
   workloads = platform.workloads
@@ -258,6 +260,14 @@ describe('workloads', () => {
     const { stdout } = await platform.exec({ name: 'kafka-2', uid: await uid('kafka-2') }, ['cat', '/data/records'], soon())
     expect(stdout).toBe('kept\n')
   })
+})
+
+scaledContract('kubernetes', async () => {
+  const identify = 'printf "cluster.id=abc\\nnode.id=%s\\n" $(($(hostname | tail -c 2) + 1)) > /data/meta.properties'
+  await space.apply(setOf(NAMESPACE, 'scaled', `${identify}; ${WAITS}`, { replicas: 3, storageClass: 'standard' }))
+  const names = ['scaled-0', 'scaled-1', 'scaled-2'] as const
+  await Promise.all(names.map((name) => space.ready(name)))
+  return { platform, write: platform, names, soon, sleep }
 })
 
 describe('faults', () => {

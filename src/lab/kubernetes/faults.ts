@@ -12,6 +12,7 @@ import type { Fault, Faults } from '../../ports/faults.ts'
 import type { PlatformReader } from '../../ports/platform.ts'
 import { ALIVE, type Candidate, choose, idOf, noSuchRole, notHere, oneRunning, toAll, usage } from '../choice.ts'
 import { deleteSchemas, leaveOneReplica, type SchemasGround } from '../schemas-faults.ts'
+import { scaleToZero } from './scale.ts'
 
 const MARK = 'kdr.dev/disposable'
 const POLL = 300
@@ -197,11 +198,20 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
     const broker = await leaveOneReplica(await ground(signal), last, signal)
     return toAll(some(signal, { broker, from: ['running'] }), (member) => stop(cluster, member, signal))
   }
+  const scaled: Act = async (wanted, signal) => {
+    const all = await brokers(signal)
+    const [last, ...others] = choose(cluster.name, all, { count: all.length, broker: wanted, from: ['running'] })
+    if (last === undefined) return []
+    const id = idOf(last)
+    await scaleToZero(cluster, setOf(last), { last: { id, member: last }, others }, signal)
+    return [last, ...others]
+  }
   return {
     'kill-broker': (broker, signal) => toAll(some(signal, { broker, from: ALIVE }), (member) => kill(cluster, member, signal)),
     'wipe-broker': (broker, signal) => toAll(some(signal, { broker, from: ALIVE }), (member) => wipe(cluster, member, signal)),
     'stop-broker': (broker, signal) => toAll(some(signal, { broker, from: ['running'] }), (member) => stop(cluster, member, signal)),
     'kill-two': (broker, signal) => toAll(some(signal, { count: 2, broker, from: ALIVE }), (member) => kill(cluster, member, signal)),
+    'scale-to-zero': scaled,
     'stop-zookeeper': (_, signal) => stopAll(cluster, 'zookeeper', signal),
     'stop-controllers': (_, signal) => stopAll(cluster, 'controller', signal),
     'stop-registry': (_, signal) => stopRegistries(cluster, signal),

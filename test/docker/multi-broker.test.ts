@@ -20,7 +20,15 @@ describe('a majority lost in Docker on Kafka 3.5', () => {
   const breakIt = async (fault: string) => expect(await here.json(['lab', 'break', fault, '--name', name])).toMatchObject({ fault })
   const diagnosed = () => here.json(['diagnose', '--cluster', name]) as Promise<{ readonly verdict: string; readonly next: readonly string[] }>
   /** While a broker starts, what it is cannot be told yet. */
-  const foundOut = () => until('a lost majority is diagnosed', async () => (await diagnosed()).verdict === 'multi-broker')
+  const foundOut = async () => {
+    let last: unknown
+    await until('a lost majority is diagnosed', async () => {
+      const now = await diagnosed()
+      last = now
+      return now.verdict === 'multi-broker'
+    })
+    return last
+  }
   const healthy = () => until('the cluster is healthy', async () => (await diagnosed()).verdict === 'healthy', 120_000)
   const rows = async () => [...(await truth.ledgerPorts.kafka.metadata(soon())).partitions.rows()]
   const detail = (events: readonly NdEvent[], step: string) =>
@@ -62,8 +70,7 @@ describe('a majority lost in Docker on Kafka 3.5', () => {
     await truth.ledgerPorts.probe.createTopic('__kdr_pairs', pairs, { 'min.insync.replicas': '1' }, soon())
     await healthy()
     await breakIt('isr-apart')
-    await foundOut()
-    expect(await diagnosed()).toMatchObject({ verdict: 'multi-broker', brokers: [2, 3], next: expect.arrayContaining(['recover', 'multi-broker']) })
+    expect(await foundOut()).toMatchObject({ brokers: [2, 3], next: expect.arrayContaining(['recover', 'multi-broker']) })
     expect((await rows()).filter(({ leader }) => leader < 0).length).toBeGreaterThan(2)
 
     const before = await stateOf(engine, truth.project)

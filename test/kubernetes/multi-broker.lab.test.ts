@@ -5,6 +5,9 @@ import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
 import { eventsOf, type NdEvent, until } from '../real/harness.ts'
 import { audited, type Ground, KUBECONFIG, mutations, onMachine, open } from './harness.ts'
 
+/** Pods are made and read one after another, on a machine that may be busy. */
+const LONG = 600_000
+
 const detail = (events: readonly NdEvent[], step: string) =>
   String(events.find((event) => event.type === 'step.settled' && event['step'] === step)?.['detail'] ?? '')
 
@@ -25,23 +28,27 @@ describe('multi-broker on ZooKeeper in Kubernetes', () => {
     onMachine('node1', verb, `${folder}/data/broken`)
   }
 
-  it('drills: scaled to nothing, told, and recovered in the order that the data asks for, without a lost record', async () => {
-    await ground.healthy()
-    const before = ground.uids()
-    const ran = await ground.here.kdr(['drill', 'multi-broker', '--platform', 'kubernetes', ...ground.cluster, '--output', 'json'])
-    expect(ran.code, ran.out + ran.err).toBe(0)
-    expect(JSON.parse(ran.out)).toMatchObject({
-      fault: 'scale-to-zero',
-      diagnosis: { expected: 'multi-broker', got: 'multi-broker' },
-      ledger: { lost: 0 },
-      outcome: 'recovered',
-      problems: [],
-    })
-    expect([ofSet('replicas'), ofSet('podManagementPolicy')]).toEqual(['3', 'OrderedReady'])
-    const claims = (uids: Readonly<Record<string, string>>) => Object.entries(uids).filter(([name]) => name.startsWith('PersistentVolumeClaim'))
-    expect(claims(ground.uids())).toEqual(claims(before))
-    await ground.healthy()
-  })
+  it(
+    'drills: scaled to nothing, told, and recovered in the order that the data asks for, without a lost record',
+    async () => {
+      await ground.healthy()
+      const before = ground.uids()
+      const ran = await ground.here.kdr(['drill', 'multi-broker', '--platform', 'kubernetes', ...ground.cluster, '--output', 'json'])
+      expect(ran.code, ran.out + ran.err).toBe(0)
+      expect(JSON.parse(ran.out)).toMatchObject({
+        fault: 'scale-to-zero',
+        diagnosis: { expected: 'multi-broker', got: 'multi-broker' },
+        ledger: { lost: 0 },
+        outcome: 'recovered',
+        problems: [],
+      })
+      expect([ofSet('replicas'), ofSet('podManagementPolicy')]).toEqual(['3', 'OrderedReady'])
+      const claims = (uids: Readonly<Record<string, string>>) => Object.entries(uids).filter(([name]) => name.startsWith('PersistentVolumeClaim'))
+      expect(claims(ground.uids())).toEqual(claims(before))
+      await ground.healthy()
+    },
+    LONG,
+  )
 
   describe('with a first pod that never starts', () => {
     let run = ''
@@ -54,7 +61,7 @@ describe('multi-broker on ZooKeeper in Kubernetes', () => {
         selectors: {},
         env: process.env,
       })
-      await faults.inject('scale-to-zero', {}, AbortSignal.timeout(180_000))
+      await faults.inject('scale-to-zero', {}, AbortSignal.timeout(LONG))
       strangeFolder('mkdir')
     })
 
@@ -76,30 +83,38 @@ describe('multi-broker on ZooKeeper in Kubernetes', () => {
       expect(mutations(requests).filter(({ objectRef }) => objectRef?.resource !== 'leases')).toEqual([])
     })
 
-    it('explains the ordinal block, works around it without an unclean election, and names who is left', async () => {
-      const ran = await recover(...grants())
-      expect(ran.code, ran.out + ran.err).toBe(6)
-      const events = eventsOf(ran)
-      run = String(events.find(({ type }) => type === 'run.finished')?.['run'] ?? '')
-      expect(detail(events, 'look-at-disks')).toBe('kafka-0: intact, broker 1; kafka-1: intact, broker 2; kafka-2: intact, broker 3')
-      expect(detail(events, 'check-order')).toMatch(
-        /kafka-2, broker 3, which alone is in the ISR on record of .*, is not made before kafka-0 \(ScaledDown\), kafka-1 \(ScaledDown\) is ready \(podManagementPolicy OrderedReady\)/,
-      )
-      expect(detail(events, 'plan-starts')).toMatch(/^1\. broker 3: \d+ partitions wait for it: it alone is in the ISR on record/)
-      expect(events.filter(({ type, step }) => type === 'step.intent' && step === 'elect-unclean')).toEqual([])
-      expect(String(events.at(-1)?.['why'])).toMatch(/not back yet: broker 1: /)
-      await until('the others serve', async () => ground.kubectl('get', 'pods', '-l', 'app=kafka', '--no-headers').match(/1\/1/g)?.length === 2)
-      expect(ground.kubectl('get', 'pods', '-l', 'kdr.dev/purpose', '-o', 'name')).toBe('')
-    })
+    it(
+      'explains the ordinal block, works around it without an unclean election, and names who is left',
+      async () => {
+        const ran = await recover(...grants())
+        expect(ran.code, ran.out + ran.err).toBe(6)
+        const events = eventsOf(ran)
+        run = String(events.find(({ type }) => type === 'run.finished')?.['run'] ?? '')
+        expect(detail(events, 'look-at-disks')).toBe('kafka-0: intact, broker 1; kafka-1: intact, broker 2; kafka-2: intact, broker 3')
+        expect(detail(events, 'check-order')).toMatch(
+          /kafka-2, broker 3, which alone is in the ISR on record of .*, is not made before kafka-0 \(ScaledDown\), kafka-1 \(ScaledDown\) is ready \(podManagementPolicy OrderedReady\)/,
+        )
+        expect(detail(events, 'plan-starts')).toMatch(/^1\. broker 3: \d+ partitions wait for it: it alone is in the ISR on record/)
+        expect(events.filter(({ type, step }) => type === 'step.intent' && step === 'elect-unclean')).toEqual([])
+        expect(String(events.at(-1)?.['why'])).toMatch(/not back yet: broker 1: /)
+        await until('the others serve', async () => ground.kubectl('get', 'pods', '-l', 'app=kafka', '--no-headers').match(/1\/1/g)?.length === 2)
+        expect(ground.kubectl('get', 'pods', '-l', 'kdr.dev/purpose', '-o', 'name')).toBe('')
+      },
+      LONG,
+    )
 
-    it('goes on once that is mended, and gives the set its order back', async () => {
-      strangeFolder('rmdir')
-      const ran = await ground.here.kdr(['runs', 'resume', ...(run === '' ? [] : [run]), ...ground.cluster.slice(0, 2), ...grants(), '--output', 'ndjson'])
-      expect(ran.code, ran.out + ran.err).toBe(0)
-      expect(eventsOf(ran).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'recovered', rpoRecords: 0 })
-      expect([ofSet('replicas'), ofSet('podManagementPolicy'), ofSet('ordinals')]).toEqual(['3', 'OrderedReady', ''])
-      await ground.healthy()
-    })
+    it(
+      'goes on once that is mended, and gives the set its order back',
+      async () => {
+        strangeFolder('rmdir')
+        const ran = await ground.here.kdr(['runs', 'resume', ...(run === '' ? [] : [run]), ...ground.cluster.slice(0, 2), ...grants(), '--output', 'ndjson'])
+        expect(ran.code, ran.out + ran.err).toBe(0)
+        expect(eventsOf(ran).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'recovered', rpoRecords: 0 })
+        expect([ofSet('replicas'), ofSet('podManagementPolicy'), ofSet('ordinals')]).toEqual(['3', 'OrderedReady', ''])
+        await ground.healthy()
+      },
+      LONG,
+    )
   })
 
   it('has lost nothing that was acknowledged in all of this', async () => {

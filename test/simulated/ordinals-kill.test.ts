@@ -10,7 +10,7 @@ const CASES: readonly KillCase[] = (['zookeeper', 'kraft'] as const).map((mode) 
   name: `scaled to nothing in ${mode}`,
   given: { scenario },
   broken: async () => {
-    const simulation = open({ mode, set: true, topics: [{ name: 'orders', partitions: 3, configs: { 'min.insync.replicas': '2' } }] })
+    const simulation = open({ mode, set: true, topics: [{ name: 'orders', partitions: 2, configs: { 'min.insync.replicas': '2' } }] })
     await simulation.faults.inject('scale-to-zero', {}, never)
     return simulation
   },

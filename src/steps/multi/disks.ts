@@ -1,7 +1,7 @@
 // Brokers that were scaled away: whose disk each claim is, and whether it still holds its data, is looked at
 // before anything is decided. Nothing is started on a disk that nobody has seen (G2).
 import { act, type Step } from '../../engine/step.ts'
-import { wordsOf } from '../../errors.ts'
+import { KdrError, wordsOf } from '../../errors.ts'
 import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
 import { brokerStatus } from '../../judgement/status.ts'
@@ -66,6 +66,8 @@ export const lookAtDisks = (): Step => {
           await world.change.platform.inspect({ name, uid: null }, signal)
         } catch (thrown) {
           signal.throwIfAborted()
+          // Somebody has it by now: that is seen without us.
+          if (thrown instanceof KdrError && thrown.code === 'member-changed') continue
           missed.set(name, wordsOf(thrown))
         }
       }

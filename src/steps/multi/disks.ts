@@ -9,6 +9,7 @@ import { isUnlooked, type Member } from '../../model/member.ts'
 import { type Aspect, memberOf, type Survey } from '../../model/survey.ts'
 import { withDisksSeen } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
+import { EVERYTHING } from './outage.ts'
 
 interface Unlooked {
   readonly members: readonly string[]
@@ -47,7 +48,7 @@ export const lookAtDisks = (): Step => {
     budget: { expected: seconds(15), deadline: minutes(8) },
     guards: [],
     resolve: async (world) => {
-      const now = await world.survey()
+      const now = await world.survey(EVERYTHING)
       if (!now.members.known) return { unknown: `the platform was not seen: ${now.members.why}`, hint: 'kdr doctor' }
       const { verdict } = diagnose(now)
       if (verdict !== 'multi-broker' && verdict !== 'single-broker') return { nothing: `nothing is to be started while it is ${verdict}` }

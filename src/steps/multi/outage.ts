@@ -25,7 +25,7 @@ export interface MultiBrokerOptions {
 }
 
 /** The first look is at everything that later steps ask for: a dry run goes on from it. */
-const EVERYTHING: readonly Aspect[] = [...ALL_ASPECTS, 'logs', 'throttles']
+export const EVERYTHING: readonly Aspect[] = [...ALL_ASPECTS, 'logs', 'throttles']
 
 /** One of the dead, for steps that are about a single broker. */
 export const oneOf = (outage: Decision<Outage>, broker: number): Decision<FailedBroker> => {

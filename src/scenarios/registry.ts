@@ -82,8 +82,14 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     takes: ['schemas'],
     need: 'roll',
     services: ['schema-registry'],
-    // An empty registry is a healthy one to whoever does not know what it held: only the manifest tells.
-    faults: { 'stop-registry': {}, 'kill-registry': {}, 'lose-schemas': { verdict: 'healthy', prepares: 'schemas' } },
+    // An empty registry is a healthy one to whoever does not know what it held: only the manifest tells. Without a leader for
+    // its topic, what has to be repaired is Kafka: the registry's own recovery must leave it alone.
+    faults: {
+      'stop-registry': {},
+      'kill-registry': {},
+      'lose-schemas': { verdict: 'healthy', prepares: 'schemas' },
+      'schemas-leaderless': { verdict: 'single-broker', outcome: 'refused' },
+    },
     drill: { fault: 'stop-registry', revived: 'stop-registry' },
     load: async () => (await import('./schema-registry.ts')).schemaRegistry,
   },

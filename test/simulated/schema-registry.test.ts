@@ -17,7 +17,7 @@ import { schemaRegistry } from '../../src/scenarios/schema-registry.ts'
 import { exportSchemas } from '../../src/survey/export-schemas.ts'
 import { observer } from '../../src/survey/observe.ts'
 import { ALL, inWords } from '../helpers/schemas.ts'
-import { exported, openWithSchemas, served, TOPIC, URLS } from './schemas.ts'
+import { exported, openWithSchemas, served, URLS } from './schemas.ts'
 import { compose, open, violations } from './stage.ts'
 
 const never = new AbortController().signal
@@ -212,12 +212,7 @@ it('is drilled on schemas, records and a manifest of its own, and leaves no topi
 
 describe('what a registry recovery refuses', () => {
   const leaderless = async () => {
-    const topics = [
-      { name: '__kdr_orders', partitions: 3, configs: { 'min.insync.replicas': '2' } },
-      { name: '__consumer_offsets', partitions: 5, configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'compact' } },
-      { name: TOPIC, partitions: 1, replicationFactor: 1, configs: { 'cleanup.policy': 'compact' } },
-    ]
-    const simulation = await openWithSchemas({ topics })
+    const simulation = await openWithSchemas()
     await simulation.faults.inject('schemas-leaderless', {}, never)
     await simulation.clock.sleep(20_000)
     return simulation

@@ -4,7 +4,6 @@ import { writeManifest } from '../../src/archive/schemas.ts'
 import type { SchemaManifest } from '../../src/model/schemas.ts'
 import type { ManifestFile } from '../../src/steps/registry/case.ts'
 import { exportSchemas } from '../../src/survey/export-schemas.ts'
-import { DEFAULT_REGISTRY } from '../../src/survey/registry.ts'
 import { fillWithSchemas, inWords } from '../helpers/schemas.ts'
 import { compose, open } from './stage.ts'
 
@@ -41,5 +40,3 @@ export const served = async (simulation: Simulation, url: string): Promise<reado
   const versions = await readVersions(simulation.ports.registry, url, never)
   return inWords(versions)
 }
-
-export const TOPIC = DEFAULT_REGISTRY.topic

@@ -6,6 +6,7 @@ import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from './kafka.ts'
 import { killMember, pauseMember, startMember, terminateMember } from './lifecycle.ts'
+import { reassignOne } from './reassign.ts'
 import { makeSchemas, registriesOf, registryLeader } from './registry.ts'
 import { isUp, type SimMember } from './state.ts'
 import { dropTopic } from './topics.ts'
@@ -187,17 +188,20 @@ const loseSchemas = async (cluster: Cluster, signal: AbortSignal): Promise<reado
   return members
 }
 
-/** Every broker that has a copy. */
-const killHosts = (cluster: Cluster): readonly SimMember[] => {
-  const replicas = cluster.partition(REGISTRY_DEFAULTS.topic, 0)?.replicas ?? []
-  const hosts = cluster.brokers.filter(({ id, state }) => replicas.includes(id) && state === 'running')
-  for (const host of hosts) kill(cluster, host)
-  return hosts
+/** As in a real lab: its topic is left to one broker alone, and that one dies. */
+const killLastHost = (cluster: Cluster, wanted: number | undefined): readonly SimMember[] => {
+  const partition = cluster.partition(REGISTRY_DEFAULTS.topic, 0)
+  const host = cluster.brokers.find(({ id, state }) => id === (wanted ?? partition?.replicas.at(-1)) && state === 'running')
+  if (partition === undefined || host === undefined) throw usage(`nobody who runs has ${REGISTRY_DEFAULTS.topic}`, 'nothing-to-break')
+  partition.topic.configs.set('min.insync.replicas', '1')
+  reassignOne(cluster, partition, [host.id])
+  kill(cluster, host)
+  return [host]
 }
 
-const injectRegistry = async (cluster: Cluster, fault: Fault, signal: AbortSignal): Promise<readonly SimMember[] | null> => {
+const injectRegistry = async (cluster: Cluster, fault: Fault, broker: number | undefined, signal: AbortSignal): Promise<readonly SimMember[] | null> => {
   if (fault === 'lose-schemas') return loseSchemas(cluster, signal)
-  if (fault === 'schemas-leaderless') return killHosts(cluster)
+  if (fault === 'schemas-leaderless') return killLastHost(cluster, broker)
   if (fault === 'stop-registry') {
     const members = registriesUp(cluster)
     for (const member of members) await stopGracefully(cluster, member, signal)
@@ -213,7 +217,7 @@ export const createFaults = (cluster: Cluster, call: Call): Faults => ({
   known: [...COMMON_FAULTS, ...(registriesOf(cluster).length === 0 ? [] : REGISTRY_FAULTS), ...(cluster.set === null ? [] : SET_FAULTS)],
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
-      const members = (await injectRegistry(cluster, fault, signal)) ?? (await inject(cluster, fault, options.broker, signal))
+      const members = (await injectRegistry(cluster, fault, options.broker, signal)) ?? (await inject(cluster, fault, options.broker, signal))
       return members.map((member) => member.name)
     }),
 })

@@ -195,6 +195,9 @@ const openPlatform = async ({ name: cluster, platform }: ClusterSettings, env: I
   return (await import('../adapters/process/open-process.ts')).openProcess(platform.state)
 }
 
+/** A platform that says nothing is given up in time for a survey of what answers without it; one that answers takes no longer than this. */
+const DISCOVERY = { most: 0.5, usual: seconds(1) } as const
+
 /** Connects to nothing yet; the first survey does. */
 export const composeWorld = async (
   chosen: ChosenCluster,
@@ -213,7 +216,9 @@ export const composeWorld = async (
   ])
   const { settings } = chosen
   const platform = readerOf(opened, chosen.name)
-  const { endpoints, zookeeper } = await addressesOf(chosen, platform, systemClock(), within, interruption.signal)
+  const clock = systemClock()
+  const began = clock.monotonic()
+  const { endpoints, zookeeper } = await addressesOf(chosen, platform, clock, within * DISCOVERY.most, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const timeout = requestTimeout(settings.platform.kind)
@@ -225,7 +230,7 @@ export const composeWorld = async (
   const { ca, auth } = settings.schemaRegistry
   const registry = openSchemaRegistry({ dial, ca, auth, timeout })
   const ports: ReadPorts = {
-    clock: systemClock(),
+    clock,
     platform,
     kafka: kafkaReader(kafka),
     coordination,
@@ -236,13 +241,19 @@ export const composeWorld = async (
   const close = async (): Promise<void> => {
     await Promise.allSettled([kafka.close(), coordination?.close(), platform.close()])
   }
-  const observe = observer(ports, {
+  const looking = {
     endpoints,
     zookeeper,
     ...(settings.connect === null ? {} : { connect: settings.connect.urls }),
     registry: settings.schemaRegistry,
-    deadline: within,
-  })
+  }
+  // Whoever waits for the first answer has waited for the addresses, too.
+  let left = within - Math.max(0, clock.monotonic() - began - DISCOVERY.usual)
+  const observe: Observe = (...asked) => {
+    const deadline = left
+    left = within
+    return observer(ports, { ...looking, deadline })(...asked)
+  }
   const write =
     half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka), registry: registryWriter(registry) }
   return { ...chosen, ports, observe, write, endpoints, within, lock, close }

@@ -47,12 +47,10 @@ const checkWithoutQuorum = (quorum: Quorum, starting: readonly QuorumMember[]): 
   const empties = [...doubtful, ...up.filter(({ disk }) => disk !== 'intact')]
   if (empties.length >= majority) {
     const because = `${few(names(empties))} would run together without data, a majority of ${members.length}: they could elect each other, and the others would follow them to emptiness`
-    return refusal(
-      'G2',
-      because,
-      names(members),
-      doubtful.length > 1 ? 'a set starts its lower ordinals first: give their claims back their volumes before' : undefined,
-    )
+    const instead = doubtful.length > 1 ? 'a set starts its lower ordinals first: give their claims back their volumes before' : undefined
+    // Of one that runs it may be seen a moment later that it has data.
+    const unseen = empties.filter(({ disk, state }) => disk === 'unknown' && state === 'running')
+    return { ...refusal('G2', because, names(members), instead), ...(empties.length - unseen.length < majority ? { blind: true as const } : {}) }
   }
   if (!doubtful.some(({ disk }) => disk === 'blank')) return null
   if (kind === 'kraft')

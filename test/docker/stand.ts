@@ -9,6 +9,7 @@ import { openKafka } from '../../src/adapters/kafka/open.ts'
 import { systemClock } from '../../src/adapters/system/clock.ts'
 import type { LedgerPorts } from '../../src/drill/ledger.ts'
 import { findLab } from '../../src/lab/labs.ts'
+import type { PlatformReader } from '../../src/ports/platform.ts'
 import { type Stand, stand } from '../real/harness.ts'
 
 const PASSED_ON = ['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'KDR_DOCKER_COMPOSE', 'KDR_KAFKA_IMAGE', 'KDR_ZOOKEEPER_IMAGE']
@@ -72,6 +73,7 @@ export const watchChanges = async ({ docker }: Engine, project: string): Promise
 export interface DockerTruth {
   readonly ledgerPorts: LedgerPorts
   readonly project: string
+  readonly dial: PlatformReader['dial']
   close(): Promise<void>
 }
 
@@ -84,6 +86,7 @@ export const truthOf = (here: Stand, name: string): DockerTruth => {
   return {
     ledgerPorts: { clock: systemClock(), kafka, probe: kafka },
     project: lab.settings.project,
+    dial: platform.dial,
     close: async () => {
       await Promise.allSettled([kafka.close(), platform.close()])
     },

@@ -72,6 +72,14 @@ describe('starting a member', () => {
     expect(mayStart(lostWith([up, down, empty]), 'zk3')).toBe(false)
   })
 
+  it('is refused for now only where the disk of one that runs was not seen, and for good where none can be looked at', () => {
+    const refusal = (now: Survey, name: string) => memberStartGuards().flatMap((guard) => guard.check(now, target(name)) ?? [])[0]
+    const [running, stopped] = (['running', 'stopped'] as const).map((state) => ({ disk: 'unknown' as const, state }))
+    if (running === undefined || stopped === undefined) throw new Error('there are two')
+    expect(refusal(lostWith([running, stopped, stopped]), 'zk2')).toMatchObject({ guard: 'G2', blind: true })
+    expect(refusal(lostWith([{ disk: 'blank', state: 'running' }, stopped, stopped]), 'zk2')?.blind).toBeUndefined()
+  })
+
   it('of a set that was scaled down counts those that are started with it', () => {
     const workload = {
       kind: 'StatefulSet',

@@ -1,5 +1,5 @@
 // What is on a running member's disks, read from inside it by a shell script: identity, emptiness and room.
-import { METADATA_LOG, type ZooKeeperContent, zooKeeperContent } from '../../model/quorum-disk.ts'
+import { lastZxid, METADATA_LOG, type ZooKeeperContent, zooKeeperContent } from '../../model/quorum-disk.ts'
 import type { ExecResult } from '../../ports/platform.ts'
 
 export interface Disk {
@@ -12,6 +12,8 @@ export interface Disk {
   readonly meta: ReadonlyMap<string, string> | null
   /** What is in ZooKeeper's version-2; null: there is none. */
   readonly zooKeeper: ZooKeeperContent | null
+  /** It reaches at least this transaction; null where no name says one. */
+  readonly zxid: bigint | null
   /** A controller's metadata log is there. */
   readonly metadataLog: boolean
   readonly myid: number | null
@@ -25,7 +27,7 @@ export interface Disk {
  */
 const SCRIPT = `
 identity() {
-  [ -d "$1/version-2" ] && { echo v; ls "$1/version-2" | grep -E '^(snapshot|log)[.]' | tail -n 50 | while read -r f; do echo "v$f"; done; }
+  [ -d "$1/version-2" ] && { echo v; ls "$1/version-2" | grep -E '^(snapshot|log)[.]' | head -n 2000 | while read -r f; do echo "v$f"; done; }
   [ -d "$1/${METADATA_LOG}" ] && echo c
   [ -f "$1/myid" ] && { read -r id < "$1/myid"; echo "m$id"; }
   [ -f "$1/meta.properties" ] && while read -r line || [ -n "$line" ]; do echo "+$line"; done < "$1/meta.properties"
@@ -82,6 +84,7 @@ const diskOf = (path: string, lines: readonly string[]): Disk => {
     readable: !lines.includes('!'),
     meta: meta.length === 0 ? null : new Map(meta),
     zooKeeper: lines.includes('v') ? zooKeeperContent(of('v')) : null,
+    zxid: lastZxid(of('v')),
     metadataLog: lines.includes('c'),
     myid: myid === undefined ? null : Number(myid),
     entries: of('-'),

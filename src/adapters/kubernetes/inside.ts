@@ -93,6 +93,8 @@ const wordsOfFailure = (thrown: unknown): string => (thrown instanceof DOMExcept
 /** `read` never rejects; `recall` is null where it would have to look. */
 const diskReader = (client: KubeClient) => {
   const kept = keeping<Known<readonly Disk[]>>()
+  // A server's data does not go while it runs: what was seen once of a pod counts where a busy kubelet is too slow to be asked again.
+  const intact = new Map<string, Known<readonly Disk[]>>()
   // The principal's permission does not change from one look to the next; asked again by the next command.
   let refused: Known<never> | null = null
   const unmounted = new Map<string, { readonly claims: string; readonly disks: readonly Disk[] }>()
@@ -118,10 +120,12 @@ const diskReader = (client: KubeClient) => {
       const result = await execIn(client, entry.name, entry.container.name, diskCommand(paths), limit.signal)
       const disks = parseDisks(result)
       if (disks.length < paths.length) return unknown(`the command that looks ended with exit ${result.code}: ${result.stderr.trim()}`, by)
-      return isIntact(disks) ? kept.set(uid, known(disks, by), KEEP) : known(disks, by)
+      if (!isIntact(disks)) return known(disks, by)
+      intact.set(uid, known(disks, by))
+      return kept.set(uid, known(disks, by), KEEP)
     } catch (thrown) {
       if (wasCut(thrown, limit)) return unknown('it was not waited for', by)
-      if (!(thrown instanceof KdrError && thrown.code === 'forbidden')) return kept.set(uid, unknown(wordsOfFailure(thrown), by), AGAIN)
+      if (!(thrown instanceof KdrError && thrown.code === 'forbidden')) return kept.set(uid, intact.get(uid) ?? unknown(wordsOfFailure(thrown), by), AGAIN)
       refused = unknown(`pods/exec is not permitted: ${thrown.message}`, by)
       return refused
     }

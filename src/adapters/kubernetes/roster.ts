@@ -57,6 +57,18 @@ const claimedOf = (set: V1StatefulSet, claims: readonly V1PersistentVolumeClaim[
   return [...new Set(found)]
 }
 
+/** Where the images of ZooKeeper and Kafka are told who their quorum's members are. */
+const PEERS = /^(?:ZOOKEEPER_SERVERS|ZOO_SERVERS|KAFKA_(?:CFG_)?CONTROLLER_QUORUM_VOTERS)$/
+
+/** Ordinals of a quorum that its own members are told of: one whose claims are gone, too, still counts for the majority. */
+const configuredOf = (set: V1StatefulSet, container: V1Container | undefined): readonly number[] => {
+  const told = (container?.env ?? []).filter(({ name }) => PEERS.test(name)).map(({ value }) => value ?? '')
+  const hosts = told.flatMap((value) => value.split(/[^\w.-]+/)).map((host) => host.split('.')[0] ?? '')
+  const prefix = `${set.metadata?.name}-`
+  const ordinals = hosts.filter((host) => host.startsWith(prefix) && /^\d+$/.test(host.slice(prefix.length))).map((host) => Number(host.slice(prefix.length)))
+  return [...new Set(ordinals)]
+}
+
 const replicasWords = ({ metadata, spec }: V1StatefulSet): string => `StatefulSet ${metadata?.name} has ${spec?.replicas ?? 1} replicas`
 
 /** Under OrderedReady a pod is created only when every lower one is ready. */
@@ -73,9 +85,9 @@ const notCreated = (set: V1StatefulSet, ordinal: number, pods: ReadonlyMap<strin
   return { reason: 'NotCreated', message: `${replicasWords(set)} and wants ${name}-${ordinal}, but there is no such pod: ${why}` }
 }
 
-const scaledDown = (set: V1StatefulSet, ordinal: number): Waiting => ({
+const scaledDown = (set: V1StatefulSet, ordinal: number, claimed: boolean): Waiting => ({
   reason: 'ScaledDown',
-  message: `${replicasWords(set)}, which leaves ${set.metadata?.name}-${ordinal} out; its claims are still there`,
+  message: `${replicasWords(set)}, which leaves ${set.metadata?.name}-${ordinal} out; its claims are ${claimed ? 'still there' : 'gone'}`,
 })
 
 const absentOf = (set: V1StatefulSet, snapshot: Snapshot, pods: ReadonlyMap<string, V1Pod>, selectors: RoleSelectors): readonly Entry[] => {
@@ -84,11 +96,12 @@ const absentOf = (set: V1StatefulSet, snapshot: Snapshot, pods: ReadonlyMap<stri
   const roles = rolesOf(template?.metadata?.labels ?? {}, container, selectors)
   if (roles.length === 0) return []
   const wanted = wantedOf(set)
-  const left = snapshot.claims.known ? claimedOf(set, snapshot.claims.value).filter((ordinal) => !wanted.includes(ordinal)) : []
+  const claimed = snapshot.claims.known ? claimedOf(set, snapshot.claims.value) : []
+  const left = [...new Set([...claimed, ...configuredOf(set, container)])].filter((ordinal) => !wanted.includes(ordinal))
   return [...wanted, ...left].flatMap((ordinal): Entry[] => {
     const name = `${set.metadata?.name}-${ordinal}`
     if (pods.has(name)) return []
-    const absent = wanted.includes(ordinal) ? notCreated(set, ordinal, pods) : scaledDown(set, ordinal)
+    const absent = wanted.includes(ordinal) ? notCreated(set, ordinal, pods) : scaledDown(set, ordinal, !snapshot.claims.known || claimed.includes(ordinal))
     return [{ name, roles, pod: null, container, set, deployment: null, absent }]
   })
 }

@@ -133,6 +133,7 @@ const volumeOf = (mount: Mount, disks: Known<readonly Disk[]>, backing: Backing 
         : !state.known || intact
           ? unknown(intact ? 'its meta.properties names no cluster' : why, by)
           : known(null, state.by),
+    ...(isZooKeeper && disk !== undefined && disk.zxid !== null ? { zxid: disk.zxid } : {}),
     backing,
   }
 }

@@ -128,17 +128,30 @@ const killOne = async (cluster: Cluster, role: Role, signal: AbortSignal): Promi
   return [member]
 }
 
+const deleteClaims = async ({ client }: Cluster, members: readonly Member[], signal: AbortSignal): Promise<void> => {
+  const claims = members.flatMap(({ volumes }) => volumes.flatMap(({ backing }) => (backing === null ? [] : [backing.claim])))
+  const { core, namespace } = client
+  for (const name of new Set(claims)) {
+    await client.call(signal, { verb: 'delete', resource: 'persistentvolumeclaims', name }, (options) =>
+      core.deleteNamespacedPersistentVolumeClaim({ name, namespace }, options),
+    )
+  }
+}
+
+/** The last of the set, scaled away: any other one would be back before anybody looked. */
+const wipeLast = async (cluster: Cluster, role: Role, signal: AbortSignal): Promise<readonly Member[]> => {
+  const [member] = oneRunning(await ownOf(cluster, role, signal), ({ state }) => state.known && state.value === 'running', role)
+  if (member === undefined) return []
+  await stop(cluster, member, signal)
+  await deleteClaims(cluster, [member], signal)
+  return [member]
+}
+
 /** Scaled to nothing first, so that none of them can come back blank by itself; the lowest ordinals keep their claims. */
 const wipeQuorum = async (cluster: Cluster, role: Role, kept: number, signal: AbortSignal): Promise<readonly Member[]> => {
   const before = await ownOf(cluster, role, signal)
   const all = await stopAll(cluster, role, signal)
-  const claims = before.slice(kept).flatMap(({ volumes }) => volumes.flatMap(({ backing }) => (backing === null ? [] : [backing.claim])))
-  const { core, namespace } = cluster.client
-  for (const name of new Set(claims)) {
-    await cluster.client.call(signal, { verb: 'delete', resource: 'persistentvolumeclaims', name }, (options) =>
-      core.deleteNamespacedPersistentVolumeClaim({ name, namespace }, options),
-    )
-  }
+  await deleteClaims(cluster, before.slice(kept), signal)
   return all
 }
 
@@ -224,6 +237,7 @@ const actsOn = (cluster: Cluster): Readonly<Partial<Record<Fault, Act>>> => {
     'schemas-leaderless': leaderless,
     'kill-zookeeper': (_, signal) => killOne(cluster, 'zookeeper', signal),
     'kill-controller': (_, signal) => killOne(cluster, 'controller', signal),
+    'wipe-controller': (_, signal) => wipeLast(cluster, 'controller', signal),
     'wipe-zookeeper-majority': (_, signal) => wipeQuorum(cluster, 'zookeeper', 1, signal),
     'wipe-controller-majority': (_, signal) => wipeQuorum(cluster, 'controller', 1, signal),
     'lose-zookeeper': (_, signal) => wipeQuorum(cluster, 'zookeeper', 0, signal),

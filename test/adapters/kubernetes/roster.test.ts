@@ -89,6 +89,20 @@ describe('the roster', () => {
     expect(entryOf(snapshot({ pods, sets: sets(set({ podManagementPolicy: 'Parallel' })) }), 'kafka-2').absent?.message).not.toContain('kafka-1 is ready')
   })
 
+  it('has every member that a quorum is told of, though it was scaled away and its claims are gone', () => {
+    const peers = [0, 1, 2].map((ordinal) => `kafka-${ordinal}.kafka-headless:2888:3888`).join(';')
+    const template = {
+      metadata: { labels: { app: 'zookeeper' } },
+      spec: { containers: [{ name: 'zookeeper', env: [{ name: 'ZOOKEEPER_SERVERS', value: peers }] }] },
+    }
+    const now = snapshot({ sets: sets(set({ replicas: 0, template })), claims: known([claim('data-kafka-0')], 'PersistentVolumeClaims') })
+    expect(rosterOf(now, roles).map(({ name, absent }) => [name, absent?.message.split('; ')[1]])).toEqual([
+      ['kafka-0', 'its claims are still there'],
+      ['kafka-1', 'its claims are gone'],
+      ['kafka-2', 'its claims are gone'],
+    ])
+  })
+
   it('has members that were scaled away while their claims are left', () => {
     const now = snapshot({
       pods: [kafka(0)],
@@ -147,6 +161,7 @@ describe('the volumes of a member', () => {
     readable: true,
     meta: null,
     zooKeeper: null,
+    zxid: null,
     metadataLog: false,
     myid: null,
     entries,

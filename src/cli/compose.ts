@@ -93,6 +93,9 @@ export const openKubernetesLab = async (settings: KubernetesSettings, signal: Ab
   return openKubernetesFaults(settings)
 }
 
+/** The operator's own files. */
+export const openFiles = async () => (await import('../adapters/system/files.ts')).fileReader()
+
 /** What a lab of processes is made with on this machine. */
 export const findTools = async () => {
   const { findJava, findMaven, JAVA_NEEDED } = await import('../lab/java.ts')
@@ -107,6 +110,7 @@ const readerOf = (platform: PlatformReader, cluster: string): PlatformReader => 
   members: (signal) => platform.members(signal),
   logs: (member, options, signal) => platform.logs(member, options, signal),
   data: (member, signal) => platform.data(member, signal),
+  replicas: (member, signal) => platform.replicas(member, signal),
   events: (since, signal) => platform.events(since, signal),
   dial: (host, port) => platform.dial(host, port),
   permissions: (need, signal) => platform.permissions(need, signal),
@@ -130,12 +134,13 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   close: () => kafka.close(),
 })
 
-const platformWriter = ({ stop, start, reconnect, exec, inspect, workloads }: PlatformWriter): PlatformWriter => ({
+const platformWriter = ({ stop, start, reconnect, exec, inspect, place, workloads }: PlatformWriter): PlatformWriter => ({
   stop,
   start,
   reconnect,
   exec,
   inspect,
+  place,
   workloads,
 })
 const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign, append })

@@ -42,7 +42,7 @@ export const refuseUnfit = async ({ id, takes }: ScenarioEntry, given: Readonly<
 export const scenarioOptions = async (
   settings: ClusterSettings | null,
   given: Readonly<Record<string, unknown>>,
-  schemas: Options['schemas'] = null,
+  { schemas = null, snapshot = null }: Partial<Pick<Options, 'schemas' | 'snapshot'>> = {},
 ): Promise<Options> => {
   const { broker, gone } = given
   const { DEFAULT_THRESHOLDS } = await import('../judgement/health.ts')
@@ -51,6 +51,7 @@ export const scenarioOptions = async (
     broker: typeof broker === 'number' ? broker : null,
     gone: Array.isArray(gone) ? gone.map(Number) : [],
     schemas,
+    snapshot,
     thresholds: { ...DEFAULT_THRESHOLDS, ...Object.fromEntries(wanted) },
     stability: settings?.stabilityInterval ?? DEFAULT_STABILITY,
   }

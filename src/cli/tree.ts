@@ -83,6 +83,7 @@ const recover = (program: Command): Command =>
       .option('--broker <id>', 'which broker, where more than one could be meant', brokerId)
       .option('--gone <ids>', 'multi-broker: brokers, by comma, that will not come back; their replicas are moved to others', brokerIds)
       .option('--schemas <file>', 'for schema-registry: the manifest that kdr schemas export wrote')
+      .option('--snapshot <paths>', "for zookeeper: a copy of one member's data, a tar.gz or a folder, several by comma; where every disk is empty")
       .option('-n, --dry-run', 'walk to the last step and change nothing'),
   ).addHelpText(
     'after',

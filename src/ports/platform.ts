@@ -3,7 +3,9 @@
 import type { Duplex } from 'node:stream'
 import type { Known } from '../model/known.ts'
 import type { Member, PlatformKind, TargetIdentity } from '../model/member.ts'
+import type { ReplicaOnDisk } from '../model/replicas.ts'
 import type { Instant, Millis } from '../units.ts'
+import type { CopiedFile } from './files.ts'
 
 /**
  * G4: controlled shutdown tries three times, up to about 30 s each plus backoff (KafkaServer.controlledShutdown); less than this,
@@ -75,6 +77,11 @@ export interface PlatformReader {
    * does not run only where the platform reaches its disk all the same; else throws `data-unreachable`.
    */
   data(member: string, signal: AbortSignal): Promise<readonly DataCopy[]>
+  /**
+   * What a broker's disks hold of each partition, by their files: of one that does not run, too. Throws `data-unreachable` where
+   * the platform does not reach its disks.
+   */
+  replicas(member: string, signal: AbortSignal): Promise<readonly ReplicaOnDisk[]>
   /** What the platform says happened since then; empty where it keeps no such record. */
   events(since: Instant, signal: AbortSignal): Promise<readonly PlatformEvent[]>
   /** Connects behind the scenes; errors arrive as the stream's `error`. Host and port are as advertised inside the platform. */
@@ -123,6 +130,11 @@ export interface PlatformWriter {
    * `disk-unreachable`, `not-on-this-platform` where disks are seen without that.
    */
   inspect(member: MemberRef, signal: AbortSignal): Promise<void>
+  /**
+   * Puts a copy of a ZooKeeper's `version-2` on a member that does not run; what was there is kept beside it, under the name that
+   * is returned (null: nothing was there). All of it is there, or nothing. Throws `member-changed`, `data-unreachable`.
+   */
+  place(member: MemberRef, files: readonly CopiedFile[], signal: AbortSignal): Promise<string | null>
   /** null where the platform has none. */
   readonly workloads: WorkloadWriter | null
 }

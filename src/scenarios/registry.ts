@@ -54,7 +54,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
   {
     id: 'zookeeper',
     title: 'ZooKeeper ensemble or KRaft controller quorum failure',
-    takes: [],
+    takes: ['snapshot'],
     faults: {
       'stop-zookeeper': {},
       'stop-controllers': {},

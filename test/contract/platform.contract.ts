@@ -2,6 +2,7 @@
 // dead process's log apart from the living one's.
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Member } from '../../src/model/member.ts'
+import { partitionName } from '../../src/model/partitions.ts'
 import { minutes } from '../../src/units.ts'
 import { BROKERS, brokerMember, codeOf, eventually, heal, metadata, type Subject, seen, soon, startBroker, stopMember, unregistered, whole } from './subject.ts'
 
@@ -55,6 +56,24 @@ const looking = (get: () => Subject): void => {
     }
   })
 
+  it("reads what a broker's disks hold of each partition, or says that it cannot", async () => {
+    const { platform } = get().ports
+    const { name } = await brokerMember(get(), 1)
+    if (platform.kind === 'kubernetes') {
+      expect(await codeOf(platform.replicas(name, soon(get())))).toBe('data-unreachable')
+      return
+    }
+    const found = await platform.replicas(name, soon(get()))
+    const { partitions } = await metadata(get())
+    const own = [...partitions.rows()].filter(({ replicas }) => replicas.includes(1))
+    expect(found.map(partitionName).sort()).toEqual(own.map(partitionName).sort())
+    for (const { topic, topicId, end, highWatermark } of found) {
+      expect(topicId).toBe(partitions.topics.find((each) => each.name === topic)?.id)
+      expect(end).toBeGreaterThanOrEqual(highWatermark ?? 0)
+    }
+    expect(await codeOf(platform.replicas('nobody', soon(get())))).toBe('no-such-member')
+  })
+
   it('reads the last lines of a log, oldest first, and none of a start before the first', async () => {
     const { platform } = get().ports
     const { name } = await brokerMember(get(), 1)
@@ -92,6 +111,8 @@ const preconditions = (get: () => Subject): void => {
     expect(await codeOf(platform.stop({ name: member.name, uid: `${seen(member.uid)}0` }, grace, soon(get())))).toBe('member-changed')
     expect(await codeOf(platform.stop({ name: member.name, uid: null }, grace, soon(get())))).toBe('member-changed')
     expect(await codeOf(platform.start({ name: member.name, uid: null }, soon(get())))).toBe('member-changed')
+    const unplaced = get().ports.platform.kind === 'kubernetes' ? 'data-unreachable' : 'member-changed'
+    expect(await codeOf(platform.place({ name: member.name, uid: null }, [], soon(get())))).toBe(unplaced)
     const after = await brokerMember(get(), 1)
     expect([after.uid, after.state]).toEqual([member.uid, member.state])
   })

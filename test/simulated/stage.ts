@@ -20,13 +20,18 @@ export interface Staged {
 
 export const compose = (
   simulation: Simulation,
-  given: Partial<RunDeps<Options>> & { readonly broker?: number; readonly gone?: readonly number[]; readonly schemas?: Options['schemas'] } = {},
+  given: Partial<RunDeps<Options>> & {
+    readonly broker?: number
+    readonly gone?: readonly number[]
+    readonly schemas?: Options['schemas']
+    readonly snapshot?: Options['snapshot']
+  } = {},
 ): Staged => {
   const events: RunEvent[] = []
-  const { broker = null, gone = [], schemas = null, ...overrides } = given
+  const { broker = null, gone = [], schemas = null, snapshot = null, ...overrides } = given
   const deps: RunDeps<Options> = {
     scenario: singleBroker,
-    options: { broker, gone, schemas, thresholds: DEFAULT_THRESHOLDS, stability: seconds(5) },
+    options: { broker, gone, schemas, snapshot, thresholds: DEFAULT_THRESHOLDS, stability: seconds(5) },
     ports: simulation.ports,
     write: simulation.write,
     store: simulation.store,

@@ -3,6 +3,7 @@ import type { Fault } from '../../src/ports/faults.ts'
 import { zookeeper } from '../../src/scenarios/zookeeper.ts'
 import { describeKills, type KillCase } from './killing.ts'
 import { open } from './stage.ts'
+import { copied } from './zookeeper-copies.ts'
 
 const never = new AbortController().signal
 
@@ -37,3 +38,19 @@ describeKills(
     },
   })),
 )
+
+/** Filled in by every world anew, and the same each time: the same seed wrote it. */
+const snapshot = { paths: [''], sha256: '' }
+
+describeKills([
+  {
+    name: 'zookeeper restored from a copy after lose-zookeeper',
+    given: { scenario: zookeeper, snapshot },
+    broken: async () => {
+      const simulation = open()
+      Object.assign(snapshot, await copied(simulation))
+      await simulation.faults.inject('lose-zookeeper', {}, never)
+      return simulation
+    },
+  },
+])

@@ -2,7 +2,7 @@
 // that was looked at.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KdrError, wordsOf } from '../../errors.ts'
-import { GRACEFUL_STOP, type MemberRef } from '../../ports/platform.ts'
+import type { MemberRef } from '../../ports/platform.ts'
 import { formatDuration, type Millis, seconds } from '../../units.ts'
 import type { WantedService } from './compose.ts'
 import { type Container, inspect, lives, missingNetworks, uidOf } from './containers.ts'
@@ -69,7 +69,7 @@ export const stopContainer = async (engine: Engine, container: Container, grace:
     return untilGone(engine, container, signal)
   }
   if (!lives(container) && container.status !== 'restarting') return
-  const t = Math.ceil(Math.max(grace, GRACEFUL_STOP) / 1000)
+  const t = Math.max(1, Math.ceil(grace / 1000))
   await unless(
     304,
     engine.call(what, signal, (abortSignal) => box.stop({ t, abortSignal })),

@@ -9,7 +9,7 @@ import { commandsOf, type LastLook } from './commands.ts'
 import { openCompose } from './compose.ts'
 import { type Container, containersOf } from './containers.ts'
 import { reconnectContainer, startContainer, still, stopContainer } from './control.ts'
-import { dataOf } from './data.ts'
+import { dataOf, placeOn, replicasOf } from './data.ts'
 import { dialer } from './dial.ts'
 import { diskReader } from './disk.ts'
 import { resolveEndpoint } from './endpoint.ts'
@@ -98,6 +98,11 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
       if (container === null) throw new KdrError(`${member} has no container, and nothing else reaches its volumes`, { code: 'data-unreachable' })
       return dataOf(engine, container, signal)
     },
+    replicas: async (member, signal) => {
+      const { container } = await find(member, signal)
+      if (container === null) throw new KdrError(`${member} has no container, and nothing else reaches its volumes`, { code: 'data-unreachable' })
+      return replicasOf(engine, container, signal)
+    },
     events: async (since, signal) => {
       const { all, wanted } = await look(signal)
       const mounted = all.flatMap(({ inspected }) => inspected.Mounts.flatMap(({ Name }) => Name ?? []))
@@ -136,6 +141,12 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
     inspect: async ({ name }, signal) => {
       await find(name, signal)
       throw new KdrError(`the disk of ${name} is seen through the engine, whether it runs or not`, { code: 'not-on-this-platform', exit: 'usage' })
+    },
+    place: async (ref, files, signal) => {
+      const { container } = await find(ref.name, signal)
+      const now = await still(engine, ref, container, signal)
+      if (now === null) throw notThere(ref.name, 'it has no container')
+      return placeOn(engine, now, files, signal)
     },
     workloads: null,
   }

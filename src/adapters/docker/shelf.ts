@@ -3,7 +3,7 @@
 // stopped containers too and needs nothing inside them.
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { wordsOf } from '../../errors.ts'
+import { KdrError, wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import { seconds } from '../../units.ts'
 import type { Container } from './containers.ts'
@@ -49,19 +49,25 @@ const orMissing = async <T>(look: Promise<T>): Promise<T | null> => {
 }
 
 /**
- * A named volume's folder on this machine, mounted at `destination`; null where it is not here or may not be entered.
- * Never a bind mount's: its path may be something else altogether where kdr runs in a container itself. Throws what
- * `Engine.call` throws: 404 when there is no such volume.
+ * A named volume's folder on this machine; null where it is not here or may not be entered. Never a bind mount's: its path may
+ * be something else altogether where kdr runs in a container itself. Throws what `Engine.call` throws: 404 when there is no
+ * such volume.
  */
-export const volumeShelf = async (engine: Engine, volume: string, destination: string, signal: AbortSignal): Promise<Shelf | null> => {
+const volumeFolder = async (engine: Engine, volume: string, signal: AbortSignal): Promise<string | null> => {
   const { Driver, Mountpoint, Options } = await engine.call(`look at volume ${volume}`, signal, (abortSignal) =>
     engine.docker.getVolume(volume).inspect({ abortSignal }),
   )
   const { reachesContainers: ownHost } = await engine.info(signal)
   // A volume with a device of its own (NFS, say) is an empty folder while no container uses it.
   if (!ownHost || Driver !== 'local' || Object.keys(Options ?? {}).length > 0) return null
-  if ((await readdir(Mountpoint).catch(() => null)) === null) return null
-  const here = (inside: string) => join(Mountpoint, relative(destination, inside))
+  return (await readdir(Mountpoint).catch(() => null)) === null ? null : Mountpoint
+}
+
+/** Mounted at `destination`; null as above. */
+export const volumeShelf = async (engine: Engine, volume: string, destination: string, signal: AbortSignal): Promise<Shelf | null> => {
+  const folder = await volumeFolder(engine, volume, signal)
+  if (folder === null) return null
+  const here = (inside: string) => join(folder, relative(destination, inside))
   return {
     whole: true,
     text: (inside) => orMissing(readFile(here(inside), 'utf8')),
@@ -141,6 +147,17 @@ export const measure = async (shelf: Shelf, path: string, owner: string, signal:
     signal.throwIfAborted()
     return unseen(wordsOf(thrown), `space of ${path} in ${owner}`)
   }
+}
+
+/** Where a container's folder is on this machine. Throws `data-unreachable` where only the engine can tell. */
+export const hereOf = async (engine: Engine, container: Container, path: string, signal: AbortSignal): Promise<string> => {
+  const mount = mountOf(container, path)
+  const folder = mount?.Type === 'volume' && mount.Name !== undefined ? await volumeFolder(engine, mount.Name, signal) : null
+  if (folder !== null && mount !== undefined) return join(folder, relative(mount.Destination, path))
+  throw new KdrError(`${path} of ${container.name} is on no volume that this machine reaches`, {
+    code: 'data-unreachable',
+    hint: "run kdr on the engine's own host, as a user that may enter its volumes",
+  })
 }
 
 /** For one data folder of a container. */

@@ -7,12 +7,12 @@ export interface Entry {
   readonly name: string
   readonly folder: boolean
   readonly size: number
-  /** Content of a small file; empty beyond `KEPT`. */
+  /** Content of a small file; empty beyond what is kept. */
   readonly content: Buffer
 }
 
 /** No identity file is larger. */
-const KEPT = 64 << 10
+const IDENTITY = 64 << 10
 
 const text = (block: Buffer, from: number, length: number): string => {
   const field = block.subarray(from, from + length)
@@ -30,13 +30,16 @@ const sizeOf = (block: Buffer): number => {
 /** `length path=name\n` records of a PAX header. */
 const paxPath = (content: Buffer): string | null => /(?:^|\n)\d+ path=([^\n]*)\n/.exec(content.toString('utf8'))?.[1] ?? null
 
-/** Entries as they come; whoever has seen enough stops reading, and the stream is torn down. Throws on anything that is not tar. */
-export async function* entriesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
+/**
+ * Entries as they come, with the content of files up to `kept` bytes; whoever has seen enough stops reading, and the stream is
+ * torn down. Throws on anything that is not tar.
+ */
+export async function* entriesOf(stream: AsyncIterable<Uint8Array>, kept = IDENTITY): AsyncGenerator<Entry> {
   const source = stream[Symbol.asyncIterator]()
   let held: Buffer = Buffer.alloc(0)
   /** Up to `length` bytes; less only at the end. `keep` of them are returned, the rest is dropped as it comes. */
   const take = async (length: number, keep: number): Promise<Buffer> => {
-    const kept: Buffer[] = []
+    const parts: Buffer[] = []
     for (let left = length; left > 0; ) {
       if (held.length === 0) {
         const next = await source.next()
@@ -46,9 +49,9 @@ export async function* entriesOf(stream: AsyncIterable<Uint8Array>): AsyncGenera
       const part = held.subarray(0, left)
       held = held.subarray(part.length)
       left -= part.length
-      if (keep > 0) kept.push(part)
+      if (keep > 0) parts.push(part)
     }
-    return Buffer.concat(kept).subarray(0, keep)
+    return Buffer.concat(parts).subarray(0, keep)
   }
   try {
     for (let longName: string | null = null; ; ) {
@@ -56,7 +59,7 @@ export async function* entriesOf(stream: AsyncIterable<Uint8Array>): AsyncGenera
       if (block.length < BLOCK || block[0] === 0) return
       if (text(block, 257, 5) !== 'ustar') throw new Error('the archive is not tar')
       const size = sizeOf(block)
-      const content = await take(size, size <= KEPT ? size : 0)
+      const content = await take(size, size <= kept ? size : 0)
       await take((BLOCK - (size % BLOCK)) % BLOCK, 0)
       const type = String.fromCharCode(block[156] ?? 0)
       if (type === 'x' || type === 'L') {

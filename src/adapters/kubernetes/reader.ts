@@ -83,6 +83,11 @@ export const kubernetesReader = (client: KubeClient, settings: ReaderSettings, i
       const paths = member.volumes.map(({ path }) => path)
       return dataOf(client, name, paths, signal)
     },
+    replicas: async (name, signal) => {
+      const members = await names(signal)
+      if (!members.includes(name)) throw noSuchMember(settings.cluster, name, members)
+      throw new KdrError(`the disk of pod ${name} is not reached by its files`, { code: 'data-unreachable' })
+    },
     events: async (since, signal) => readEvents(client, since, await names(signal), signal),
     permissions: (need, signal) => readPermissions(client, need, signal),
   }

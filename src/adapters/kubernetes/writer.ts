@@ -64,6 +64,12 @@ export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: Wri
       if (claims === null) throw new KdrError(`the claims of ${ref.name} are not all there to be looked at`, { code: 'disk-unreachable' })
       inside.remember(ref.name, claims, await lookAtUnmounted(client, entry, signal))
     },
+    place: async ({ name }) => {
+      throw new KdrError(`the disk of pod ${name} cannot be written while it does not run`, {
+        code: 'data-unreachable',
+        hint: 'put the copy on its claim by a pod of your own (version-2, beside myid), and run this again',
+      })
+    },
     workloads: {
       scale: (of, replicas, signal) => scaleTo(client, of, replicas, signal),
       rollout: (of, signal) => rolloutOf(client, of, signal),

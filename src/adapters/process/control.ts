@@ -38,6 +38,12 @@ const changed = (ref: MemberRef, now: string | null): KdrError =>
     hint: 'Look again: kdr diagnose',
   })
 
+/** Throws `member-changed` unless it still is what was looked at. */
+export const mustBe = async (node: ProcessNode, ref: MemberRef): Promise<void> => {
+  const now = (await lookUp(node))?.uid ?? null
+  if (now !== ref.uid) throw changed(ref, now)
+}
+
 /** Gone, and its supervising shell with it: by then how it ended is written down. */
 const untilGone = async (node: ProcessNode, uid: string, limit: Millis, signal: AbortSignal, onLook?: (running: Running) => boolean): Promise<boolean> => {
   const end = performance.now() + limit

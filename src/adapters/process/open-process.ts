@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { KdrError } from '../../errors.ts'
 import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
+import { replicasIn } from '../log-dir/replicas.ts'
+import { placeFiles } from '../zookeeper/place.ts'
 import { commandsOf } from './commands.ts'
-import { startNode, stopNode } from './control.ts'
+import { mustBe, startNode, stopNode } from './control.ts'
 import { dataOf } from './data.ts'
 import { LOG, tailOf } from './logs.ts'
 import { membersOf } from './members.ts'
@@ -68,6 +70,10 @@ export const openProcess = (stateFile: string): PlatformReader & PlatformWriter 
       signal.throwIfAborted()
       return dataOf(nodeOf(member), signal)
     },
+    replicas: async (member, signal) => {
+      signal.throwIfAborted()
+      return (await Promise.all(nodeOf(member).dataDirs.map(replicasIn))).flat()
+    },
     // Nobody keeps a record of what happened to a local process.
     events: async () => [],
     dial,
@@ -83,6 +89,13 @@ export const openProcess = (stateFile: string): PlatformReader & PlatformWriter 
     },
     inspect: async ({ name }) => {
       throw notHere(`the disk of ${nodeOf(name).name} is a folder of this machine: it is seen without that`)
+    },
+    place: async (ref, files, signal) => {
+      const node = nodeOf(ref.name)
+      await mustBe(node, ref)
+      signal.throwIfAborted()
+      const [data = node.home, log = data] = node.dataDirs
+      return placeFiles({ data, log }, files)
     },
     workloads: null,
   }

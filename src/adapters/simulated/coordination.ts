@@ -127,7 +127,7 @@ const configNode = (cluster: Cluster, kind: string | undefined, [name = '']: rea
   return { data: JSON.stringify({ version: 1, config: Object.fromEntries(configs) }), czxid: 0x100000020n }
 }
 
-const lookUp = (cluster: Cluster, path: string): Node | null => {
+export const lookUp = (cluster: Cluster, path: string): Node | null => {
   const [first, second, ...rest] = path.split('/').filter((part) => part !== '')
   const folder = FOLDERS[path]
   if (cluster.ensemble.emptied) return path === '/' ? { children: ['zookeeper'] } : null

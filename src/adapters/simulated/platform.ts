@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream'
 import { KdrError } from '../../errors.ts'
 import { known, unknown } from '../../model/known.ts'
 import type { Member, TargetIdentity, Workload } from '../../model/member.ts'
+import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { MemberRef, PlatformCommands, PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { formatDuration } from '../../units.ts'
 import type { Call } from './call.ts'
@@ -13,6 +14,7 @@ import type { Life } from './life.ts'
 import { dataOf, killMember, startMember, terminateMember } from './lifecycle.ts'
 import { createWorkloads, placeIn } from './set.ts'
 import { hasNoPod, isWanted, type SimMember, type SimSet, uidOf } from './state.ts'
+import { restoreFrom, snapshotOf } from './znode-file.ts'
 
 const BY = 'simulated process table'
 const GIB = 1024 ** 3
@@ -128,10 +130,30 @@ const findUnchanged = (cluster: Cluster, ref: MemberRef): SimMember => {
   })
 }
 
-/** Nobody unpacks it: what a copy is worth is that it was made, and of which disk. */
-async function* contentsOf({ name, disk }: SimMember): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(`${name}: ${disk}`)
+/** Of a ZooKeeper its one snapshot; of anybody else what a copy is worth is that it was made, and of which disk. */
+async function* contentsOf(cluster: Cluster, { name, role, disk }: SimMember): AsyncGenerator<Uint8Array> {
+  yield role === 'zookeeper' && disk === 'intact' ? snapshotOf(cluster) : Buffer.from(`${name}: ${disk}`)
 }
+
+/** A leader checkpoints what everybody in its ISR has: what it has acknowledged, and no more. */
+const replicasOf = (cluster: Cluster, member: SimMember): readonly ReplicaOnDisk[] =>
+  member.disk === 'blank'
+    ? []
+    : [...cluster.partitions()]
+        .filter(({ replicas }) => replicas.includes(member.id))
+        .map((partition) => {
+          const { records, end } = cluster.logOf(member.id, partition)
+          const acknowledged = cluster.truth.acknowledged.get(partition)?.at(-1)
+          return {
+            topic: partition.topic.name,
+            partition: partition.index,
+            topicId: partition.topic.id,
+            end,
+            highWatermark: Math.min(end, acknowledged === undefined ? 0 : acknowledged.offset + 1),
+            epoch: records.at(-1)?.epoch ?? null,
+            producerId: null,
+          }
+        })
 
 /** There is nothing to connect to: the simulation's ports answer without sockets. */
 const dial = (host: string, port: number): Duplex => {
@@ -153,8 +175,9 @@ export const createPlatformReader = (cluster: Cluster, life: Life, call: Call): 
   data: (name, signal) =>
     call('platform.data', signal, () => {
       const member = find(cluster, name)
-      return [{ path: dataOf(member), tar: contentsOf(member) }]
+      return [{ path: dataOf(member), tar: contentsOf(cluster, member) }]
     }),
+  replicas: (name, signal) => call('platform.replicas', signal, () => replicasOf(cluster, find(cluster, name))),
   events: (_since, signal) => call('platform.events', signal, () => []),
   dial,
   permissions: (_need, signal) => call('platform.permissions', signal, () => []),
@@ -208,5 +231,13 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
       },
       cluster.random.between(2000, 6000),
     ),
+  place: (ref, files, signal) =>
+    call('platform.place', signal, () => {
+      const member = findUnchanged(cluster, ref)
+      cluster.note('kdr', life.number, 'place', member.name)
+      restoreFrom(cluster, files)
+      member.disk = 'intact'
+      return null
+    }),
   workloads: cluster.set === null ? null : createWorkloads(cluster, cluster.set, life, call),
 })

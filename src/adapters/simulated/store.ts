@@ -5,6 +5,7 @@ import { KdrError } from '../../errors.ts'
 import type { FileReader } from '../../ports/files.ts'
 import type { JournalFile, RunFolder, RunStore } from '../../ports/run-store.ts'
 import { Killed, type Life } from './life.ts'
+import { SNAPSHOT_NAME } from './znode-file.ts'
 
 interface StoredRun {
   readonly lines: string[]
@@ -122,4 +123,12 @@ export const createFiles = (files: ReadonlyMap<string, string>, life: Life): Fil
     return text
   },
   digest: async (text) => createHash('sha256').update(text).digest('hex'),
+  copy: async (paths) => {
+    life.check()
+    const [path = ''] = paths
+    const text = files.get(path)
+    if (text === undefined) throw new KdrError(`cannot read ${path}`, { code: 'file-unreadable', exit: 'usage' })
+    const content = Buffer.from(text, 'latin1')
+    return { files: [{ name: SNAPSHOT_NAME, content }], sha256: createHash('sha256').update(content).digest('hex') }
+  },
 })

@@ -17,6 +17,7 @@ export interface WorldEffect {
     | 'kill'
     | 'pause'
     | 'wipe'
+    | 'place'
     | 'exit'
     | 'create-topic'
     | 'delete-topic'

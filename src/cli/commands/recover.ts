@@ -3,7 +3,7 @@ import type { Exit } from '../../errors.ts'
 import { openWorld } from '../compose.ts'
 import { forcedGuards, grantsOf } from '../grants.ts'
 import { type Invocation, optionFlag } from '../invocation.ts'
-import { schemasOption } from '../manifest.ts'
+import { schemasOption, snapshotOption } from '../manifest.ts'
 import { findScenario, refuseUnfit, scenarioOptions } from '../scenarios.ts'
 import { openSession, rehearsalDeps, runDeps } from '../session.ts'
 
@@ -15,11 +15,11 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   forcedGuards(invocation)
   grantsOf(invocation)
   const scenario = await entry.load()
-  const schemas = schemasOption(invocation)
+  const files = { schemas: schemasOption(invocation), snapshot: await snapshotOption(invocation) }
   const world = await openWorld(invocation, dryRun ? 'read' : 'write')
   const session = await openSession(invocation, world, dryRun)
   try {
-    const options = await scenarioOptions(world.settings, invocation.options, schemas)
+    const options = await scenarioOptions(world.settings, invocation.options, files)
     if (dryRun) {
       const { rehearse } = await import('../../engine/rehearsal.ts')
       return session.finish(await rehearse(rehearsalDeps(invocation, world, session, scenario, options)))

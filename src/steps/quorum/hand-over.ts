@@ -14,7 +14,7 @@ const COMPLETE_LOSS = `else it is a complete loss, which kdr has no scenario for
 
 const ZOOKEEPER: Words = {
   blocked: 'the data of every ZooKeeper member is gone: started empty, they would make a new tree that knows no topic and no user, under another cluster.id',
-  hint: `keep the brokers running, they still serve what they lead; give the members back a volume or a snapshot of theirs if there is one, with the brokers stopped and their log ends compared, since an older one carries stale ISRs; ${COMPLETE_LOSS}`,
+  hint: `keep the brokers running, they still serve what they lead; where there is a copy of a member's data, run this again with --snapshot <file or folder>: brokers are stopped for it, and their log ends compared, since an older one carries stale ISRs; ${COMPLETE_LOSS}`,
 }
 
 const KRAFT: Words = {

@@ -16,8 +16,9 @@ export const openScreen = (terminal: Terminal, host: Pick<NodeJS.Process, 'stdou
   let rows = 0
   return {
     draw: (lines) => {
-      const columns = host.stdout.columns ?? terminal.columns
-      const room = (host.stdout.rows ?? 24) - 1
+      // A terminal that was never told its size says 0.
+      const columns = host.stdout.columns || terminal.columns
+      const room = (host.stdout.rows || 24) - 1
       const shown: string[] = []
       let used = 0
       for (const line of lines) {

@@ -5,7 +5,7 @@ import { isKnownFalse, isKnownTrue } from '../model/known.ts'
 import { isUnlooked, type Member, type Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
-import { type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
+import { brokerOf, type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
 import type { Evidence } from './evidence.ts'
 import { few, speaksAgainst, speaksFor } from './evidence.ts'
 import { VOTER_SILENCE } from './guards.ts'
@@ -200,15 +200,24 @@ const statusEvidence = (facts: Facts, verdict: Verdict, brokers: readonly number
     ]
   })
 
+/** Members that are wanted, or all there are, do not run, and cannot be any of the brokers that are known to be down. */
+const namelessOf = ({ ids, absent, unmatched, survey }: Facts, down: readonly number[]): readonly string[] => {
+  const wanted = ids.length === 0 ? absent : absent.filter((name) => unmatched.includes(name))
+  const unmatchedDown = down.filter((id) => brokerOf(survey, id)?.member.known !== true).length
+  return wanted.slice(unmatchedDown)
+}
+
 /** More than one broker is down: at most a minority may be left, and G1 forbids treating them one at a time. */
 export const severalDown: Row = {
   verdict: 'multi-broker',
   ask: (facts) => {
     const { down, unknown, unmatched } = countNotUp(facts)
     const total = facts.ids.length
-    const { absent } = facts
-    if (total === 0 && absent.length >= 2)
-      return holds('multi-broker', `none of ${absent.length} brokers runs (${few(absent)}), and nobody is left to say their ids`, facts.survey.members.by)
+    const nameless = namelessOf(facts, down)
+    if (nameless.length > 0 && down.length + nameless.length >= 2) {
+      const words = `${[...down.map((id) => `broker ${id}`), ...nameless].join(', ')} do not run, and nobody is left to say whose disks ${few(nameless)} have`
+      return { holds: true, because: words, evidence: [speaksFor('multi-broker', words, facts.survey.members.by)], brokers: down }
+    }
     if (down.length >= 2) {
       const left = total - down.length
       const majority = left > total / 2 ? 'a majority is left' : 'the majority is lost'

@@ -6,7 +6,7 @@ import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import { isUnlooked, type Member } from '../../model/member.ts'
-import { type Aspect, memberOf, type Survey } from '../../model/survey.ts'
+import { type Aspect, memberOf, type Survey, unmatchedBrokers } from '../../model/survey.ts'
 import { withDisksSeen } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { EVERYTHING } from './outage.ts'
@@ -21,6 +21,7 @@ const LOOKS: readonly Aspect[] = ['members', 'brokers', 'coordination', 'partiti
 const isMissed = (now: Survey): boolean =>
   !now.brokers.known ||
   now.brokers.value.length === 0 ||
+  unmatchedBrokers(now).length > 0 ||
   now.brokers.value.some(({ id, member }) => {
     if (brokerStatus(now, id).status === 'up') return false
     const own = member.known ? memberOf(now, member.value) : undefined

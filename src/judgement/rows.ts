@@ -5,7 +5,8 @@ import { isKnownFalse, isKnownTrue } from '../model/known.ts'
 import { isUnlooked, type Member, type Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
-import { brokerOf, type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
+import { type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
+import { absentOf, namelessOf, nobodyLooked } from './absent.ts'
 import type { Evidence } from './evidence.ts'
 import { few, speaksAgainst, speaksFor } from './evidence.ts'
 import { VOTER_SILENCE } from './guards.ts'
@@ -58,7 +59,7 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
     ids: brokers.map((broker) => broker.id),
     status: new Map(brokers.map((broker) => [broker.id, brokerStatus(survey, broker.id)])),
     unmatched: unmatchedBrokers(survey),
-    absent: (membersWith(survey, 'broker') ?? []).filter((member) => !member.id.known && isUnlooked(member)).map(({ name }) => name),
+    absent: absentOf(membersWith(survey, 'broker') ?? []),
   }
 }
 
@@ -117,7 +118,8 @@ export const metadataLost: Row = {
     const current = seenClusterId(survey)
     const anyUp = [...status.values()].some((seen) => seen.status === 'up')
     // No broker runs, and nobody mounts their disks: they are compared when a recovery has looked at them.
-    if (!anyUp && nobodyLooked(survey)) return fails(word, 'no broker is up, and their disks were not looked at', survey.members.by)
+    if (!anyUp && nobodyLooked(membersWith(survey, 'broker') ?? []))
+      return fails(word, 'no broker is up, and their disks were not looked at', survey.members.by)
     const volumes = (membersWith(survey, 'broker') ?? []).flatMap((member) => member.volumes)
     const stored = volumes.flatMap((volume) => (volume.clusterId.known && volume.clusterId.value !== null ? [volume.clusterId] : []))
     if (!current.known) {
@@ -141,12 +143,6 @@ export const metadataLost: Row = {
     if (other !== undefined) return { ...holds(word, `cluster.id is ${current.value}, the brokers' disks belong to ${other.value}`, other.by), final: true }
     return unseen("the cluster.id on the brokers' disks")
   },
-}
-
-/** Nothing of any broker's disk was seen, because none runs. */
-const nobodyLooked = (survey: Survey): boolean => {
-  const members = membersWith(survey, 'broker') ?? []
-  return members.some(isUnlooked) && members.flatMap(({ volumes }) => volumes).every(({ clusterId }) => !clusterId.known)
 }
 
 const allDown = (status: Facts['status']): boolean => status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
@@ -199,13 +195,6 @@ const statusEvidence = (facts: Facts, verdict: Verdict, brokers: readonly number
       ...seen.evidence.map((item) => ('for' in item ? speaksAgainst(verdict, item.what, item.source) : speaksFor(verdict, item.what, item.source))),
     ]
   })
-
-/** Members that are wanted, or all there are, do not run, and cannot be any of the brokers that are known to be down. */
-const namelessOf = ({ ids, absent, unmatched, survey }: Facts, down: readonly number[]): readonly string[] => {
-  const wanted = ids.length === 0 ? absent : absent.filter((name) => unmatched.includes(name))
-  const unmatchedDown = down.filter((id) => brokerOf(survey, id)?.member.known !== true).length
-  return wanted.slice(unmatchedDown)
-}
 
 /** More than one broker is down: at most a minority may be left, and G1 forbids treating them one at a time. */
 export const severalDown: Row = {

@@ -49,7 +49,8 @@ const INSTEAD: Readonly<Partial<Record<Verdict, string>>> = {
   'at-risk': 'find out why replicas lag (disk, network, a failed log directory), and let them catch up: a restart is not the answer',
 }
 
-const FINAL = 'restore the metadata (its disks, or a snapshot of them) before any broker is touched; where there is none, it is a complete loss'
+const FINAL =
+  'restore the metadata, before any broker is touched: its disks or, where every ZooKeeper disk is empty, a copy of one (kdr recover zookeeper --snapshot <copy>); where there is none, it is a complete loss'
 
 /** For one row that holds. Pure. */
 export const adviceFor = (row: Row, answer: Answer, survey: Survey): Advice => {

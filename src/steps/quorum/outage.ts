@@ -17,7 +17,7 @@ import type { From } from './failed-quorum.ts'
  * A broker that is asked to stop asks ZooKeeper first who the controller is, and waits for that for ever (KafkaServer.shutdown,
  * controlledShutdown): it is killed in the end, and its log recovered. Meanwhile those that still run write down their high watermarks.
  */
-const HOPELESS_STOP = seconds(15)
+const HOPELESS_STOP = seconds(6)
 
 interface Stopping {
   readonly member: string
@@ -93,7 +93,10 @@ export const stopEmptyMembers = ({ from }: From): Part =>
   forEach({
     id: 'running-empty',
     title: 'each ZooKeeper that runs on its empty disk: stop it',
-    items: () => (from.taken()?.broken ?? []).map(({ name }) => ({ key: name, title: name, parts: [stopOne('stop-empty-member', name)] })),
+    items: (now) =>
+      (from.taken()?.broken ?? [])
+        .filter(({ name }) => seenRunning(now, name)?.state !== 'stopped')
+        .map(({ name }) => ({ key: name, title: name, parts: [stopOne('stop-empty-member', name)] })),
   })
 
 interface ToStop {

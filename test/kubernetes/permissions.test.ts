@@ -76,8 +76,8 @@ describe('a service account with only deploy/rbac-read-only.yaml', () => {
     const reader = openAs(kubeconfig, NAMESPACE)
     expect(await missing(reader, 'look')).toEqual([])
     expect(await missing(reader, 'recover')).toHaveLength(7)
-    expect(await missing(reader, 'recreate')).toEqual(expect.arrayContaining(['create statefulsets.apps', 'delete statefulsets.apps']))
-    expect(await missing(reader, 'roll')).toEqual(expect.arrayContaining(['patch deployments.apps', 'update deployments.apps/scale']))
+    expect(await missing(reader, 'recreate')).toEqual(expect.arrayContaining(['create statefulsets.apps', 'delete statefulsets.apps', 'create pods']))
+    expect(await missing(reader, 'roll')).toEqual(expect.arrayContaining(['update deployments.apps/scale']))
     reader.close()
   })
 

@@ -4,7 +4,7 @@ import { known, unknown } from '../../model/known.ts'
 import type { Need, Permission } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 
-type Wanted = readonly [resource: string, verbs: readonly string[], scope?: 'cluster']
+type Wanted = readonly [resource: string, verbs: readonly string[], scope?: 'cluster' | 'namespace']
 
 /** Exec and port-forward are a GET by websocket; from 1.35 on the API server wants `create` for them too (kubernetes#134577). */
 const LOOK: readonly Wanted[] = [
@@ -36,11 +36,8 @@ const RECREATE: readonly Wanted[] = [
   ['pods', ['create']],
 ]
 
-/** Services behind a Deployment. */
-const ROLL: readonly Wanted[] = [
-  ['deployments.apps', ['get', 'patch']],
-  ['deployments.apps/scale', ['update']],
-]
+/** Services behind a Deployment that was scaled away; their pods are restarted as any other's. */
+const ROLL: readonly Wanted[] = [['deployments.apps/scale', ['update']]]
 
 const WANTED: Readonly<Record<Need, readonly Wanted[]>> = {
   look: LOOK,
@@ -49,6 +46,15 @@ const WANTED: Readonly<Record<Need, readonly Wanted[]>> = {
   roll: [...LOOK, ...RECOVER, ...ROLL],
   everything: [...LOOK, ...RECOVER, ...RECREATE, ...ROLL],
 }
+
+interface Verb {
+  readonly verb: string
+  readonly resource: string
+  readonly scope: 'namespace' | 'cluster'
+}
+
+export const verbsFor = (need: Need): readonly Verb[] =>
+  WANTED[need].flatMap(([resource, verbs, scope = 'namespace' as const]) => verbs.map((verb): Verb => ({ verb, resource, scope })))
 
 /** `statefulsets.apps/scale` → group, resource, subresource. */
 const partsOf = (text: string): { readonly group: string; readonly resource: string; readonly subresource?: string } => {
@@ -78,8 +84,4 @@ const review = async (client: KubeClient, verb: string, resource: string, namesp
 
 /** All at once; what could not be asked is unknown. Rejects with the signal's reason only. */
 export const readPermissions = (client: KubeClient, need: Need, signal: AbortSignal): Promise<readonly Permission[]> =>
-  Promise.all(
-    WANTED[need].flatMap(([resource, verbs, scope]) =>
-      verbs.map((verb) => review(client, verb, resource, scope === 'cluster' ? null : client.namespace, signal)),
-    ),
-  )
+  Promise.all(verbsFor(need).map(({ verb, resource, scope }) => review(client, verb, resource, scope === 'cluster' ? null : client.namespace, signal)))

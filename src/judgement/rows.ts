@@ -6,6 +6,7 @@ import { isUnlooked, type Member, type Role } from '../model/member.ts'
 import type { PartitionRow } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
 import { type Survey, unmatchedBrokers, type Verdict } from '../model/survey.ts'
+import { absentOf, namelessOf, nobodyLooked } from './absent.ts'
 import type { Evidence } from './evidence.ts'
 import { few, speaksAgainst, speaksFor } from './evidence.ts'
 import { VOTER_SILENCE } from './guards.ts'
@@ -58,7 +59,7 @@ export const factsOf = (survey: Survey, context: Context): Facts => {
     ids: brokers.map((broker) => broker.id),
     status: new Map(brokers.map((broker) => [broker.id, brokerStatus(survey, broker.id)])),
     unmatched: unmatchedBrokers(survey),
-    absent: (membersWith(survey, 'broker') ?? []).filter((member) => !member.id.known && isUnlooked(member)).map(({ name }) => name),
+    absent: absentOf(membersWith(survey, 'broker') ?? []),
   }
 }
 
@@ -117,7 +118,8 @@ export const metadataLost: Row = {
     const current = seenClusterId(survey)
     const anyUp = [...status.values()].some((seen) => seen.status === 'up')
     // No broker runs, and nobody mounts their disks: they are compared when a recovery has looked at them.
-    if (!anyUp && nobodyLooked(survey)) return fails(word, 'no broker is up, and their disks were not looked at', survey.members.by)
+    if (!anyUp && nobodyLooked(membersWith(survey, 'broker') ?? []))
+      return fails(word, 'no broker is up, and their disks were not looked at', survey.members.by)
     const volumes = (membersWith(survey, 'broker') ?? []).flatMap((member) => member.volumes)
     const stored = volumes.flatMap((volume) => (volume.clusterId.known && volume.clusterId.value !== null ? [volume.clusterId] : []))
     if (!current.known) {
@@ -141,12 +143,6 @@ export const metadataLost: Row = {
     if (other !== undefined) return { ...holds(word, `cluster.id is ${current.value}, the brokers' disks belong to ${other.value}`, other.by), final: true }
     return unseen("the cluster.id on the brokers' disks")
   },
-}
-
-/** Nothing of any broker's disk was seen, because none runs. */
-const nobodyLooked = (survey: Survey): boolean => {
-  const members = membersWith(survey, 'broker') ?? []
-  return members.some(isUnlooked) && members.flatMap(({ volumes }) => volumes).every(({ clusterId }) => !clusterId.known)
 }
 
 const allDown = (status: Facts['status']): boolean => status.size > 0 && [...status.values()].every((seen) => seen.status === 'down' || seen.status === 'hung')
@@ -206,9 +202,11 @@ export const severalDown: Row = {
   ask: (facts) => {
     const { down, unknown, unmatched } = countNotUp(facts)
     const total = facts.ids.length
-    const { absent } = facts
-    if (total === 0 && absent.length >= 2)
-      return holds('multi-broker', `none of ${absent.length} brokers runs (${few(absent)}), and nobody is left to say their ids`, facts.survey.members.by)
+    const nameless = namelessOf(facts, down)
+    if (nameless.length > 0 && down.length + nameless.length >= 2) {
+      const words = `${[...down.map((id) => `broker ${id}`), ...nameless].join(', ')} do not run, and nobody is left to say whose disks ${few(nameless)} have`
+      return { holds: true, because: words, evidence: [speaksFor('multi-broker', words, facts.survey.members.by)], brokers: down }
+    }
     if (down.length >= 2) {
       const left = total - down.length
       const majority = left > total / 2 ? 'a majority is left' : 'the majority is lost'

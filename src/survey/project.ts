@@ -41,7 +41,7 @@ export const withDisksSeen = (survey: Survey, names: readonly string[]): Survey 
   const left = all.filter(({ member }) => !member.known).map(({ id }) => id)
   const ids = new Map(names.map((name, at) => [name, left[at] ?? ordinalOf(name) + 1]))
   const byId = new Map([...ids].map(([name, id]) => [id, name]))
-  const added = all.length > 0 ? [] : [...byId.keys()].map(absentBroker)
+  const added = [...byId.keys()].filter((id) => !all.some((broker) => broker.id === id)).map(absentBroker)
   return {
     ...survey,
     members: projected(survey.members, (members) =>

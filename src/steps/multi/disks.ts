@@ -6,7 +6,8 @@ import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import { isUnlooked, type Member } from '../../model/member.ts'
-import { type Aspect, memberOf, type Survey } from '../../model/survey.ts'
+import { type Aspect, memberOf, type Survey, unmatchedBrokers } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { withDisksSeen } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { EVERYTHING } from './outage.ts'
@@ -21,6 +22,7 @@ const LOOKS: readonly Aspect[] = ['members', 'brokers', 'coordination', 'partiti
 const isMissed = (now: Survey): boolean =>
   !now.brokers.known ||
   now.brokers.value.length === 0 ||
+  unmatchedBrokers(now).length > 0 ||
   now.brokers.value.some(({ id, member }) => {
     if (brokerStatus(now, id).status === 'up') return false
     const own = member.known ? memberOf(now, member.value) : undefined
@@ -37,6 +39,19 @@ const words = (member: Member | undefined, missed: string | undefined): string =
   return `${member.name}: ${state}${member.id.known ? `, broker ${member.id.value}` : ''}`
 }
 
+const LOOKS_AGAIN = 5
+
+/** One slow look must not be what decides; a dry run has only one picture. */
+const clearPicture = async (world: ReadWorld): Promise<Survey> => {
+  let before: Survey | null = null
+  for (let looks = 1; ; looks += 1) {
+    const now = await world.survey(EVERYTHING)
+    if (looks > LOOKS_AGAIN || now === before || diagnose(now).verdict !== 'unknown') return now
+    before = now
+    await world.clock.sleep(seconds(2))
+  }
+}
+
 export const lookAtDisks = (): Step => {
   const missed = new Map<string, string>()
   return act<Unlooked>({
@@ -48,7 +63,7 @@ export const lookAtDisks = (): Step => {
     budget: { expected: seconds(15), deadline: minutes(8) },
     guards: [],
     resolve: async (world) => {
-      const now = await world.survey(EVERYTHING)
+      const now = await clearPicture(world)
       if (!now.members.known) return { unknown: `the platform was not seen: ${now.members.why}`, hint: 'kdr doctor' }
       const { verdict } = diagnose(now)
       if (verdict !== 'multi-broker' && verdict !== 'single-broker') return { nothing: `nothing is to be started while it is ${verdict}` }

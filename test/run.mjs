@@ -35,9 +35,12 @@ const SIDE_BY_SIDE_TIERS = [
   { name: 'docker', reason: dockerReason, lab: dockerLab, args: ALONE },
   { name: 'kubernetes', reason: kubernetesReason, lab: kubernetesLab, args: ALONE },
 ]
-const longReason = () => {
-  const why = dockerReason({})
-  return kafkaReason() ?? (why === null ? null : { exclude: ['**/*docker*'], note: `those on containers are left out: ${why}` })
+/** What has no lab here is left out. */
+const longReason = async () => {
+  const whys = { docker: dockerReason({}), kubernetes: await kubernetesReason({}) }
+  const out = Object.entries(whys).filter(([, why]) => why !== null)
+  const note = out.map(([lab, why]) => `those on ${lab} are left out: ${why.note ?? why}`).join('; ')
+  return kafkaReason() ?? (out.length === 0 ? null : { exclude: out.map(([lab]) => `**/*${lab}*`), note })
 }
 const ON_DEMAND = [{ name: 'long', reason: longReason, args: SIDE_BY_SIDE }]
 

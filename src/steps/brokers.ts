@@ -184,6 +184,6 @@ export const startBroker = ({ from, guards = startGuards(), goOn }: From): Step 
       return undefined
     },
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now) => (tried && goOn === true ? orLeft(rejoined(now, from.value())) : rejoined(now, from.value())),
+    done: (now) => (tried && goOn === true ? orLeft(now, from.value(), rejoined(now, from.value())) : rejoined(now, from.value())),
   })
 }

@@ -1,5 +1,6 @@
 // How far a broker is on its way back, and the step that waits for one which nobody has to start.
 import { type Decision, look, type Progress, type Step } from '../engine/step.ts'
+import { classifyFailure } from '../judgement/classify.ts'
 import { isKnownTrue, known } from '../model/known.ts'
 import { brokerOf, memberOf, type Survey } from '../model/survey.ts'
 import { withBroker, withLed, withMember } from '../survey/project.ts'
@@ -36,9 +37,13 @@ export const rejoined = (now: Survey, { broker, member: name, restarts }: Failed
   return { state: 'under-way', detail: recovering === undefined ? `${name} runs, not yet registered` : `${name} recovers its log: ${recovering.line}` }
 }
 
-/** It is waited for no longer, where waiting cannot help. */
-export const orLeft = (progress: Progress): Progress =>
-  progress.hopeless === undefined ? progress : { state: 'done', detail: `${progress.hopeless}; NOT BACK, the others go on without it` }
+/** It is waited for no longer where waiting cannot help, or where it ended of what only a repair cures: others wait for their turn. */
+export const orLeft = (now: Survey, { broker, member: name }: FailedBroker, progress: Progress): Progress => {
+  const state = memberOf(now, name)?.state
+  const failure = progress.state === 'under-way' && state?.known === true && state.value === 'stopped' ? classifyFailure(now, broker) : null
+  const why = progress.hopeless ?? (failure?.restart === 'no' ? `${name} exited: ${failure.because}` : null)
+  return why === null ? progress : { state: 'done', detail: `${why}; NOT BACK, the others go on without it` }
+}
 
 /** The picture once it runs and is registered, and leads what waited for it. */
 export const withRejoined = (now: Survey, broker: number, member: string): Survey =>
@@ -72,5 +77,5 @@ export const awaitRejoin = ({ from, goOn }: { readonly from: Decision<FailedBrok
       commands: [commands.list()],
     }),
     expect: (now, { broker, member }) => withRejoined(now, broker, member),
-    done: (now, failed) => (goOn === true ? orLeft(rejoined(now, failed)) : rejoined(now, failed)),
+    done: (now, failed) => (goOn === true ? orLeft(now, failed, rejoined(now, failed)) : rejoined(now, failed)),
   })

@@ -122,6 +122,7 @@ const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   metadata: (signal) => kafka.metadata(signal),
   logDirs: (brokers, signal) => kafka.logDirs(brokers, signal),
   quorum: (controllers, signal) => kafka.quorum(controllers, signal),
+  onRecord: (controllers, signal) => kafka.onRecord(controllers, signal),
   offsets: (question, partitions, signal) => kafka.offsets(question, partitions, signal),
   endOfEpoch: (partitions, signal) => kafka.endOfEpoch(partitions, signal),
   reassigning: (signal) => kafka.reassigning(signal),

@@ -7,7 +7,7 @@ import { EFFECTS, type Effect } from '../engine/step.ts'
 import { KdrError } from '../errors.ts'
 import { type Invocation, optionFlag, optionList, optionText } from './invocation.ts'
 
-const GUARDS = ['G1', 'G2', 'G3', 'G4', 'G5', 'OWNER', 'PDB', 'RETURN'] as const
+const GUARDS = ['G1', 'G2', 'G3', 'G4', 'G5', 'OWNER', 'PDB', 'RETURN', 'UNCLEAN'] as const
 
 const usage = (message: string, hint: string): KdrError => new KdrError(message, { code: 'usage', exit: 'usage', hint })
 

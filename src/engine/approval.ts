@@ -62,7 +62,9 @@ const guard = async (context: Context, step: Act<unknown>, key: string, target: 
     const now = await context.world.survey()
     const unseen = pinned(context, now)
     const guarding = runGuards(step, now, target, context.deps.force)
-    if (unseen === null && guarding.refused?.blind !== true) return told(context, step, key, guarding)
+    // What is forced because nobody saw it may be seen a moment later, and then it need not be.
+    const blind = guarding.refused?.blind === true || guarding.forced.some((each) => each.blind === true)
+    if (unseen === null && !blind) return told(context, step, key, guarding)
     if (clock.monotonic() >= end) {
       if (unseen !== null) throw unseen
       return told(context, step, key, guarding)

@@ -10,25 +10,9 @@ import type { Millis } from '../units.ts'
 import { seconds } from '../units.ts'
 import { few } from './evidence.ts'
 import { ableToReturn, notManaged, withinBudget } from './platform-guards.ts'
+import { type BrokerTarget, blind, hosting, refusal, self } from './refusals.ts'
 import { brokerStatus, outOfService, quorumHeld } from './status.ts'
-
-/** What every guard here needs of a step's target. */
-export interface BrokerTarget {
-  readonly broker: number
-}
-
-const refusal = (guard: string, because: string, protects: readonly string[], force: Refusal['force'] = null): Refusal => ({
-  guard,
-  because,
-  protects,
-  force,
-})
-
-/** Not knowing refuses too, and says that this is why. */
-const blind = (guard: string, because: string, protects: readonly string[]): Refusal => ({ ...refusal(guard, because, protects), blind: true })
-
-const self = (target: BrokerTarget): readonly string[] => [`broker ${target.broker}`]
-const hosting = (table: PartitionTable, broker: number): readonly PartitionRow[] => Array.from(table.rows()).filter((row) => row.replicas.includes(broker))
+import { checkUnsure, knownClean, staleCouldWin, uncleanOff } from './unclean-guards.ts'
 
 /** Brokers other than the target that are not plainly up. */
 const othersNotUp = (now: Survey, target: BrokerTarget): readonly { readonly id: number; readonly because: string }[] =>
@@ -98,18 +82,6 @@ const diskOf = (member: Member | undefined): Disk => {
   return { fit: true }
 }
 
-/**
- * A partition without a leader although members of its record are up: those replicas do not live (a failed log directory, say).
- * Where unclean election is not known to be off, the controller would take any replica that comes (KafkaController, KIP-106).
- */
-const staleCouldWin = (table: PartitionTable, row: PartitionRow, broker: number): boolean => {
-  if (row.leader >= 0) return false
-  const record = isrOnRecord(row)
-  const unclean = table.topic(row.topic)?.uncleanElection
-  const cleanOnly = unclean?.known === true && !unclean.value
-  return !cleanOnly && (record === null || !record.includes(broker))
-}
-
 /** Deleting what runs on it takes the disk along: no claim, or one that is on its way out. */
 const keptOf = (member: Member | undefined): Disk => {
   for (const { name, backing } of member?.volumes ?? []) {
@@ -136,10 +108,11 @@ const checkDisk = (now: Survey, target: BrokerTarget, disk: Disk): Refusal | nul
   const hosted = hosting(table, target.broker)
   const stale = hosted.filter((row) => staleCouldWin(table, row, target.broker))
   if (stale.length > 0) {
-    const because = 'they have no leader, this broker is not on record as in sync, and unclean election is not known to be off: it would be elected stale'
-    const unseen = stale.some(({ topic }) => table.topic(topic)?.uncleanElection.known !== true)
-    // A controller that has just come up elects a moment later, and brokers that answer say whether it is on.
-    return { ...refusal('G2', because, stale.map(partitionName)), ...(unseen ? { blind: true as const } : {}) }
+    const because = 'they have no leader, this broker is not on record as in sync, and unclean election is not off: it would be elected stale'
+    const unseen = stale.some((row) => isrOnRecord(row) === null || table.topic(row.topic)?.uncleanElection.known !== true)
+    // A controller that has just come up elects a moment later, and brokers that answer say what is on record.
+    const wait = unseen ? { blind: true as const } : {}
+    return { ...refusal('G2', because, stale.map(partitionName)), ...wait, instead: 'start first who is on record, or switch unclean.leader.election.enable off' }
   }
   return disk.fit ? null : checkBlank(now, target, hosted, disk.because)
 }
@@ -200,6 +173,11 @@ const checkQuorum = (now: Survey, target: BrokerTarget): Refusal | null => {
 /** G5: nothing that leaves fewer voters than a majority, and nothing done to a broker while the quorum is not known to be held. Cannot be forced. */
 export const quorumKept = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G5', check: checkQuorum })
 
+const uncleanIfRevived = <T extends BrokerTarget>(): Guard<T> => ({
+  name: 'UNCLEAN',
+  check: (now, target) => (memberOfBroker(now, target.broker)?.revives === 'always' ? checkUnsure(now, target) : null),
+})
+
 /** Where the platform starts again whatever was stopped, a stop is a start too. */
 const blankIfRevived = <T extends BrokerTarget>(): Guard<T> => ({
   name: 'G2',
@@ -212,12 +190,13 @@ export const stopGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [
   withinBudget(),
   ableToReturn(),
   restartSafe(),
+  uncleanIfRevived(),
   blankIfRevived(),
   quorumKept(),
 ]
 
 /** Before a broker that does not run is started. */
-export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), restartSafe(), blankDisk(), quorumKept()]
+export const startGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => [notManaged(), restartSafe(), knownClean(), blankDisk(), quorumKept()]
 
 const checkServing = (now: Survey, target: BrokerTarget): Refusal | null => {
   if (!now.brokers.known) return blind('G1', `the brokers were not seen: ${now.brokers.why}`, self(target))
@@ -234,22 +213,10 @@ const checkServing = (now: Survey, target: BrokerTarget): Refusal | null => {
 /** G1 while several are down: survivors are never touched; what is out of service takes nothing away. */
 const servesNothing = <T extends BrokerTarget>(): Guard<T> => ({ name: 'G1', check: checkServing })
 
-const checkUnclean = (now: Survey, target: BrokerTarget): Refusal | null => {
-  // Where no broker answers nothing can be switched off yet: G2 then judges each partition by its record.
-  const answered = now.brokers.known && now.brokers.value.some(({ id }) => brokerStatus(now, id).status === 'up')
-  if (!answered || !now.partitions.known) return null
-  const on = now.partitions.value.topics.filter(({ uncleanElection }) => uncleanElection.known && uncleanElection.value).map(({ name }) => name)
-  if (on.length === 0) return null
-  return refusal('UNCLEAN', `unclean election is on for ${few(on)}: started now, broker ${target.broker} could be elected though it is stale`, on)
-}
-
-/** UNCLEAN: no broker is started while a stale one could be elected without anybody asking (KIP-106). Cannot be forced. */
-const uncleanOff = <T extends BrokerTarget>(): Guard<T> => ({ name: 'UNCLEAN', check: checkUnclean })
-
-/** G2 for whoever this member runs. */
+/** G2 and UNCLEAN for whoever this member runs. */
 export const startOf = (now: Survey, name: string): Refusal | null => {
   const broker = now.brokers.known ? now.brokers.value.find(({ member }) => member.known && member.value === name)?.id : undefined
-  return broker === undefined ? blind('G2', `which broker ${name} is was not seen`, [name]) : checkStart(now, { broker })
+  return broker === undefined ? blind('G2', `which broker ${name} is was not seen`, [name]) : (checkStart(now, { broker }) ?? checkUnsure(now, { broker }))
 }
 
 /** Scaling a StatefulSet up may start others too: what G2 says of them counts. */
@@ -271,6 +238,7 @@ export const remainsGuards = <T extends BrokerTarget>(): readonly Guard<T>[] => 
   withinBudget(),
   ableToReturn(),
   servesNothing(),
+  uncleanIfRevived(),
   blankIfRevived(),
   quorumKept(),
 ]

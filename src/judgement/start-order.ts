@@ -1,5 +1,6 @@
 // In which order dead brokers have to come back: as the ISRs on record ask for it, so that no election has to
 // be unclean. A live member of the ISR on record is all the controller may elect (PartitionStateMachine).
+import { isKnownFalse } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import { isrOnRecord, type PartitionRow, partitionName } from '../model/partitions.ts'
 import { memberOfBroker, type Survey } from '../model/survey.ts'
@@ -18,10 +19,17 @@ export interface StartOrder {
   readonly held: readonly ToStart[]
 }
 
+/** A partition without a leader: who hosts it, who of the ISR on record may still be elected, and whether only those may. */
+interface Leaderless {
+  readonly name: string
+  readonly replicas: readonly number[]
+  readonly record: readonly number[]
+  readonly clean: boolean
+}
+
 interface Pool {
   readonly survey: Survey
-  /** Leaderless partitions with an ISR on record: who of it may still be elected. */
-  readonly leaderless: readonly { readonly name: string; readonly record: readonly number[] }[]
+  readonly leaderless: readonly Leaderless[]
   readonly live: Set<number>
 }
 
@@ -30,13 +38,21 @@ const intact = (member: Member | undefined): boolean =>
 
 const rowsOf = ({ partitions }: Survey): readonly PartitionRow[] => (partitions.known ? [...partitions.value.rows()] : [])
 
+const cleanOnly = ({ partitions }: Survey, { topic }: PartitionRow): boolean => {
+  const unclean = partitions.known ? partitions.value.topic(topic)?.uncleanElection : undefined
+  return unclean !== undefined && isKnownFalse(unclean)
+}
+
 /** Leaderless partitions that nobody live can lead, and this broker can. */
-const unlockedBy = ({ leaderless, live }: Pool, broker: number): readonly { readonly name: string; readonly record: readonly number[] }[] =>
+const unlockedBy = ({ leaderless, live }: Pool, broker: number): readonly Leaderless[] =>
   leaderless.filter(({ record }) => record.includes(broker) && !record.some((id) => live.has(id)))
 
+/** Whatever it would be elected for stale, were it started now: somebody on record has to lead that first. */
+const staleFor = ({ leaderless, live }: Pool, broker: number): readonly Leaderless[] =>
+  leaderless.filter(({ replicas, record, clean }) => !clean && replicas.includes(broker) && !record.includes(broker) && !record.some((id) => live.has(id)))
+
 const becauseOf = (pool: Pool, broker: number): string => {
-  if (!pool.survey.partitions.known)
-    return 'no broker answers, so neither the ISRs on record nor whether unclean election is on were seen: any order, the controller elects nobody who is not on record unless it is on, which is looked at before each start after the first'
+  if (!pool.survey.partitions.known) return 'neither the ISRs on record nor whether unclean election is on were seen: it is not started before they are'
   const unlocked = unlockedBy(pool, broker)
   if (unlocked.length === 0) return 'nothing waits for it alone: it catches up from the leaders that are there by then'
   const only = unlocked.filter(({ record }) => record.length === 1)
@@ -64,14 +80,14 @@ const holdBack = (survey: Survey, broker: number): string | null => {
 }
 
 /**
- * Pure. First whoever the most leaderless partitions wait for, the lower id where that is equal; brokers on disks without
+ * Pure. First whoever could be elected stale for the fewest partitions, where that is not known to be ruled out; then whoever the most leaderless partitions wait for, the lower id where that is equal; brokers on disks without
  * their data last, and only where what they are on record for is led by others: `held` leaves them for later.
  */
 export const startOrder = (survey: Survey, dead: readonly number[], blank: 'held' | 'too'): StartOrder => {
   const ids = survey.brokers.known ? survey.brokers.value.map(({ id }) => id) : []
   const leaderless = rowsOf(survey)
     .filter(({ leader }) => leader < 0)
-    .map((row) => ({ name: partitionName(row), record: isrOnRecord(row) ?? [] }))
+    .map((row): Leaderless => ({ name: partitionName(row), replicas: row.replicas, record: isrOnRecord(row) ?? [], clean: cleanOnly(survey, row) }))
   const pool: Pool = { survey, leaderless, live: new Set(ids.filter((id) => !dead.includes(id) && brokerStatus(survey, id).status === 'up')) }
   const order: ToStart[] = []
   const held: ToStart[] = []
@@ -96,7 +112,9 @@ export const startOrder = (survey: Survey, dead: readonly number[], blank: 'held
 const takeInTurn = (pool: Pool, brokers: readonly number[], order: ToStart[]): void => {
   const left = new Set(brokers)
   while (left.size > 0) {
-    const [next] = [...left].sort((a, b) => unlockedBy(pool, b).length - unlockedBy(pool, a).length || a - b)
+    const [next] = [...left].sort(
+      (a, b) => staleFor(pool, a).length - staleFor(pool, b).length || unlockedBy(pool, b).length - unlockedBy(pool, a).length || a - b,
+    )
     if (next === undefined) return
     order.push({ broker: next, because: becauseOf(pool, next) })
     left.delete(next)

@@ -1,5 +1,6 @@
 // What a platform runs: brokers, controllers, ZooKeepers and services, as it alone can see them.
 import type { Instant } from '../units.ts'
+import type { Settings } from './configured.ts'
 import type { Known } from './known.ts'
 
 export type PlatformKind = 'process' | 'docker' | 'kubernetes' | 'simulated'
@@ -135,6 +136,8 @@ export interface Member {
   /** Client listeners as `host:port`, as clients inside the platform would dial them. */
   readonly addresses: readonly string[]
   readonly volumes: readonly Volume[]
+  /** What its own file or environment sets of the keys that judgement asks for; left out where nothing of it was looked at. */
+  readonly configured?: Known<Settings>
   /** Who else manages it; null when nobody. */
   readonly owner: Known<Owner | null>
   readonly signals: Known<readonly LogSignal[]>

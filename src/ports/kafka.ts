@@ -76,6 +76,15 @@ export interface QuorumState {
   readonly voters: readonly Voter[]
 }
 
+/** The cluster as the controllers of KRaft have it on record, by their own log. */
+export interface RecordedView {
+  readonly partitions: PartitionTable
+  /** Brokers that the controllers hold to be alive: registered and not fenced. */
+  readonly registered: readonly number[]
+  /** Endpoint that answered. */
+  readonly by: string
+}
+
 /** A partition that is being moved (KIP-455): `replicas` are all it has meanwhile, those being added and removed included. */
 export interface Reassigning extends TopicPartition {
   readonly replicas: readonly number[]
@@ -119,6 +128,12 @@ export interface KafkaReader {
    * (`host:port`), which answer on their own listener whether or not any broker lives. Throws when no leader answers.
    */
   quorum(controllers: readonly string[] | null, signal: AbortSignal): Promise<QuorumState | null>
+  /**
+   * Partitions, ISRs and settings as these controllers (`host:port`) have them on record, whether or not any broker lives. A setting is what
+   * the controllers themselves go by (KIP-919, Kafka 3.7 and later), else what is on record for it; unknown where only a file could say it.
+   * Throws `no-quorum-leader`, `metadata-record-unknown`, Kafka's own errors by name.
+   */
+  onRecord(controllers: readonly string[], signal: AbortSignal): Promise<RecordedView>
   offsets(question: OffsetQuestion, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly OffsetAnswer[]>
   /** OffsetForLeaderEpoch, answered by leaders only. */
   endOfEpoch(partitions: readonly (TopicPartition & { readonly epoch: number })[], signal: AbortSignal): Promise<readonly EpochAnswer[]>
@@ -158,7 +173,7 @@ export interface KafkaWriter {
   append(at: TopicPartition, records: readonly RecordInput[], signal: AbortSignal): Promise<bigint>
   /** One-shot ElectLeaders (KIP-460), never all partitions. Returns Kafka's error name per partition that was not elected. */
   electLeaders(kind: 'preferred' | 'unclean', partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
-  /** IncrementalAlterConfigs: only the keys named change. null deletes the override. */
+  /** IncrementalAlterConfigs: only the keys named change. null deletes the override. A topic's go to the leader of the controllers where no broker answers and `onRecord` has found it (KIP-919). */
   alterConfigs(
     resource: { readonly type: 'topic' | 'broker'; readonly name: string },
     changes: Readonly<Record<string, string | null>>,

@@ -17,6 +17,8 @@ export interface Sightings {
   readonly quorum: Known<boolean>
   readonly pings: readonly Ping[]
   readonly logDirs: ReadonlyMap<number, Known<readonly LogDir[]>>
+  /** Brokers that KRaft's controllers hold to be alive, where no broker says so; null where that was not asked. */
+  readonly unfenced: Known<readonly number[]> | null
   /** Partitions as they are on record, for their replica lists: where no broker answers Metadata, and no member says whose disk it has, they say who ought to be there. */
   readonly recorded: Known<PartitionTable>
 }
@@ -108,6 +110,7 @@ const matchesOf = (ids: readonly number[], seen: Sightings): ReadonlyMap<number,
 const registeredOf = (id: number, seen: Sightings): Known<boolean> => {
   if (!isKnownTrue(seen.quorum)) return seen.quorum.known ? unknown('the quorum is lost', seen.quorum.by) : unknown(seen.quorum.why, seen.quorum.by)
   if (seen.registrations !== null) return mapKnown(seen.registrations, (all) => all.some((registration) => registration.id === id))
+  if (!seen.metadata.known && seen.unfenced !== null) return mapKnown(seen.unfenced, (ids) => ids.includes(id))
   return mapKnown(seen.metadata, (view) => view.brokers.some((broker) => broker.id === id))
 }
 

@@ -4,8 +4,9 @@ import type { Known } from '../model/known.ts'
 import { known, mapKnown, unknown } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
 import type { QuorumView } from '../model/survey.ts'
-import type { QuorumState } from '../ports/kafka.ts'
-import { seconds } from '../units.ts'
+import type { KafkaReader, QuorumState, RecordedView } from '../ports/kafka.ts'
+import { type Millis, seconds } from '../units.ts'
+import { reading, type Stage } from './reading.ts'
 
 /** A leader that has lost its followers may still answer as leader (KAFKA-15489, fixed in 3.7): their fetches tell. */
 const FRESH = seconds(10)
@@ -21,6 +22,13 @@ export const controllerAddresses = (members: Known<readonly Member[]>): readonly
   stateOf(members)
     .controllers.filter(({ roles }) => !roles.includes('broker'))
     .flatMap(({ addresses }) => addresses.slice(0, 1))
+
+/** Where no broker answers Metadata, what the controllers have on record is all there is; not asked anywhere else. */
+export const readRecorded = async (stage: Stage, kafka: KafkaReader, members: Known<readonly Member[]>, length: Millis): Promise<Known<RecordedView>> => {
+  const addresses = controllerAddresses(members)
+  if (addresses.length === 0) return unknown('no controller of its own is known that could be asked', members.by)
+  return reading(stage, length, 'the log of the controllers', (signal) => kafka.onRecord(addresses, signal))
+}
 
 const quorumOf = (state: Known<QuorumState>, members: Known<readonly Member[]>): Known<boolean> => {
   const { controllers, notRunning } = stateOf(members)

@@ -5,47 +5,19 @@ import { isKnownTrue, known, mapKnown, unknown } from '../model/known.ts'
 import type { Member, TargetIdentity } from '../model/member.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { Aspect, LogDir, QuorumView, Survey, ZooKeeperView } from '../model/survey.ts'
-import type { MetadataView, Ping, QuorumState } from '../ports/kafka.ts'
+import type { MetadataView, Ping, QuorumState, RecordedView } from '../ports/kafka.ts'
 import type { ReadPorts } from '../ports/world.ts'
-import type { Millis } from '../units.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
 import { readLogs, readOpenTransactions, readThrottles } from './closer.ts'
 import { readConnect } from './connect.ts'
-import { controllerAddresses, quorumView } from './kraft.ts'
-import { recognise } from './log-signals.ts'
-import { partitionsOf, readPersisted } from './partitions.ts'
-import { each, reading, type Stage } from './reading.ts'
-import { DEFAULT_REGISTRY, type RegistrySettings, readRegistry } from './registry.ts'
+import { controllerAddresses, quorumView, readRecorded } from './kraft.ts'
+import { type Looking, NOT_ASKED, notAsked, type ObserverSettings, WAVES } from './looking.ts'
+import { partitionsOf, readPersisted, recordedTable } from './partitions.ts'
+import { reading } from './reading.ts'
+import { DEFAULT_REGISTRY, readRegistry } from './registry.ts'
+import { readSignals } from './signals.ts'
 import { readZnodeTable } from './znode-table.ts'
 import { readZooKeeper, type ZooKeeperReading, zooKeeperAddresses, zooKeeperView } from './zookeeper.ts'
-
-export interface ObserverSettings {
-  /** Client endpoints known beforehand, `host:port`. */
-  readonly endpoints: readonly string[]
-  /** ZooKeeper servers, `host:port`; empty: where the platform's ZooKeeper members listen. */
-  readonly zookeeper: readonly string[]
-  /** Connect workers as `http://host:port`; left out: where the platform's Connect members listen. */
-  readonly connect?: readonly string[]
-  readonly registry?: RegistrySettings
-  /** For the whole survey, schemas aside. */
-  readonly deadline: Millis
-}
-
-/** Lines of a log that are read for signals. */
-const TAIL = 200
-const NOT_ASKED = 'not asked'
-
-/** Shares of the whole deadline by which each wave of readings has ended. */
-const WAVES = { first: 0.55, second: 0.8, last: 0.97 } as const
-
-interface Looking extends Stage {
-  readonly ports: ReadPorts
-  readonly settings: ObserverSettings
-  readonly asked: (...aspects: readonly Aspect[]) => boolean
-  readonly base: Survey | null
-  /** What is left of the deadline until a wave ends. */
-  readonly left: (wave: keyof typeof WAVES) => Millis
-}
 
 interface First {
   readonly target: TargetIdentity
@@ -58,8 +30,6 @@ interface First {
   readonly connect: Survey['connect']
   readonly early: Promise<readonly Ping[]>
 }
-
-const notAsked = (by: string): Known<never> => unknown(NOT_ASKED, by)
 
 const readMembers = async (look: Looking): Promise<Known<readonly Member[]>> => {
   if (!look.asked('members', 'signals')) return look.base?.members ?? notAsked('platform')
@@ -145,7 +115,19 @@ const registrationsOf = (first: First): Sightings['registrations'] => first.zook
 const quorumOf = (first: First): Known<boolean> =>
   first.coordination.known ? first.coordination.value.quorum : unknown(first.coordination.why, first.coordination.by)
 
-const readBrokers = async (look: Looking, first: First, table: Promise<Survey['partitions']>): Promise<Survey['brokers']> => {
+/** null: the cluster has ZooKeeper, or a broker answers. */
+const readRecord = async (look: Looking, first: First): Promise<Known<RecordedView> | null> => {
+  const kraft = first.coordination.known && first.coordination.value.kind === 'kraft'
+  if (first.metadata.known || !kraft || !isKnownTrue(quorumOf(first)) || !look.asked('brokers', 'partitions')) return null
+  return readRecorded(look, look.ports.kafka, first.members, look.left('second'))
+}
+
+const readBrokers = async (
+  look: Looking,
+  first: First,
+  table: Promise<Survey['partitions']>,
+  record: Promise<Known<RecordedView> | null>,
+): Promise<Survey['brokers']> => {
   if (!look.asked('brokers', 'log-dirs')) return look.base?.brokers ?? notAsked('brokers')
   const registrations = registrationsOf(first)
   const late = endpointsOf({ members: first.members, metadata: first.metadata, registrations }).filter(
@@ -160,6 +142,7 @@ const readBrokers = async (look: Looking, first: First, table: Promise<Survey['p
     quorum: quorumOf(first),
     pings: [...early, ...pings],
     logDirs,
+    unfenced: mapRecord(await record),
     // Whoever answers Metadata has listed them already.
     recorded: first.metadata.known ? notAsked('replica lists on record') : await table,
   })
@@ -170,16 +153,21 @@ const readBrokers = async (look: Looking, first: First, table: Promise<Survey['p
   )
 }
 
-const readPartitions = async (look: Looking, first: First): Promise<Survey['partitions']> => {
+const mapRecord = (record: Known<RecordedView> | null): Sightings['unfenced'] => (record === null ? null : mapKnown(record, ({ registered }) => registered))
+
+const readPartitions = async (look: Looking, first: First, record: Promise<Known<RecordedView> | null>): Promise<Survey['partitions']> => {
   if (!look.asked('partitions')) return look.base?.partitions ?? notAsked('Metadata')
   const { metadata, zookeeper } = first
   const zk = look.ports.coordination
   const quorum = quorumOf(first)
-  if (zk === null || zookeeper === null) return partitionsOf({ metadata, quorum, zookeeper: null })
+  if (zk === null || zookeeper === null) {
+    const recorded = await record
+    return recorded === null ? partitionsOf({ metadata, quorum, zookeeper: null }) : recordedTable(recorded)
+  }
   const { registrations } = zookeeper
   // Where nobody is left, what is on record is all there is: the order in which they must come back follows from it.
   if (!metadata.known && isKnownTrue(quorum) && registrations.known && registrations.value.length === 0) {
-    const table = await readZnodeTable(look, zk, zookeeper, look.left('second'))
+    const table = await readZnodeTable(look, zk, zookeeper, first.members, look.left('second'))
     return table.known ? table : metadata
   }
   const persisted = metadata.known ? await readPersisted(look, zk, metadata.value.partitions, look.left('second')) : new Map()
@@ -189,36 +177,6 @@ const readPartitions = async (look: Looking, first: First): Promise<Survey['part
 const readSchemas = async ({ clock, outer, ports, settings, asked, left, base }: Looking, members: First['members']): Promise<Survey['registry']> => {
   if (!asked('registry', 'schemas')) return base?.registry ?? notAsked('Schema Registry')
   return readRegistry({ clock, outer, ports, settings: settings.registry ?? DEFAULT_REGISTRY, length: left('second'), deep: asked('schemas') }, members)
-}
-
-/** Brokers that are not plainly up have something to say in their logs; those of the others are spared. */
-const readSignals = async (look: Looking, members: Known<readonly Member[]>, brokers: Survey['brokers']): Promise<Known<readonly Member[]>> => {
-  if (!members.known) return members
-  const before = look.base?.members.known ? look.base.members.value : []
-  const carried = (member: Member) => before.find((old) => old.name === member.name && old.uid.known && member.uid.known && old.uid.value === member.uid.value)
-  if (!look.asked('signals')) return mapKnown(members, (all) => all.map((member) => ({ ...member, signals: carried(member)?.signals ?? member.signals })))
-  const up = new Set(
-    (brokers.known ? brokers.value : []).flatMap((broker) =>
-      broker.member.known && broker.registered.known && broker.registered.value && broker.reachable.known && broker.reachable.value
-        ? [broker.member.value]
-        : [],
-    ),
-  )
-  const plainlyUp = (member: Member) => up.has(member.name) && member.state.known && member.state.value === 'running'
-  const read = await each(members.value, 8, async (member) =>
-    !member.roles.includes('broker') || plainlyUp(member) ? member : { ...member, signals: await signalsOf(look, member) },
-  )
-  return known(read, members.by)
-}
-
-/** The latest incarnation's last lines; the one before when that has none yet. */
-const signalsOf = async (look: Looking, member: Member): Promise<Member['signals']> => {
-  const { platform } = look.ports
-  const lines = await reading(look, look.left('last'), `log of ${member.name}`, async (signal) => {
-    const current = await platform.logs(member.name, { tail: TAIL, previous: false }, signal)
-    return current.length > 0 ? current : platform.logs(member.name, { tail: TAIL, previous: true }, signal)
-  })
-  return mapKnown(lines, recognise)
 }
 
 /** What only some steps ask for, of every partition or every broker. */
@@ -274,8 +232,9 @@ export const observer =
     // Nothing else waits for every schema there is.
     const schemas = readSchemas(look, first.members)
     schemas.catch(() => {})
-    const table = readPartitions(look, first)
-    const [brokers, partitions] = await Promise.all([readBrokers(look, first, table), table])
+    const record = readRecord(look, first)
+    const table = readPartitions(look, first, record)
+    const [brokers, partitions] = await Promise.all([readBrokers(look, first, table, record), table])
     const [members, closer, registry] = await Promise.all([readSignals(look, first.members, brokers), readCloser(look, first), schemas])
     return {
       takenAt,

@@ -5,7 +5,7 @@ import { isKnownTrue, known, unknown } from '../model/known.ts'
 import type { PartitionRow, PartitionTable } from '../model/partitions.ts'
 import { partitionName } from '../model/partitions.ts'
 import type { CoordinationReader } from '../ports/coordination.ts'
-import type { MetadataView } from '../ports/kafka.ts'
+import type { MetadataView, RecordedView } from '../ports/kafka.ts'
 import type { Millis } from '../units.ts'
 import type { Stage } from './reading.ts'
 import { each, reading } from './reading.ts'
@@ -51,6 +51,15 @@ const withRecord = (row: PartitionRow, persisted: ReadonlyMap<string, PersistedS
   return state === undefined
     ? { ...row, elr: null }
     : { ...row, leader: state.leader, leaderEpoch: state.leaderEpoch, isr: state.isr, elr: [], lastKnownElr: [] }
+}
+
+/** A broker that is still held to be alive may lead what it led: nothing is said before its session is over. */
+export const recordedTable = (record: Known<RecordedView>): Known<PartitionTable> => {
+  if (!record.known) return record
+  const { registered, partitions, by } = record.value
+  const source = `the log of controller ${by}; no broker answers`
+  if (registered.length > 0) return unknown(`no broker answers, and broker ${registered.join(', ')} is not given up yet by the controllers`, source)
+  return known(partitions, source)
 }
 
 export interface TableSightings {

@@ -1,7 +1,7 @@
 // What kdr sees of Kafka while brokers are missing: no call may fail or wait for one that is dead or hung,
 // and who may lead is decided as Kafka decides it.
 import { beforeAll, describe, expect, it } from 'vitest'
-import { partitionName } from '../../src/model/partitions.ts'
+import { isrOnRecord, type PartitionRow, type PartitionTable, partitionName } from '../../src/model/partitions.ts'
 import type { TopicPartition } from '../../src/ports/kafka.ts'
 import { noneLeft, readAll, record } from './kafka.contract.ts'
 import { isOnRecord } from './on-record.ts'
@@ -33,6 +33,7 @@ export const brokenKafkaContract = (name: string, setUp: () => Promise<Subject>)
     oneDead(() => subject)
     oneHung(() => subject)
     leaderless(() => subject)
+    nobodyLeft(() => subject)
     staleReplica(() => subject)
   })
 }
@@ -151,6 +152,84 @@ const leaderless = (get: () => Subject): void => {
     await heal(get())
     expect(await readAll(get(), two)).toEqual(['kept'])
     expect(await readAll(get(), all)).toEqual(['a', 'b', 'c', 'd'])
+  })
+}
+
+const controllers = async (subject: Subject): Promise<readonly string[]> =>
+  (await subject.ports.platform.members(soon(subject))).filter(({ roles }) => roles.includes('controller')).flatMap(({ addresses }) => addresses)
+
+/** Rows and settings as plain data. */
+const plain = (table: PartitionTable): string =>
+  JSON.stringify(
+    [...table.rows()].map((row) => {
+      const info = table.topic(row.topic)
+      return { ...row, unclean: info && seen(info.uncleanElection), minIsr: info && seen(info.minIsr) }
+    }),
+  )
+
+const nobodyLeft = (get: () => Subject): void => {
+  const loose = { topic: '__kdr_loose', partition: 0 }
+
+  it('has on record at the controllers what brokers say while they live', async () => {
+    const { kafka } = get().ports
+    if (get().mode === 'zookeeper') {
+      expect(await codeOf(kafka.onRecord(await controllers(get()), soon(get())))).toBe('no-quorum-leader')
+      return
+    }
+    const configs = { 'min.insync.replicas': '2', 'unclean.leader.election.enable': 'true' }
+    await get().write.probe.createTopic(loose.topic, [[1, 2, 3]], configs, soon(get()))
+    await eventually(get(), 'brokers and controllers say the same', async () => {
+      const view = await kafka.onRecord(await controllers(get()), soon(get()))
+      expect(view.registered).toEqual([1, 2, 3])
+      return plain(view.partitions) === plain((await metadata(get())).partitions)
+    })
+  })
+
+  it('still has it when no broker is left, and then that none of them lives', async () => {
+    if (get().mode === 'zookeeper') return
+    const { kafka } = get().ports
+    const addresses = await controllers(get())
+    await get().faults.inject('kill-broker', { broker: 3 }, soon(get()))
+    await unregistered(get(), 3)
+    for (const broker of [1, 2]) await get().faults.inject('kill-broker', { broker }, soon(get()))
+    const pings = await kafka.ping(get().endpoints, soon(get()))
+    expect(pings.map(({ answer }) => answer)).toEqual(['refused', 'refused', 'refused'])
+    expect(await codeOf(kafka.metadata(soon(get())))).toBe('no-broker-answered')
+    const view = await eventually(get(), 'the controllers have given all of them up', async () => {
+      const now = await kafka.onRecord(addresses, soon(get()))
+      return now.registered.length === 0 && now
+    })
+    const rows = [...view.partitions.rows()]
+    expect(rows.every(({ leader }) => leader === -1)).toBe(true)
+    expect(rows.every(isOnRecord)).toBe(true)
+    const lost = rows.find(({ topic }) => topic === loose.topic)
+    // Broker 3 left while the others were in sync: who leads first must be one of those.
+    expect(isrOnRecord(lost ?? (rows[0] as PartitionRow))).not.toContain(3)
+    const setting = view.partitions.topic(loose.topic)?.uncleanElection
+    expect(setting && seen(setting)).toBe(true)
+    const others = view.partitions.topic('__kdr_all')?.uncleanElection
+    expect(others && seen(others)).toBe(false)
+  })
+
+  it('takes a setting from whoever asks the controllers', async () => {
+    if (get().mode === 'zookeeper') return
+    await get().write.kafka.alterConfigs({ type: 'topic', name: loose.topic }, { 'unclean.leader.election.enable': 'false' }, soon(get()))
+    await eventually(get(), 'it is off', async () => {
+      const view = await get().ports.kafka.onRecord(await controllers(get()), soon(get()))
+      const setting = view.partitions.topic(loose.topic)?.uncleanElection
+      return setting !== undefined && !seen(setting)
+    })
+  })
+
+  it('says the same again to whoever has read it before', async () => {
+    if (get().mode === 'zookeeper') return
+    await heal(get())
+    await get().write.probe.deleteTopic(loose.topic, soon(get()))
+    await eventually(get(), 'the controllers and the brokers have forgotten the topic', async () => {
+      const view = await get().ports.kafka.onRecord(await controllers(get()), soon(get()))
+      const now = (await metadata(get())).partitions
+      return view.partitions.topic(loose.topic) === undefined && plain(view.partitions) === plain(now)
+    })
   })
 }
 

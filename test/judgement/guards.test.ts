@@ -1,9 +1,11 @@
 // G1, G2 and G5 by table, and by property: what was not seen never licenses anything.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Refusal } from '../../src/engine/step.ts'
-import { blankDisk, quorumKept, restartSafe, startGuards, stopGuards } from '../../src/judgement/guards.ts'
+import type { Guard, Refusal } from '../../src/engine/step.ts'
+import { blankDisk, quorumKept, restartSafe, reviveGuards, startGuards, stopGuards } from '../../src/judgement/guards.ts'
+import type { BrokerTarget } from '../../src/judgement/refusals.ts'
 import { outOfService } from '../../src/judgement/status.ts'
+import type { Known } from '../../src/model/known.ts'
 import { PartitionTable } from '../../src/model/partitions.ts'
 import type { Survey } from '../../src/model/survey.ts'
 import {
@@ -32,6 +34,11 @@ const withRow = (survey: Survey, minIsr: number, one: ReturnType<typeof row>): S
   ...survey,
   partitions: table([topic(one.topic, { minIsr: seen(minIsr) })], [one]),
 })
+const of = (guards: readonly Guard<BrokerTarget>[], name: string): Guard<BrokerTarget> => {
+  const found = guards.find((guard) => guard.name === name)
+  if (found === undefined) throw new Error(`there is no guard ${name}`)
+  return found
+}
 const refused = (refusal: Refusal | null): Refusal => {
   expect(refusal).not.toBeNull()
   return refusal as Refusal
@@ -109,6 +116,36 @@ describe('G1, restart safety', () => {
         })
       }),
     )
+  })
+})
+
+describe('UNCLEAN', () => {
+  const UNCLEAN = of(reviveGuards(), 'UNCLEAN')
+  /** Nobody lives; two partitions, ISRs apart. */
+  const apart = (unclean: Known<boolean>): Survey => {
+    const rows = [row('orders', 0, [1, 2, 3], { isr: [1], leader: -1 }), row('orders', 1, [1, 2, 3], { isr: [2], leader: -1 })]
+    const dead3 = [1, 2, 3].reduce((survey, id) => killed(survey, id), healthy())
+    return { ...dead3, partitions: table([topic('orders', { uncleanElection: unclean })], rows) }
+  }
+  it('refuses every first start while nobody saw who is on record', () => {
+    const refusal = refused(UNCLEAN.check({ ...apart(seen(false)), partitions: blind }, { broker: 1 }))
+    expect(refusal).toMatchObject({ guard: 'UNCLEAN', blind: true, force: null, protects: ['broker 1'] })
+  })
+  it('refuses what could be elected stale where nobody saw whether it is on; what it may lose can be typed', () => {
+    const refusal = refused(UNCLEAN.check(apart(blind), { broker: 1 }))
+    expect(refusal).toMatchObject({ guard: 'UNCLEAN', blind: true, protects: ['orders-1'], force: { as: 'lose-data', partitions: ['orders-1'] } })
+    expect(UNCLEAN.check(apart(seen(false)), { broker: 1 })).toBeNull()
+  })
+  it('passes whoever is on record for everything without a leader that it hosts', () => {
+    const both = {
+      ...apart(blind),
+      partitions: table([topic('orders', { uncleanElection: blind })], [row('orders', 0, [1, 2, 3], { isr: [1, 2], leader: -1 })]),
+    }
+    expect([1, 2, 3].map((broker) => UNCLEAN.check(both, { broker })?.guard ?? null)).toEqual([null, null, 'UNCLEAN'])
+  })
+  it('leaves known dangers to G2, which cannot be forced', () => {
+    expect(UNCLEAN.check(apart(seen(true)), { broker: 1 })).toBeNull()
+    expect(refused(of(reviveGuards(), 'G2').check(apart(seen(true)), { broker: 1 }))).toMatchObject({ force: null, protects: ['orders-1'] })
   })
 })
 
@@ -239,7 +276,7 @@ describe('what was not seen', () => {
   })
 
   it('is guarded in this order', () => {
-    expect(stopGuards().map((guard) => guard.name)).toEqual(['OWNER', 'PDB', 'RETURN', 'G1', 'G2', 'G5'])
-    expect(startGuards().map((guard) => guard.name)).toEqual(['OWNER', 'G1', 'G2', 'G5'])
+    expect(stopGuards().map((guard) => guard.name)).toEqual(['OWNER', 'PDB', 'RETURN', 'G1', 'UNCLEAN', 'G2', 'G5'])
+    expect(startGuards().map((guard) => guard.name)).toEqual(['OWNER', 'G1', 'UNCLEAN', 'G2', 'G5'])
   })
 })

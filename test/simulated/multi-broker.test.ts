@@ -1,5 +1,6 @@
 // The multi-broker list in the simulated world: majorities lost in every way, both kinds of cluster.
 import { describe, expect, it } from 'vitest'
+import type { SimulatedFaults } from '../../src/adapters/simulated/misbehaviour.ts'
 import { runDrill } from '../../src/drill/drill.ts'
 import { drillApprover, grantApprover } from '../../src/engine/gate.ts'
 import { rehearse } from '../../src/engine/rehearsal.ts'
@@ -194,21 +195,63 @@ describe('with no broker left', () => {
     expect(violations(simulation)).toEqual([])
   })
 
-  it('brings them back under KRaft too, where the controllers themselves say that the quorum is held', async () => {
+  it('brings them back under KRaft too, in the order that the controllers themselves have on record', async () => {
     const { simulation, result, plan } = await nobodyLeft('kraft')
-    expect(result, result.why).toMatchObject({ outcome: 'recovered' })
-    expect(plan).toContain('no broker answers')
+    expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(plan).toContain('1. broker 1: 11 partitions wait for it')
     expect(violations(simulation)).toEqual([])
   })
 
-  it('never says that nothing was lost where unclean election was on and nobody could say so before the first start', async () => {
+  const nobodyAndUnclean = async (mode: 'zookeeper' | 'kraft') => {
     const topics = [{ ...PAIRS, configs: { ...PAIRS.configs, 'unclean.leader.election.enable': 'true' } }, ORDERS]
-    const simulation = open({ mode: 'kraft', topics })
+    const simulation = open({ mode, topics })
     await simulation.faults.inject('isr-apart', {}, never)
     await simulation.faults.inject('kill-broker', { broker: 1 }, never)
     await simulation.clock.sleep(30_000)
-    const result = await startRun(compose(simulation, { scenario }).deps)
+    const before = simulation.world.elections.length
+    const { deps, events } = compose(simulation, { scenario })
+    return { simulation, events, result: await startRun(deps), elected: () => simulation.world.elections.slice(before) }
+  }
+
+  it('switches unclean election off at the controllers before anybody is started, and never says that nothing was lost before', async () => {
+    const { events, result, elected } = await nobodyAndUnclean('kraft')
     expect(result, result.why).toMatchObject({ outcome: 'unverified', rpoRecords: null, why: expect.stringContaining('pairs') })
+    const steps = events.flatMap((event) => (event.type === 'step.intent' ? [event.step] : []))
+    expect(steps.indexOf('disable-unclean')).toBeLessThan(steps.indexOf('start-broker'))
+    expect(steps).toContain('disable-unclean')
+    expect(elected().filter(({ unclean }) => unclean)).toEqual([])
+  })
+
+  /** ISRs apart by partition, unclean election set nowhere, and ZooKeeper alone to ask. */
+  const apart = async (faults: SimulatedFaults, given: Parameters<typeof compose>[1] = {}) => {
+    const simulation = open({ mode: 'zookeeper', topics: [ORDERS, { ...PAIRS, replicationFactor: 3 }], faults })
+    for (const broker of [2, 3]) await simulation.faults.inject('kill-broker', { broker }, never)
+    await simulation.clock.sleep(30_000)
+    await simulation.faults.inject('kill-broker', { broker: 1 }, never)
+    await simulation.clock.sleep(30_000)
+    for (const at of simulation.world.partitions()) if (at.topic.name === 'pairs') Object.assign(at, { isr: [(at.index % 3) + 1] })
+    const before = simulation.world.elections.length
+    const { deps, events } = compose(simulation, { scenario, ...given })
+    return { simulation, events, result: await startRun(deps), elected: simulation.world.elections.slice(before) }
+  }
+
+  it('needs no one broker that is on record everywhere where every file leaves unclean election off', async () => {
+    const { simulation, result, elected } = await apart({})
+    expect(result, result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+    expect(elected.filter(({ unclean }) => unclean)).toEqual([])
+    expect(violations(simulation)).toEqual([])
+  })
+
+  it('starts nobody who could be elected stale where no file was seen, says what to do, and takes it typed', async () => {
+    const { simulation, result } = await apart({ unseenFiles: true })
+    expect(result).toMatchObject({ outcome: 'refused', why: expect.stringMatching(/^UNCLEAN refuses: .*whether unclean election is on was not seen.*pairs-/) })
+    expect(result.hint).toMatch(/every broker's own file; --force=UNCLEAN would go on and may lose: pairs-/)
+    expect(simulation.world.effects.filter(({ by }) => by === 'kdr')).toEqual([])
+    const untyped = await apart({ unseenFiles: true }, { force: ['UNCLEAN'], approver: granting('simulated', 'restart', 'change', 'stop') })
+    expect(untyped.result).toMatchObject({ exit: 'approvalMissing', why: expect.stringMatching(/--accept-loss pairs:/) })
+    const grants = { allow: ['restart', 'change', 'lose-data'], confirm: 'simulated', acceptLoss: [0, 1, 2].map((at) => `pairs-${at}`) } as const
+    const typed = await apart({ unseenFiles: true }, { force: ['UNCLEAN'], approver: grantApprover(grants, 'simulated') })
+    expect(typed.result, typed.result.why).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
   })
 
   it('starts nobody under KRaft while the controllers do not run either', async () => {

@@ -40,6 +40,7 @@ const sightings = (change: Partial<Sightings> = {}): Sightings => ({
   pings: [1, 2, 3].map((id) => ping(id, 'ready')),
   logDirs: new Map(),
   recorded: blind,
+  unfenced: null,
   ...change,
 })
 const second = (change: Partial<Sightings>) => {

@@ -1,4 +1,5 @@
 // The members of a compose project as the engine and the compose files show them right now.
+import { configuredBy, type Settings } from '../../model/configured.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { ExitStatus, Member, MemberState, Owner } from '../../model/member.ts'
 import { absentMember, absentServices, type CommonFacts, revivesOf } from './absent.ts'
@@ -85,6 +86,14 @@ const addressesFor = ({ env, roles, service }: Container, reachesContainers: boo
 const workloadOf = ({ wanted }: Look): Member['workload'] =>
   wanted.known ? known(null, 'Docker has none') : unknown(`services without a container would not be seen: ${wanted.why}`, wanted.by)
 
+const configuredOf = ({ env, roles, inspected }: Container): Known<Settings> =>
+  configuredBy(roles, {
+    variable: (name) => env.get(name),
+    mounts: (inspected.Mounts ?? []).map(({ Destination }) => Destination),
+    args: [inspected.Path, ...inspected.Args],
+    unread: [],
+  })
+
 const common = (look: Look): CommonFacts => ({
   node: known(look.node.name, 'docker info'),
   nodeTrouble: known(null, 'the engine answers'),
@@ -113,6 +122,7 @@ const memberOf = async (look: Look, container: Container, signal: AbortSignal): 
     revives: revivesOf(container.inspected.HostConfig.RestartPolicy?.Name),
     addresses: addressesFor(container, look.node.reachesContainers),
     volumes,
+    configured: configuredOf(container),
     owner: known(ownerOf(container), 'container labels'),
   }
 }

@@ -24,6 +24,7 @@ const DECOMPRESSIONS_PER_TURN = 16
 interface Batch {
   readonly baseOffset: bigint
   readonly lastOffset: bigint
+  readonly leaderEpoch: number
   readonly attributes: number
   readonly firstTimestamp: bigint
   readonly maxTimestamp: bigint
@@ -38,7 +39,7 @@ const readBatch = (bytes: Buffer): Batch => {
   const reader = new WireReader(bytes)
   const baseOffset = reader.i64()
   reader.i32() // length
-  reader.i32() // partition leader epoch
+  const leaderEpoch = reader.i32()
   const magic = reader.i8()
   if (magic !== MAGIC) throw new KdrError(`offset ${baseOffset} is stored in the message format of Kafka 0.10 or older`, { code: 'old-message-format' })
   const crc = reader.u32()
@@ -50,7 +51,7 @@ const readBatch = (bytes: Buffer): Batch => {
   const producerId = reader.i64()
   reader.i16() // producer epoch
   reader.i32() // base sequence
-  return { baseOffset, lastOffset, attributes, firstTimestamp, maxTimestamp, producerId, count: reader.i32(), payload: reader.raw(reader.left) }
+  return { baseOffset, lastOffset, leaderEpoch, attributes, firstTimestamp, maxTimestamp, producerId, count: reader.i32(), payload: reader.raw(reader.left) }
 }
 
 /** Whole batches; the last one of an answer is often cut off. */
@@ -118,6 +119,21 @@ export const readCommitted = async (
     if (batch.lastOffset >= next) next = batch.lastOffset + 1n
   }
   return { records, next }
+}
+
+/** A batch as it is stored, transactions or not; a control batch holds nothing of its topic's own. */
+export interface StoredBatch {
+  readonly lastOffset: bigint
+  readonly leaderEpoch: number
+  readonly records: readonly KafkaRecord[]
+}
+
+/** Whole batches in their order. Errors: `corrupt-batch`, `old-message-format`, `codec-unknown`. */
+export function* storedBatches(bytes: Buffer): Generator<StoredBatch> {
+  for (const batch of splitBatches(bytes)) {
+    const { lastOffset, leaderEpoch } = batch
+    yield { lastOffset, leaderEpoch, records: (batch.attributes & CONTROL) === 0 ? readRecords(batch) : [] }
+  }
 }
 
 const writeRecord = (record: RecordInput, delta: number): Buffer =>

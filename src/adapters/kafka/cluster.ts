@@ -54,6 +54,8 @@ export class Cluster {
   /** Every endpoint ever advertised: a broker that left may be the only one that comes back. */
   readonly #seen = new Set<string>()
   #answeredLast: readonly string[] = []
+  /** Leader of KRaft's controllers, once it was asked itself. */
+  #governor: string | null = null
   #closed = false
 
   constructor(bootstrap: readonly string[], settings: LinkSettings) {
@@ -149,14 +151,25 @@ export class Cluster {
 
   /**
    * Who takes requests for the controller: the controller itself in ZooKeeper mode (its id in Metadata is
-   * real there), any broker in KRaft, which forwards (KIP-590). Throws `no-controller`.
+   * real there), any broker in KRaft, which forwards (KIP-590), else the leader of the controllers, where that
+   * was found (KIP-919). Throws `no-controller`.
    */
   async controller(signal: AbortSignal): Promise<string> {
-    const { answer, by } = await this.freshest([], signal)
+    const seen = await this.freshest([], signal).catch((error: unknown) => {
+      if (this.#governor === null || !(error instanceof KdrError) || error.code !== 'no-broker-answered') throw error
+      return this.#governor
+    })
+    if (typeof seen === 'string') return seen
+    const { answer, by } = seen
     if (await this.link(by, 'look').offers(DescribeQuorum, signal)) return by
     const controller = answer.brokers.find((broker) => broker.id === answer.controllerId)
     if (controller === undefined) throw new KdrError(`the cluster has no controller, says ${by}`, { code: 'no-controller' })
     return endpointOf(controller)
+  }
+
+  /** What takes requests for the controller where no broker answers. */
+  governedBy(endpoint: string): void {
+    this.#governor = endpoint
   }
 
   /** Destroys every connection at once, hung or not. */

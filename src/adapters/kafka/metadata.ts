@@ -11,12 +11,12 @@ import { type ConfigsAnswer, DescribeConfigs } from './messages/configs.ts'
 import type { MetadataAnswer, PartitionAnswer, TopicAnswer } from './messages/metadata.ts'
 import { type Cursor, DescribeTopicPartitions, type ElrPartition } from './messages/topic-partitions.ts'
 
-const MIN_ISR = 'min.insync.replicas'
-const UNCLEAN = 'unclean.leader.election.enable'
-const CLEANUP = 'cleanup.policy'
+export const MIN_ISR = 'min.insync.replicas'
+export const UNCLEAN = 'unclean.leader.election.enable'
+export const CLEANUP = 'cleanup.policy'
 const TOPICS_PER_REQUEST = 1000
 
-interface Policy {
+export interface Policy {
   readonly minIsr: Known<number>
   readonly uncleanElection: Known<boolean>
   readonly cleanupPolicy: Known<string>
@@ -41,7 +41,7 @@ const policyOf = (answer: ConfigsAnswer, source: string): Policy => {
 }
 
 /** Effective settings per topic. In ZooKeeper mode the broker reads them from ZooKeeper: with that down they are unknown, and asked for only once. */
-const readPolicies = async (cluster: Cluster, by: string, topics: readonly string[], signal: AbortSignal): Promise<(topic: string) => Policy> => {
+export const readPolicies = async (cluster: Cluster, by: string, topics: readonly string[], signal: AbortSignal): Promise<(topic: string) => Policy> => {
   const source = `DescribeConfigs from ${by}`
   const policies = new Map<string, Policy>()
   const owing = cluster.owesConfigs()

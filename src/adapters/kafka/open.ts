@@ -7,6 +7,7 @@ import { Cluster } from './cluster.ts'
 import { readConfigs } from './configs.ts'
 import { ping, readGroup, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
 import { readMetadata } from './metadata.ts'
+import { MetadataLog } from './metadata-log.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
 import { fetchRecords, Leaders, produceRecords } from './records.ts'
@@ -29,11 +30,13 @@ export interface KafkaSettings {
 export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter => {
   const cluster = new Cluster(settings.bootstrap, settings)
   const leaders = new Leaders(cluster)
+  const log = new MetadataLog(cluster)
   return {
     ping: (endpoints, signal) => ping(cluster, endpoints, signal),
     metadata: (signal) => readMetadata(cluster, signal),
     logDirs: (brokers, signal) => readLogDirs(cluster, brokers, signal),
     quorum: (controllers, signal) => readQuorum(cluster, controllers, signal),
+    onRecord: (controllers, signal) => log.view(controllers, signal),
     offsets: (question, partitions, signal) => readOffsets(cluster, question, partitions, signal),
     endOfEpoch: (partitions, signal) => readEndOfEpoch(cluster, partitions, signal),
     reassigning: (signal) => readReassigning(cluster, settings.requestTimeout, signal),

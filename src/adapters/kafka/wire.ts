@@ -280,9 +280,14 @@ export class WireReader {
 
   /** Skips tagged fields: an answer may carry ones this version does not know. */
   tags(): void {
+    this.tagged(() => {})
+  }
+
+  /** Each tagged field that is there: its tag, and a reader of it alone. */
+  tagged(each: (tag: number, field: WireReader) => void): void {
     for (let count = this.uvarint(); count > 0; count -= 1) {
-      this.uvarint()
-      this.raw(this.uvarint())
+      const tag = this.uvarint()
+      each(tag, new WireReader(this.raw(this.uvarint())))
     }
   }
 }

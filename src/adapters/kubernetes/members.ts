@@ -1,6 +1,7 @@
 // Every member, put together from one snapshot of the API, from what its disks and logs say, and from the
 // events of those that do not run.
-import { known, unknown } from '../../model/known.ts'
+import { configuredBy, type Settings } from '../../model/configured.ts'
+import { type Known, known, unknown } from '../../model/known.ts'
 import type { Member, Volume } from '../../model/member.ts'
 import { addressesOf } from './addresses.ts'
 import type { KubeClient } from './client.ts'
@@ -86,9 +87,22 @@ const memberOf = async (look: Looking, entry: Entry): Promise<Member> => {
     workload: workloadOf(entry, snapshot),
     addresses: addressesOf(placeOf(entry, namespace), roles, container),
     volumes,
+    configured: configuredOf(container, roles),
     owner: managerOf(entry, snapshot, namespace),
     signals: unknown('logs were not read', API),
   }
+}
+
+/** Containers that nothing tells anything are configured by their image, which nobody looks into. */
+const configuredOf = (container: Entry['container'], roles: Entry['roles']): Known<Settings> => {
+  const env = container?.env ?? []
+  if (!env.some(({ name }) => /^(?:KAFKA|SCHEMA_REGISTRY)_/.test(name))) return unknown('its container is given no configuration in its environment', API)
+  return configuredBy(roles, {
+    variable: (name) => env.find((each) => each.name === name)?.value,
+    mounts: (container?.volumeMounts ?? []).map(({ mountPath }) => mountPath),
+    args: [...(container?.command ?? []), ...(container?.args ?? [])].flatMap((word) => word.split(/\s+/)),
+    unread: [...env.flatMap(({ name, valueFrom }) => (valueFrom === undefined ? [] : [name])), ...((container?.envFrom ?? []).length > 0 ? ['*'] : [])],
+  })
 }
 
 /** Throws what listing the pods throws. The roster is what the members were read from, for those who must know more of them. */

@@ -5,7 +5,7 @@ import type { Member } from '../../model/member.ts'
 import { lastExitOf } from './logs.ts'
 import { findNode, processTable, type Running } from './process-table.ts'
 import type { ProcessNode, ProcessState } from './state-file.ts'
-import { idOf, volumesOf } from './volume.ts'
+import { configuredOf, idOf, volumesOf } from './volume.ts'
 
 const TABLE = 'process table'
 
@@ -30,6 +30,7 @@ const memberOf = async (node: ProcessNode, running: Running | null): Promise<Mem
     workload: known(null, TABLE),
     addresses: node.listeners,
     volumes,
+    configured: await configuredOf(node),
     owner: known(null, 'local processes have no other manager'),
     signals: unknown('logs were not read', TABLE),
   }

@@ -3,6 +3,7 @@
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { wordsOf } from '../../errors.ts'
+import { type Settings, settingsOf } from '../../model/configured.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { Volume } from '../../model/member.ts'
 import { lastZxid, METADATA_LOG, zooKeeperContent, zooKeeperState } from '../../model/quorum-disk.ts'
@@ -98,6 +99,19 @@ const configured = async (node: ProcessNode): Promise<Known<number>> => {
   const by = `${node.file}, as the data directory is blank`
   const properties = parseProperties(await readFile(node.file, 'utf8'))
   return number(properties.get('node.id') ?? properties.get('broker.id'), by)
+}
+
+/** What its own properties file sets of what judgement asks for. */
+export const configuredOf = async (node: ProcessNode): Promise<Known<Settings>> => {
+  try {
+    const properties = parseProperties(await readFile(node.file, 'utf8'))
+    return known(
+      settingsOf(node.roles, (key) => properties.get(key)),
+      node.file,
+    )
+  } catch (thrown) {
+    return unknown(wordsOf(thrown), node.file)
+  }
 }
 
 /** node.id or broker.id of `meta.properties`, myid of a ZooKeeper; of the properties file only where every directory is blank or gone. */

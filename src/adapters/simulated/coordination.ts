@@ -5,7 +5,7 @@ import type { CoordinationReader, ZNode } from '../../ports/coordination.ts'
 import type { Call } from './call.ts'
 import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
-import { PATIENCE } from './kafka.ts'
+import { PATIENCE } from './kafka-logs.ts'
 import { isUp, type SimMember } from './state.ts'
 
 const NOT_SERVING = 'This ZooKeeper instance is not currently serving requests\n'
@@ -120,6 +120,8 @@ const topicNode = (cluster: Cluster, rest: readonly string[]): Node | null => {
   return { data: JSON.stringify(state), czxid: topic.czxid, version: partition.version }
 }
 
+const configured = (cluster: Cluster, name: string): readonly string[] => ((cluster.configsOf(name)?.size ?? 0) === 0 ? [] : [name === '' ? '<default>' : name])
+
 /** kafka.zk.ConfigEntityZNode: overrides alone; `<default>` is the brokers' dynamic default. */
 const configNode = (cluster: Cluster, kind: string | undefined, [name = '']: readonly string[]): Node | null => {
   const configs = kind === 'topics' ? cluster.topics.get(name)?.configs : cluster.configsOf(name === '<default>' ? '' : name)
@@ -135,6 +137,7 @@ export const lookUp = (cluster: Cluster, path: string): Node | null => {
   if (path === '/cluster/id') return { data: JSON.stringify({ version: '1', id: cluster.clusterId }), czxid: 0x100000018n }
   if (path === '/controller') return controllerNode(cluster)
   if (path === '/controller_epoch') return { data: String(cluster.controllerEpoch), czxid: 0x100000019n, version: cluster.controllerEpoch }
+  if (path === '/config/brokers') return { children: ['', ...cluster.brokers.map(({ id }) => `${id}`)].flatMap((name) => configured(cluster, name)) }
   if (first === 'config') return configNode(cluster, second, rest)
   if (first !== 'brokers') return null
   if (second === 'ids') return rest.length === 0 ? { children: [...cluster.registrations.keys()].sort().map(String) } : brokerNode(cluster, Number(rest[0]))

@@ -4,7 +4,7 @@ import type { KafkaProbe, KafkaWriter, RecordInput, TopicPartition } from '../..
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { settle } from './controller.ts'
-import { anyBroker, until } from './kafka.ts'
+import { anyBroker, until } from './kafka-logs.ts'
 import type { Life } from './life.ts'
 import { reassignOne } from './reassign.ts'
 import { append, dropTopic, electOne, judgeAppend, kafkaError, makeTopic } from './topics.ts'
@@ -18,7 +18,8 @@ const mustBeOwn = (topic: string): void => {
 
 /** Waits until somebody can change topics; Kafka's own answer when nobody can. */
 const governed = async (cluster: Cluster, what: string, signal: AbortSignal): Promise<void> => {
-  await anyBroker(cluster, signal)
+  // Where no broker is left, the leader of KRaft's controllers takes what they would have forwarded.
+  if (cluster.mode === 'zookeeper' || cluster.ensemble.leader === null) await anyBroker(cluster, signal)
   if (!(await until(cluster, REQUEST_TIMEOUT, signal, () => cluster.governed))) throw kafkaError('REQUEST_TIMED_OUT', what)
 }
 

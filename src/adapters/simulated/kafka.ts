@@ -4,45 +4,16 @@ import { KdrError } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import { type PartitionRow, PartitionTable, type TopicInfo } from '../../model/partitions.ts'
 import type { LogDir } from '../../model/survey.ts'
-import type {
-  Configs,
-  EpochAnswer,
-  KafkaReader,
-  KafkaRecord,
-  MetadataView,
-  OffsetAnswer,
-  OffsetQuestion,
-  Ping,
-  ProducersAnswer,
-  QuorumState,
-  Reassigning,
-  TopicPartition,
-} from '../../ports/kafka.ts'
-import type { Millis } from '../../units.ts'
+import type { Configs, KafkaReader, MetadataView, Ping, ProducersAnswer, QuorumState, Reassigning, RecordedView, TopicPartition } from '../../ports/kafka.ts'
 import type { Call } from './call.ts'
-import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import { uncleanAllowed } from './controller.ts'
+import { answerEpoch, answerOffset, anyBroker, fetchFrom, fromLeader, outwait, PATIENCE, unreachable, until } from './kafka-logs.ts'
 import { dataOf } from './lifecycle.ts'
 import { describeGroup } from './registry-group.ts'
 import { isUp, type SimMember, type SimPartition, type SimTopic } from './state.ts'
-import { highWatermark, kafkaError } from './topics.ts'
-
-/** How long a silent broker is waited for before the others' answers are taken without it. */
-export const PATIENCE: Millis = 2000
 
 const SIZE = { total: 64 * 1024 ** 3, usable: 48 * 1024 ** 3 }
-
-/** Waits as a client does for a peer that accepts but never answers. */
-const outwait = async (cluster: Cluster, signal: AbortSignal): Promise<void> => pass(cluster.time, PATIENCE, signal)
-
-/** A broker that answers; throws `no-broker-answered` like a client that tried them all. */
-export const anyBroker = async (cluster: Cluster, signal: AbortSignal): Promise<SimMember> => {
-  const up = cluster.brokers.find(isUp)
-  if (up !== undefined) return up
-  if (cluster.brokers.some((broker) => broker.state === 'paused')) await outwait(cluster, signal)
-  throw new KdrError(`no broker of ${cluster.name} answered`, { code: 'no-broker-answered', hint: 'see kdr diagnose' })
-}
 
 const topicInfo = (cluster: Cluster, topic: SimTopic, by: string): TopicInfo => ({
   name: topic.name,
@@ -64,6 +35,12 @@ const rowOf = (partition: SimPartition): PartitionRow => ({
   lastKnownElr: partition.lastKnownElr,
 })
 
+const tableOf = (cluster: Cluster, by: string): PartitionTable =>
+  PartitionTable.of(
+    [...cluster.topics.values()].map((topic) => topicInfo(cluster, topic, by)),
+    [...cluster.partitions()].map(rowOf),
+  )
+
 const metadata = (cluster: Cluster, answering: SimMember): MetadataView => {
   const by = `Metadata from ${answering.address}`
   const brokers = cluster.announced.flatMap((id) => {
@@ -74,10 +51,7 @@ const metadata = (cluster: Cluster, answering: SimMember): MetadataView => {
     clusterId: cluster.clusterId,
     controllerId: cluster.mode === 'zookeeper' ? (cluster.controller ?? -1) : (cluster.announced[0] ?? -1),
     brokers,
-    partitions: PartitionTable.of(
-      [...cluster.topics.values()].map((topic) => topicInfo(cluster, topic, by)),
-      [...cluster.partitions()].map(rowOf),
-    ),
+    partitions: tableOf(cluster, by),
     complete: known(true, by),
     by: answering.address,
   }
@@ -96,71 +70,6 @@ const pingOne = async (cluster: Cluster, endpoint: string, signal: AbortSignal):
   return { endpoint, answer: 'ready', id: member.id, detail: 'answered ApiVersions' }
 }
 
-/** Why broker `id` cannot be asked, or null; a silent one costs the time to find out. */
-const unreachable = async (cluster: Cluster, id: number, signal: AbortSignal): Promise<string | null> => {
-  const member = cluster.broker(id)
-  if (member === undefined || member.state === 'stopped') return `broker ${id} refused the connection`
-  if (member.state === 'paused') {
-    await outwait(cluster, signal)
-    return `broker ${id} did not answer in time`
-  }
-  return member.serving ? null : `broker ${id} refused the connection`
-}
-
-/** One answer per partition from its leader, or why there is none. */
-const fromLeader = async <T>(cluster: Cluster, at: TopicPartition, signal: AbortSignal, read: (partition: SimPartition) => Known<T>): Promise<Known<T>> => {
-  const partition = cluster.partition(at.topic, at.partition)
-  if (partition === undefined) return unknown('UNKNOWN_TOPIC_OR_PARTITION', 'Metadata')
-  if (partition.leader < 0) return unknown('LEADER_NOT_AVAILABLE', 'Metadata')
-  const problem = await unreachable(cluster, partition.leader, signal)
-  return problem === null ? read(partition) : unknown(problem, `broker ${partition.leader}`)
-}
-
-const localOffset = async (cluster: Cluster, at: TopicPartition, broker: number, end: boolean, signal: AbortSignal): Promise<Known<bigint>> => {
-  const by = `ListOffsets from broker ${broker}`
-  const problem = await unreachable(cluster, broker, signal)
-  if (problem !== null) return unknown(problem, by)
-  const partition = cluster.partition(at.topic, at.partition)
-  if (partition === undefined) return unknown('UNKNOWN_TOPIC_OR_PARTITION', by)
-  if (!partition.replicas.includes(broker)) return unknown('NOT_LEADER_OR_FOLLOWER', by)
-  return known(end ? BigInt(cluster.logOf(broker, partition).end) : 0n, by)
-}
-
-/** Of the last record in its own log; an empty one answers -1. */
-const answerLocalEpoch = async (cluster: Cluster, at: TopicPartition, broker: number, signal: AbortSignal): Promise<OffsetAnswer> => {
-  const end = await localOffset(cluster, at, broker, true, signal)
-  const partition = cluster.partition(at.topic, at.partition)
-  if (!end.known || partition === undefined) return { ...at, offset: end, leaderEpoch: null }
-  const last = cluster.logOf(broker, partition).records.at(-1)
-  return { ...at, offset: known(BigInt(last?.offset ?? -1), end.by), leaderEpoch: last?.epoch ?? null }
-}
-
-const answerOffset = async (cluster: Cluster, question: OffsetQuestion, at: TopicPartition, signal: AbortSignal): Promise<OffsetAnswer> => {
-  const leaderEpoch = cluster.partition(at.topic, at.partition)?.epoch ?? null
-  if (question.ask === 'local-epoch') return answerLocalEpoch(cluster, at, question.broker, signal)
-  if (question.ask === 'local-end' || question.ask === 'local-start') {
-    const offset = await localOffset(cluster, at, question.broker, question.ask === 'local-end', signal)
-    return { ...at, offset, leaderEpoch: offset.known ? leaderEpoch : null }
-  }
-  const read = (partition: SimPartition) =>
-    known(question.ask === 'log-start' ? 0n : BigInt(highWatermark(cluster, partition)), `ListOffsets from broker ${partition.leader}`)
-  const offset = await fromLeader(cluster, at, signal, read)
-  return { ...at, offset, leaderEpoch: offset.known ? leaderEpoch : null }
-}
-
-const answerEpoch = async (cluster: Cluster, at: TopicPartition & { readonly epoch: number }, signal: AbortSignal): Promise<EpochAnswer> => {
-  let epoch: number | null = null
-  const endOffset = await fromLeader(cluster, at, signal, (partition) => {
-    const by = `OffsetForLeaderEpoch from broker ${partition.leader}`
-    const log = cluster.logOf(partition.leader, partition)
-    const found = at.epoch >= partition.epoch ? { epoch: partition.epoch, end: log.end } : log.endOfEpoch(at.epoch)
-    if (found === null) return unknown<bigint>('no such epoch', by)
-    epoch = found.epoch
-    return known(BigInt(found.end), by)
-  })
-  return { topic: at.topic, partition: at.partition, endOffset, epoch }
-}
-
 const quorum = (cluster: Cluster): QuorumState | null => {
   if (cluster.mode === 'zookeeper') return null
   const { leader, epoch, members } = cluster.ensemble
@@ -171,6 +80,19 @@ const quorum = (cluster: Cluster): QuorumState | null => {
     return { id: member.id, logEndOffset: isUp(member) ? end : end - 60n, lastFetchAgo: behind, lastCaughtUpAgo: behind }
   })
   return { leaderId: leader, leaderEpoch: epoch, highWatermark: end - 1n, voters }
+}
+
+/** Throws where none of these controllers answers, or none leads. */
+const askControllers = (cluster: Cluster, controllers: readonly string[]): SimMember => {
+  const { leader, members } = cluster.ensemble
+  const found = members.find((member) => controllers.includes(member.address) && isUp(member))
+  if (found === undefined || leader === null) throw new KdrError('no controller answered', { code: 'no-quorum-leader', hint: 'see kdr diagnose' })
+  return found
+}
+
+const onRecord = (cluster: Cluster, controllers: readonly string[]): RecordedView => {
+  const { address: by } = askControllers(cluster, controllers)
+  return { partitions: tableOf(cluster, `the log of controller ${by}`), registered: cluster.announced, by }
 }
 
 const logDirs = async (cluster: Cluster, brokers: readonly number[], signal: AbortSignal): Promise<ReadonlyMap<number, Known<readonly LogDir[]>>> => {
@@ -184,36 +106,6 @@ const logDirs = async (cluster: Cluster, brokers: readonly number[], signal: Abo
     }),
   )
   return new Map(answers)
-}
-
-const readable = (cluster: Cluster, partition: SimPartition, from: number, maxBytes: number): readonly KafkaRecord[] => {
-  const records: KafkaRecord[] = []
-  let bytes = 0
-  for (const record of cluster.logOf(partition.leader, partition).records.slice(from, highWatermark(cluster, partition))) {
-    bytes += 70 + (record.key?.length ?? 0) + (record.value?.length ?? 0)
-    if (bytes > maxBytes && records.length > 0) break
-    records.push({ offset: BigInt(record.offset), timestamp: record.timestamp, key: record.key, value: record.value })
-  }
-  return records
-}
-
-/** Waits for `ready`, asked after every change; false after `length`. */
-export const until = async (cluster: Cluster, length: Millis, signal: AbortSignal, ready: () => boolean): Promise<boolean> => {
-  if (ready()) return true
-  const woken = new AbortController()
-  const unwatch = cluster.watch(() => {
-    if (ready()) woken.abort()
-  })
-  const either = AbortSignal.any([woken.signal, signal])
-  try {
-    await pass(cluster.time, length, either)
-    return false
-  } catch (thrown) {
-    if (!woken.signal.aborted) throw thrown
-    return true
-  } finally {
-    unwatch()
-  }
 }
 
 const reassigning = (cluster: Cluster): readonly Reassigning[] =>
@@ -246,19 +138,6 @@ const producers = (cluster: Cluster, at: TopicPartition, signal: AbortSignal): P
     return known(open === undefined ? [] : [open], `DescribeProducers from broker ${partition.leader}`)
   }).then((answer) => ({ topic: at.topic, partition: at.partition, producers: answer }))
 
-const fetchFrom = async (cluster: Cluster, at: TopicPartition, offset: bigint, options: { maxBytes: number; maxWait: Millis }, signal: AbortSignal) => {
-  const found = await fromLeader(cluster, at, signal, (partition) => known(partition, 'Metadata'))
-  if (!found.known) throw new KdrError(`cannot fetch ${at.topic}-${at.partition}: ${found.why}`, { code: 'no-leader' })
-  const partition = found.value
-  const from = Number(offset)
-  if (from < 0 || from > cluster.logOf(partition.leader, partition).end) throw kafkaError('OFFSET_OUT_OF_RANGE', `cannot fetch ${at.topic}-${at.partition}`)
-  const leader = partition.leader
-  await until(cluster, options.maxWait, signal, () => partition.leader !== leader || !cluster.up(leader) || highWatermark(cluster, partition) > from)
-  if (partition.leader !== leader || !cluster.up(leader)) throw kafkaError('NOT_LEADER_OR_FOLLOWER', `cannot fetch ${at.topic}-${at.partition}`)
-  const records = readable(cluster, partition, from, options.maxBytes)
-  return { records, next: (records.at(-1)?.offset ?? offset - 1n) + 1n }
-}
-
 export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => ({
   ping: (endpoints, signal) => call('kafka.ping', signal, () => Promise.all(endpoints.map((endpoint) => pingOne(cluster, endpoint, signal)))),
   metadata: (signal) => call('kafka.metadata', signal, async () => metadata(cluster, await anyBroker(cluster, signal))),
@@ -266,10 +145,10 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
   quorum: (controllers, signal) =>
     call('kafka.quorum', signal, async () => {
       if (controllers === null) await anyBroker(cluster, signal)
-      else if (!cluster.ensemble.members.some((member) => controllers.includes(member.address) && isUp(member)))
-        throw new KdrError('no controller answered', { code: 'no-quorum-leader', hint: 'see kdr diagnose' })
+      else askControllers(cluster, controllers)
       return quorum(cluster)
     }),
+  onRecord: (controllers, signal) => call('kafka.onRecord', signal, async () => onRecord(cluster, controllers)),
   offsets: (question, partitions, signal) =>
     call('kafka.offsets', signal, () => Promise.all(partitions.map((at) => answerOffset(cluster, question, at, signal)))),
   endOfEpoch: (partitions, signal) => call('kafka.endOfEpoch', signal, () => Promise.all(partitions.map((at) => answerEpoch(cluster, at, signal)))),

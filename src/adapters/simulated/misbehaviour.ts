@@ -23,6 +23,8 @@ export interface SimulatedFaults {
   readonly silentPing?: Chance
   /** An open transaction that no coordinator knows of, as a lost marker leaves it. */
   readonly hangingTransaction?: { readonly topic: string; readonly partition: number }
+  /** The platform shows nothing of what members' own files say; they say nothing. */
+  readonly unseenFiles?: true
   /** Members of the quorum do not reach each other: once its leader is gone each of them runs, and none leads. */
   readonly noElection?: true
   /** After its next election ZooKeeper's record of this partition is so many leader epochs old: its data came from a server that had fallen behind. */
@@ -37,6 +39,7 @@ export interface Misbehaviour {
   exitAfter(broker: number): Millis | null
   pingIsLost(): boolean
   readonly elects: boolean
+  readonly showsFiles: boolean
   /** How many leader epochs the record of this partition is behind once it was lost and came back. */
   recordBehind(topic: string, partition: number): number
 }
@@ -69,6 +72,7 @@ export const createMisbehaviour = (faults: SimulatedFaults, random: Random): Mis
     },
     pingIsLost: () => silent(),
     elects: faults.noElection !== true,
+    showsFiles: faults.unseenFiles !== true,
     recordBehind: (topic, partition) => {
       const { recordBehind: old } = faults
       return old?.topic === topic && old.partition === partition ? old.by : 0

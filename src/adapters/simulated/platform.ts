@@ -9,7 +9,7 @@ import { formatDuration } from '../../units.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { ZXID } from './coordination.ts'
-import { until } from './kafka.ts'
+import { until } from './kafka-logs.ts'
 import type { Life } from './life.ts'
 import { dataOf, killMember, startMember, terminateMember } from './lifecycle.ts'
 import { createWorkloads, placeIn } from './set.ts'
@@ -107,6 +107,7 @@ const memberView = (cluster: Cluster, life: Life, member: SimMember): Member => 
                 : null,
           },
         ],
+  configured: cluster.misbehaviour.showsFiles ? known({}, BY) : unknown('its image keeps it', BY),
   owner: known(null, BY),
   signals: unknown('logs were not read', BY),
 })

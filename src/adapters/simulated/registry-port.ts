@@ -5,7 +5,7 @@ import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } 
 import type { Call } from './call.ts'
 import { pass } from './clock.ts'
 import type { Cluster } from './cluster.ts'
-import { PATIENCE } from './kafka.ts'
+import { PATIENCE } from './kafka-logs.ts'
 import type { Life } from './life.ts'
 import { catchUp, registriesOf, urlOf } from './registry.ts'
 import { isCompatible, readAll, readSubjects, readVersion, readVersions, Writing } from './registry-rest.ts'

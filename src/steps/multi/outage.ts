@@ -100,8 +100,7 @@ const settled = async (world: ReadWorld): Promise<Survey> => {
   for (let looks = 0; ; looks += 1) {
     const now = await world.survey(EVERYTHING)
     const nobody = now.brokers.known && now.brokers.value.every(({ id }) => ['down', 'hung'].includes(brokerStatus(now, id).status))
-    const zookeeper = now.coordination.known && now.coordination.value.kind === 'zookeeper' && quorumHeld(now)
-    if (now.partitions.known || !nobody || !zookeeper || looks >= SESSIONS) return now
+    if (now.partitions.known || !nobody || !quorumHeld(now) || looks >= SESSIONS) return now
     await world.clock.sleep(seconds(1))
   }
 }

@@ -19,6 +19,9 @@ const LATER = 'it is looked at as soon as one of them answers'
 
 const anyoneUp = (now: Survey): boolean => now.brokers.known && now.brokers.value.some(({ id }) => brokerStatus(now, id).status === 'up')
 
+/** KRaft's controllers take it themselves where no broker answers (KIP-919); what is on record then came from them. */
+const byControllers = ({ coordination }: Survey): boolean => coordination.known && coordination.value.kind === 'kraft'
+
 const allowing = ({ partitions }: Survey): readonly string[] =>
   partitions.known ? partitions.value.topics.filter(({ uncleanElection }) => uncleanElection.known && uncleanElection.value).map(({ name }) => name) : []
 
@@ -56,11 +59,11 @@ export const disableUnclean = (): Step =>
     guards: [governed()],
     resolve: async (world) => {
       const now = await world.survey()
+      const topics = allowing(now)
+      if (topics.length > 0 && (anyoneUp(now) || byControllers(now))) return { target: { topics } }
       if (!anyoneUp(now)) return { nothing: 'no broker answers yet: it is looked at again before each start' }
       if (!now.partitions.known && isProjected(now)) return { nothing: LATER }
       if (!now.partitions.known) return { unknown: `whether unclean election is on was not seen: ${now.partitions.why}` }
-      const topics = allowing(now)
-      if (topics.length > 0) return { target: { topics } }
       const blind = now.partitions.value.topics.filter(({ uncleanElection }) => !uncleanElection.known).map(({ name }) => name)
       if (blind.length > 0 && isProjected(now)) return { nothing: LATER }
       if (blind.length > 0) return { unknown: `whether unclean election is on for ${few(blind)} was not seen` }

@@ -118,6 +118,8 @@ export interface LogEnds {
 export interface Throttled {
   readonly type: 'broker' | 'topic'
   readonly name: string
+  /** What is set there, by key. */
+  readonly values: Readonly<Record<string, string>>
 }
 
 /** A transaction that is open on a partition: read_committed readers wait where it began. */

@@ -4,6 +4,7 @@ import { classifyFailure } from '../judgement/classify.ts'
 import { few } from '../judgement/evidence.ts'
 import { governed } from '../judgement/guards.ts'
 import { skewedLeaders } from '../judgement/leaders.ts'
+import { failedDirs, failedDirsWords } from '../judgement/log-dirs.ts'
 import { brokerStatus } from '../judgement/status.ts'
 import { isKnownFalse } from '../model/known.ts'
 import { partitionName } from '../model/partitions.ts'
@@ -20,7 +21,7 @@ export const awaitIsr = ({ from }: From): Step =>
     title: 'Wait until its replicas are back in the ISR',
     why: 'Until then every partition it hosts has one copy fewer than it should.',
     effect: 'read',
-    aspects: ['members', 'brokers', 'partitions'],
+    aspects: ['members', 'brokers', 'partitions', 'log-dirs'],
     budget: { expected: minutes(5), deadline: minutes(60) },
     resolve: async () => ({ target: from.value() }),
     preview: ({ broker }, commands) => ({
@@ -48,7 +49,9 @@ const inSync = (now: Survey, broker: number, member: string): Progress => {
   const back = hosted.filter(({ isr, leader }) => isr.includes(broker) && leader >= 0).length
   const measure = { done: back, total: hosted.length, unit: 'partitions in ISR' }
   const detail = `${back} of ${hosted.length} partitions of broker ${broker} have it in their ISR`
-  return { state: back === hosted.length ? 'done' : 'under-way', detail, measure }
+  if (back === hosted.length) return { state: 'done', detail, measure }
+  // What is left on its other disks is copied all the same; only a restart makes it whole.
+  return { state: 'under-way', detail, measure, ...(failedDirs(now, broker) === null ? {} : { hopeless: `${detail}; ${failedDirsWords(now, [broker])}` }) }
 }
 
 interface Skewed {

@@ -50,7 +50,7 @@ export const THROTTLE = {
 } as const
 
 /** Kafka's own defaults are no rate at all and an empty list. */
-const isSet = (value: string | null): boolean => value !== null && value !== '' && value !== '9223372036854775807'
+const isSet = (value: string): boolean => value !== '' && value !== '9223372036854775807'
 
 /** Throws the reason when one of them could not be read: an unread throttle is not a removed one. */
 export const readThrottles = async (kafka: KafkaReader, view: MetadataView, signal: AbortSignal): Promise<readonly Throttled[]> => {
@@ -59,7 +59,8 @@ export const readThrottles = async (kafka: KafkaReader, view: MetadataView, sign
     const answers = await kafka.configs(type, named[type], THROTTLE[type], signal)
     return [...answers].flatMap(([name, configs]) => {
       if (!configs.known) throw new Error(`${type} ${name}: ${configs.why}`)
-      return [...configs.value.values()].some(isSet) ? [{ type, name }] : []
+      const values = Object.fromEntries([...configs.value].flatMap(([key, value]) => (value !== null && isSet(value) ? [[key, value]] : [])))
+      return Object.keys(values).length === 0 ? [] : [{ type, name, values }]
     })
   }
   return (await Promise.all([read('broker'), read('topic')])).flat()

@@ -146,7 +146,7 @@ export const multiBrokerSuite = (kafka: LabVersion) =>
         const configs = await truth.kafka.configs('broker', ['1', '2'], THROTTLES, soon())
         return [...configs.values()].map((each) => (each.known ? each.value.get(THROTTLES[0] ?? '') : 'not seen'))
       }
-      expect(await rates()).toEqual(['40000000', '40000000'])
+      expect(await rates()).toEqual(['40000007', '40000007'])
       const resumed = await here.kdr(['runs', 'resume', ...grants()])
       expect(resumed.code, resumed.out + resumed.err).toBe(0)
       expect(

@@ -138,6 +138,16 @@ describe.each(MODES)('multi-broker in a %s cluster', (mode) => {
     expect(violations(simulation)).toEqual([])
   })
 
+  it('waits for no replica on a disk that a live broker has lost, and says whose', async () => {
+    const simulation = open({ mode, topics: [ORDERS], faults: { failedDir: { broker: 3 } } })
+    await simulation.faults.inject('kill-two', { broker: 2 }, never)
+    const start = simulation.clock.monotonic()
+    const result = await startRun(compose(simulation, { scenario }).deps)
+    expect(result).toMatchObject({ outcome: 'failed', why: expect.stringMatching(/broker 3 lost its log directory .* \(KAFKA_STORAGE_ERROR\): repair/) })
+    expect(simulation.clock.monotonic() - start).toBeLessThan(5 * 60_000)
+    expect(simulation.world.partitions().every(({ isr }) => isr.includes(1) && isr.includes(2))).toBe(true)
+  })
+
   it('switches unclean election off before anything is started', async () => {
     const simulation = open({ mode, topics: [ORDERS, { ...PAIRS, configs: { 'min.insync.replicas': '1', 'unclean.leader.election.enable': 'true' } }] })
     await simulation.faults.inject('kill-two', {}, never)

@@ -114,7 +114,7 @@ const catchUp = (cluster: Cluster, partition: SimPartition): void => {
   if (partition.leader < 0) return
   for (const id of partition.replicas) {
     const key = `${id}/${partition.topic.id}/${partition.index}`
-    if (partition.isr.includes(id) || !cluster.up(id) || !cluster.live(id) || cluster.catchingUp.has(key)) continue
+    if (cluster.misbehaviour.losesDir(id) || partition.isr.includes(id) || !cluster.up(id) || !cluster.live(id) || cluster.catchingUp.has(key)) continue
     cluster.catchingUp.add(key)
     cluster.time.after(cluster.random.between(400, 2200) + cluster.misbehaviour.catchUpDelay(), () => {
       cluster.catchingUp.delete(key)

@@ -102,7 +102,8 @@ const logDirs = async (cluster: Cluster, brokers: readonly number[], signal: Abo
       const problem = await unreachable(cluster, id, signal)
       const member = cluster.broker(id)
       if (problem !== null || member === undefined) return [id, unknown(problem ?? 'no such broker', by)]
-      return [id, known([{ path: dataOf(member), error: null, usableBytes: SIZE.usable, totalBytes: SIZE.total }], by)]
+      const error = cluster.misbehaviour.losesDir(id) ? 'KAFKA_STORAGE_ERROR' : null
+      return [id, known([{ path: dataOf(member), error, usableBytes: SIZE.usable, totalBytes: SIZE.total }], by)]
     }),
   )
   return new Map(answers)

@@ -25,6 +25,8 @@ export interface SimulatedFaults {
   readonly hangingTransaction?: { readonly topic: string; readonly partition: number }
   /** The platform shows nothing of what members' own files say; they say nothing. */
   readonly unseenFiles?: true
+  /** This broker lives on without its log directory: it answers, and its replicas never come back. */
+  readonly failedDir?: { readonly broker: number }
   /** Members of the quorum do not reach each other: once its leader is gone each of them runs, and none leads. */
   readonly noElection?: true
   /** After its next election ZooKeeper's record of this partition is so many leader epochs old: its data came from a server that had fallen behind. */
@@ -40,6 +42,7 @@ export interface Misbehaviour {
   pingIsLost(): boolean
   readonly elects: boolean
   readonly showsFiles: boolean
+  losesDir(broker: number): boolean
   /** How many leader epochs the record of this partition is behind once it was lost and came back. */
   recordBehind(topic: string, partition: number): number
 }
@@ -73,6 +76,7 @@ export const createMisbehaviour = (faults: SimulatedFaults, random: Random): Mis
     pingIsLost: () => silent(),
     elects: faults.noElection !== true,
     showsFiles: faults.unseenFiles !== true,
+    losesDir: (broker) => faults.failedDir?.broker === broker,
     recordBehind: (topic, partition) => {
       const { recordBehind: old } = faults
       return old?.topic === topic && old.partition === partition ? old.by : 0

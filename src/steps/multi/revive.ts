@@ -3,6 +3,7 @@
 import { type Decision, decide, type ForEach, forEach, look, type Part, type Progress, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import { remainsGuards, reviveGuards } from '../../judgement/guards.ts'
+import { failedDirs, failedDirsWords } from '../../judgement/log-dirs.ts'
 import { startOrder, type ToStart } from '../../judgement/start-order.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import { isKnownTrue } from '../../model/known.ts'
@@ -95,11 +96,9 @@ const live = (now: Survey, id: number): boolean => {
   return registered !== undefined && isKnownTrue(registered)
 }
 
-/** What still moves by itself: an election that can be held, a live replica that has not caught up. */
-const pending = (now: Survey, row: PartitionRow): boolean => {
-  if (row.leader < 0) return (isrOnRecord(row) ?? []).some((id) => live(now, id))
-  return row.replicas.some((id) => live(now, id) && !row.isr.includes(id))
-}
+/** Whose return still changes something by itself: an election that can be held, a live replica that has not caught up. */
+const pending = (now: Survey, row: PartitionRow): readonly number[] =>
+  row.leader < 0 ? (isrOnRecord(row) ?? []).filter((id) => live(now, id)) : row.replicas.filter((id) => live(now, id) && !row.isr.includes(id))
 
 /** `id` as for the plan. */
 export const awaitReplicas = (outage: Decision<Outage>, id: 'await-replicas' | 'await-rest'): Step =>
@@ -108,7 +107,7 @@ export const awaitReplicas = (outage: Decision<Outage>, id: 'await-replicas' | '
     title: 'Wait for leaders, and until every live replica is in its ISR',
     why: 'What can be led cleanly is led now; until the copies are back in sync there is nothing to spare.',
     effect: 'read',
-    aspects: ['members', 'brokers', 'partitions'],
+    aspects: ['members', 'brokers', 'partitions', 'log-dirs'],
     budget: { expected: minutes(5), deadline: minutes(60) },
     resolve: async () => ({ target: outage.value() }),
     preview: (_, commands) => ({
@@ -128,11 +127,14 @@ const caughtUp = (now: Survey): Progress => {
   const silent = (now.brokers.known ? now.brokers.value : []).filter(({ id, reachable }) => live(now, id) && !isKnownTrue(reachable)).map(({ id }) => id)
   if (silent.length > 0) return { state: 'under-way', detail: `broker ${few(silent)} is registered and does not answer yet` }
   const rows = [...now.partitions.value.rows()]
-  const waiting = rows.filter((row) => pending(now, row)).length
+  const waited = rows.map((row) => pending(now, row)).filter((ids) => ids.length > 0)
+  const waiting = waited.length
   const leaderless = rows.filter(({ leader }) => leader < 0).length
   const measure = { done: rows.length - waiting, total: rows.length, unit: 'partitions' }
   const detail = `${rows.length - waiting} of ${rows.length} partitions have what they can have${leaderless > 0 ? `, ${leaderless} without a leader` : ''}`
-  return { state: waiting === 0 ? 'done' : 'under-way', detail, measure }
+  if (waiting === 0) return { state: 'done', detail, measure }
+  const stuck = waited.every((ids) => ids.every((id) => failedDirs(now, id) !== null))
+  return { state: 'under-way', detail, measure, ...(stuck ? { hopeless: `${detail}; ${failedDirsWords(now, [...new Set(waited.flat())])}` } : {}) }
 }
 
 interface Left {

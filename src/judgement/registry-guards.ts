@@ -28,7 +28,7 @@ export const dependenciesHold = <T>(): Guard<T> => ({
   check: (now) => {
     const problem = dependencyProblem(now)
     if (problem === null) return null
-    return { ...refusal('KAFKA', problem.because, problem.protects, MEND), ...(problem.blind ? { blind: true as const } : {}) }
+    return { ...refusal('KAFKA', problem.because, problem.protects, problem.instead ?? MEND), ...(problem.blind ? { blind: true as const } : {}) }
   },
 })
 
@@ -41,7 +41,7 @@ export const urlsUnique = <T>(): Guard<T> => ({
       const why = view === null || view.identities.known ? 'the registry' : view.identities.why
       return { ...refusal('URLS', `what its instances advertise was not seen: ${why}`, []), blind: true }
     }
-    const twice = duplicateUrls(view)
+    const twice = duplicateUrls(now)
     return twice.length === 0 ? null : refusal('URLS', 'more than one instance advertises the same URL', twice, 'give each its own host.name or listeners')
   },
 })

@@ -47,8 +47,9 @@ const complete = (now: Survey, expected: readonly SchemaKey[]): Finding => {
 
 const proven = (now: Survey): Finding => {
   if (!now.schemas.known) return unseen(now.schemas.why)
-  const { problems, decoded } = now.schemas.value
-  return found(problems.length === 0, problems.length === 0 ? `records of ${decoded.length} topics decode, a write went through` : few(problems, 3))
+  const { problems, decoded, undecoded } = now.schemas.value
+  const kinds = undecoded.length === 0 ? '' : `, those of ${few(undecoded)} cannot be decoded here (JSON or PROTOBUF)`
+  return found(problems.length === 0, problems.length === 0 ? `records of ${decoded.length} topics decode${kinds}, a write went through` : few(problems, 3))
 }
 
 /** `expected`: what has to be there, by the manifest or as it was found. */

@@ -23,7 +23,7 @@ export const registryFails: Row = {
     if (view === null) return fails(word, 'no schema registry is expected', by)
     const down = instancesDown(survey, view)
     if (down.length > 0) return holds(word, few(down), by)
-    const twice = duplicateUrls(view)
+    const twice = duplicateUrls(survey)
     if (twice.length > 0) return holds(word, `more than one instance advertises ${few(twice)}: they elect no leader, writes fail`, by)
     const problem = leaderProblem(view)
     if (typeof problem === 'string') return holds(word, `${problem}: reads go on from memory, writes fail`, view.leader.by)

@@ -1,5 +1,7 @@
 // What can be said of a Schema Registry from a survey: what it depends on, which instances need a restart,
 // and what is where. Reads come from memory, so that it answers proves neither a leader nor its topic.
+
+import type { Settings } from '../model/configured.ts'
 import { coordinatorPartition, OFFSETS_TOPIC } from '../model/groups.ts'
 import { isKnownFalse, isKnownTrue } from '../model/known.ts'
 import type { Member } from '../model/member.ts'
@@ -19,6 +21,8 @@ export interface Dependency {
   readonly because: string
   readonly protects: readonly string[]
   readonly blind: boolean
+  /** What to do about it, where that is no repair of Kafka's. */
+  readonly instead?: string
 }
 
 const seen = (because: string, ...protects: readonly string[]): Dependency => ({ because, protects, blind: false })
@@ -29,7 +33,11 @@ const topicProblem = (now: Survey, topic: string): Dependency | null => {
   const table = now.partitions.value
   const info = table.topic(topic)
   const [row, ...more] = Array.from(table.rows()).filter((each) => each.topic === topic)
-  if (info === undefined || row === undefined) return seen(`${topic} does not exist: a registry that starts now would make an empty one without a word`, topic)
+  if (info === undefined || row === undefined)
+    return {
+      ...seen(`${topic} does not exist: a registry that starts now would make an empty one without a word`, topic),
+      instead: `if it was deleted, make it anew (kafka-topics --create --topic ${topic} --partitions 1 --config cleanup.policy=compact, with its replication factor), then again with --schemas <file>; if its name is another one, set schemaRegistry.topic`,
+    }
   if (more.length > 0) return seen(`${topic} has ${more.length + 1} partitions instead of one: the order of what it says is lost`, topic)
   if (!info.cleanupPolicy.known) return notSeen(`cleanup.policy of ${topic} was not seen: ${info.cleanupPolicy.why}`, topic)
   if (info.cleanupPolicy.value !== 'compact')
@@ -60,10 +68,22 @@ export const dependencyProblem = (now: Survey): Dependency | null => {
 }
 
 /** URLs that more than one member of the group advertises: nobody is elected then (SchemaRegistryCoordinator, DUPLICATE_URLS). */
-export const duplicateUrls = (view: RegistryView): readonly string[] => {
-  if (!view.identities.known) return []
-  const urls = view.identities.value.map(({ url }) => url)
-  return [...new Set(urls.filter((url, at) => urls.indexOf(url) !== at))]
+export const duplicateUrls = (now: Survey): readonly string[] => {
+  const view = registryOf(now)
+  const joined = view?.identities.known === true ? view.identities.value.map(({ url }) => url) : []
+  const members = now.members.known ? now.members.value.filter(({ roles }) => roles.includes('schema-registry')) : []
+  return [...new Set([joined, members.flatMap((member) => configuredUrl(member) ?? [])].flatMap(twice))]
+}
+
+const twice = (urls: readonly string[]): readonly string[] => urls.filter((url, at) => urls.indexOf(url) !== at)
+
+/** What it will advertise, as far as its own configuration says: where it names no host it takes its machine's, and nothing is said. Only one of those that share a URL need be in the group. */
+const configuredUrl = ({ configured }: Member): string | null => {
+  const settings: Settings = configured?.known === true ? configured.value : {}
+  const host = settings['host.name']
+  const listeners = (settings['listeners'] ?? 'http://0.0.0.0:8081').split(',').map((each) => /^\s*(\w+):\/\/.*:(\d+)\s*$/.exec(each))
+  const [, scheme, port] = listeners.find((each) => each !== null) ?? []
+  return host === undefined || scheme === undefined || port === undefined ? null : `${scheme.toLowerCase()}://${host}:${port}`
 }
 
 /** Why writes fail, as far as the group tells; null when there is a leader that answers, undefined when that was not seen. */
@@ -109,6 +129,12 @@ export const restartNeeds = (now: Survey): readonly Need[] => {
 export const lacking = (wanted: readonly SchemaKey[], held: readonly SchemaKey[]): readonly SchemaKey[] => {
   const there = new Set(held.map(schemaIdentity))
   return wanted.filter((key) => !there.has(schemaIdentity(key)))
+}
+
+/** A version that was soft-deleted since the manifest was written is not lost: it is taken as what it is now. */
+export const agedBy = (manifest: readonly SchemaKey[], stored: readonly SchemaKey[]): readonly SchemaKey[] => {
+  const deleted = new Set(stored.filter((key) => key.deleted).map(schemaIdentity))
+  return manifest.map((key) => (deleted.has(schemaIdentity({ ...key, deleted: true })) ? { ...key, deleted: true } : key))
 }
 
 /** What is stored that the manifest does not have. Soft deletion follows registration: while a restore is under way, a version may still be listed. */

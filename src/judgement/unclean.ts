@@ -33,6 +33,8 @@ export interface UncleanElection {
   readonly reordered: readonly number[] | null
   /** The rest, best first. */
   readonly others: readonly Candidate[]
+  /** Of those, whoever has the longer log and is ranked behind for its epoch alone: where that was seen too low, it has the most. */
+  readonly longer: readonly number[]
   readonly record: readonly number[]
   /** Records acknowledged with acks=all that the candidate may lack. */
   readonly acknowledged: Range
@@ -85,11 +87,11 @@ const witnesses = ({ logs }: Survey, seen: readonly Candidate[]): number => {
  * one of those seen has it, and the best of them has what any of them was acknowledged for (logs of one epoch are prefixes
  * of each other, and a later epoch begins with all that was committed before).
  */
-const acknowledgedLoss = (table: PartitionTable, row: PartitionRow, candidate: Candidate, seen: number, known: number): Range => {
+const acknowledgedLoss = (table: PartitionTable, row: PartitionRow, candidate: Candidate, seen: number, known: number, sure: boolean): Range => {
   const minIsr = table.topic(row.topic)?.minIsr
   const unseen = row.replicas.length - seen
   // What was committed and is not there contradicts that: min ISR was lower once, or somebody lost what was not flushed.
-  const bounded = minIsr?.known === true && unseen < minIsr.value && known <= (candidate.end ?? -1)
+  const bounded = sure && minIsr?.known === true && unseen < minIsr.value && known <= (candidate.end ?? -1)
   return bounded ? { atLeast: 0, atMost: 0 } : { atLeast: candidate.end === null ? 0 : Math.max(0, known - candidate.end), atMost: null }
 }
 
@@ -142,6 +144,9 @@ const judge = (the: Case): Leaderless => {
 
 const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate, seen: readonly Candidate[], record: readonly number[]): Leaderless => {
   const highest = Math.max(0, ...[before, ends].flatMap((logs) => (logs === undefined ? [] : [logs.highWatermark ?? 0, ...logs.local.map(({ end }) => end)])))
+  const others = seen.filter(({ broker }) => broker !== candidate.broker)
+  // An epoch is that of the record with the latest timestamp: producers whose clocks disagree make it a lower bound.
+  const longer = others.filter(({ end }) => (end ?? 0) > (candidate.end ?? 0)).map(({ broker }) => broker)
   const election: UncleanElection = {
     topic: row.topic,
     partition: row.partition,
@@ -150,9 +155,10 @@ const electing = ({ now, table, row, ends, before }: Case, candidate: Candidate,
     candidate,
     assigned: row.replicas,
     reordered: liveReplicas(now, row)[0] === candidate.broker ? null : [candidate.broker, ...row.replicas.filter((id) => id !== candidate.broker)],
-    others: seen.filter(({ broker }) => broker !== candidate.broker),
+    others,
+    longer,
     record,
-    acknowledged: acknowledgedLoss(table, row, candidate, witnesses(now, seen), before?.highWatermark ?? 0),
+    acknowledged: acknowledgedLoss(table, row, candidate, witnesses(now, seen), before?.highWatermark ?? 0, longer.length === 0),
     unacknowledged: { atLeast: candidate.end === null ? 0 : Math.max(0, highest - candidate.end), atMost: null },
   }
   return { can: 'unclean', election }

@@ -55,6 +55,8 @@ export interface RegistryView {
 export interface RegistryProof {
   /** Topics of which a real record was decoded with the schema its id names. */
   readonly decoded: readonly string[]
+  /** Topics whose records carry an id of a kind that kdr cannot decode (JSON, PROTOBUF): the registry knows the id, no more was seen. */
+  readonly undecoded: readonly string[]
   /** Topics with a subject but without a record to decode. */
   readonly withoutRecords: readonly string[]
   /** What did not work, in words. */

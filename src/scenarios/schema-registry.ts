@@ -46,7 +46,7 @@ export const schemaRegistry: Scenario<Options> = {
           import: [rollingRestart('restart-for-import', from), awaitRegistry('await-for-import'), ...importParts(from)],
         }),
         awaitRegistry('await-registry'),
-        leaveImport(loss),
+        leaveImport(from, loss),
       ),
       phase('verify', 'Verify', probeRegistry(), canaryRoundTrip(proof), verifyRecovery(proof), checkStability({ ...proof, interval: stability })),
     ]

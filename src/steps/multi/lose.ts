@@ -55,6 +55,14 @@ const putFirst = async (world: WriteWorld, { topic, partition, name, reordered }
   throw new KdrError(`the replicas of ${name} are not seen in the order ${reordered.join()}: nobody was elected`, { code: 'not-reordered' })
 }
 
+/** Nobody but a leader says where an epoch ends: what a replica says of its own is about its record with the latest timestamp. */
+const epochWords = (name: string, candidate: number, longer: readonly number[]): string => {
+  const words = `${name}: in which epoch a log ends is told by its latest timestamp, a lower bound where the clocks of producers disagree`
+  return longer.length === 0
+    ? words
+    : `${words}: broker ${few(longer)} has the longer log and was seen to end in an earlier epoch than broker ${candidate}; if it does not, what it has beyond is lost`
+}
+
 const electLost = (election: () => UncleanElection, grounds: Grounds): Step =>
   act<UncleanElection>({
     id: 'elect-unclean',
@@ -64,11 +72,12 @@ const electLost = (election: () => UncleanElection, grounds: Grounds): Step =>
     aspects: ['partitions'],
     budget: { expected: seconds(5), deadline: minutes(2) },
     guards: [governed(), stillLost, nobodyMoves(({ name, reordered }) => (reordered === null ? [] : [name]))],
-    losses: ({ name, acknowledged, unacknowledged, candidate, record }) => ({
+    losses: ({ name, acknowledged, unacknowledged, candidate, record, others, longer }) => ({
       partitions: [name],
       statement: [
         `${name}: records acknowledged with acks=all that are lost: ${rangeWords(acknowledged)}`,
         ...(acknowledged.atMost === null ? [`${name}: what was acknowledged only on disks that are gone (broker ${few(record)}) cannot be counted`] : []),
+        ...(others.length === 0 ? [] : [epochWords(name, candidate.broker, longer)]),
         `${name}: records of any other kind that are lost: ${rangeWords(unacknowledged)}; transaction markers may be among them`,
         `${name}: ${candidate.end === null ? 'counted once broker' : 'counted from the end of the log of broker'} ${candidate.broker}${candidate.end === null ? ' is back' : `: ${candidate.end}`}; if no replica lost what it had not flushed, and min.insync.replicas was never lower`,
       ],

@@ -5,13 +5,13 @@ import { within } from '../../engine/within.ts'
 import { wordsOf } from '../../errors.ts'
 import { few } from '../../judgement/evidence.ts'
 import { quorumOf } from '../../judgement/quorum.ts'
-import { behind, epochsOf } from '../../judgement/quorum-record.ts'
+import { behind, epochsOf, raised } from '../../judgement/quorum-record.ts'
 import type { Aspect, Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { stateOf } from '../../survey/partitions.ts'
 import { isProjected } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
-import { minutes, seconds } from '../../units.ts'
+import { type Instant, minutes, seconds } from '../../units.ts'
 
 interface KeptEpochs {
   readonly epochs: Readonly<Record<string, number>>
@@ -75,12 +75,29 @@ const readRecord = (world: ReadWorld, names: readonly string[]): Promise<Readonl
   return within(read, limit).then((entries) => new Map(entries))
 }
 
-const compare = async (world: ReadWorld, { epochs, unseen }: KeptEpochs): Promise<ComparedEpochs> => {
+/** As long as it takes to see a quorum and ask it; whoever comes later, a resumed run say, finds epochs that elections have raised. */
+const LATE = minutes(2)
+
+/** When the last member that a majority needs was started; null where that was not seen. */
+const heldSince = ({ members }: Survey): Instant | null => {
+  const all = members.known ? members.value.filter(({ roles }) => roles.includes('zookeeper')) : []
+  const starts = all.flatMap(({ startedAt }) => (startedAt.known && startedAt.value !== null ? [startedAt.value] : [])).sort((a, b) => a - b)
+  return starts[Math.floor(all.length / 2)] ?? null
+}
+
+const compare = async (world: ReadWorld, { epochs, unseen }: KeptEpochs, late: boolean): Promise<ComparedEpochs> => {
   const doubtAll = (why: string): ComparedEpochs => ({ inDoubt: ['every partition'], because: `how new the record is cannot be told: ${why}` })
   if (unseen !== null) return doubtAll(`the brokers' epochs were not seen: ${unseen}`)
   for (const end = world.clock.monotonic() + PATIENCE; ; await world.clock.sleep(seconds(1))) {
     try {
-      const old = behind(epochs, await readRecord(world, Object.keys(epochs)))
+      const onRecord = await readRecord(world, Object.keys(epochs))
+      const old = behind(epochs, onRecord)
+      const hidden = late ? raised(epochs, onRecord) : []
+      if (old.length === 0 && hidden.length > 0)
+        return {
+          inDoubt: hidden.slice(0, DOUBTS),
+          because: `compared too late: ${few(hidden)} had leaders elected since the quorum came back, from a record of unknown age`,
+        }
       if (old.length === 0) return { inDoubt: [], because: `the record is as new as what the brokers knew, for ${Object.keys(epochs).length} partitions` }
       const because = `the survivor had fallen behind: its record of ${few(old)} is older than what the brokers knew`
       return { inDoubt: old.slice(0, DOUBTS), because }
@@ -104,7 +121,8 @@ export const compareEpochs = (kept: Decision<KeptEpochs>): Decision<ComparedEpoc
       const now = await world.survey()
       const quorum = quorumOf(now)
       if (isProjected(now) || !quorum.known || quorum.value.held !== true) return { nothing: 'it is compared as soon as the quorum is held' }
-      return { target: await compare(world, kept.value()) }
+      const since = heldSince(now)
+      return { target: await compare(world, kept.value(), since === null || now.takenAt - since > LATE) }
     },
     preview: () => ({ sentence: "compare the leader epochs on record with the brokers'", changes: [], commands: [] }),
     expect: (now) => now,

@@ -4,7 +4,7 @@ import { parseManifest } from '../../archive/schemas.ts'
 import { type Decision, decide, type Resolution, Undecided } from '../../engine/step.ts'
 import { diagnose } from '../../judgement/diagnose.ts'
 import { few } from '../../judgement/evidence.ts'
-import { lacking, registryOf } from '../../judgement/registry.ts'
+import { agedBy, lacking, registryOf } from '../../judgement/registry.ts'
 import { registryFails } from '../../judgement/registry-row.ts'
 import { factsOf } from '../../judgement/rows.ts'
 import type { RegistryView } from '../../model/registry.ts'
@@ -32,6 +32,10 @@ interface RegistryCase {
   /** The same, as far as a manifest keeps it safe. */
   readonly safe: readonly SchemaKey[]
   readonly raw: boolean
+  /** Versions that were soft-deleted after the manifest was written. */
+  readonly deletedSince: readonly string[]
+  /** Global mode before anything was done; null where it was not seen, or is IMPORT, as an import that was cut short leaves it. */
+  readonly mode: string | null
 }
 
 export interface FoundCase extends Decision<RegistryCase> {
@@ -65,6 +69,9 @@ const missingFrom = (view: RegistryView, wanted: readonly SchemaKey[]): readonly
   return union([stored, ...view.instances.flatMap(({ held }) => (held.known ? [lacking(wanted, held.value)] : []))])
 }
 
+const modeBefore = ({ instances }: RegistryView): string | null =>
+  instances.flatMap(({ mode }) => (mode.known && mode.value !== 'IMPORT' ? [mode.value] : []))[0] ?? null
+
 /** Where an import ended half-way, in a run that is not resumed: nobody else can register anything. */
 export const leftImporting = (view: RegistryView): boolean => view.instances.some(({ mode }) => mode.known && mode.value === 'IMPORT')
 
@@ -83,7 +90,8 @@ const resolveCase = async (world: ReadWorld, now: Survey, options: RegistryOptio
     return { blocked: 'no schema registry is known: neither the platform nor the configuration names one', hint: 'set schemaRegistry.urls of the cluster' }
   const manifest = options.schemas === null ? null : await loadManifest(world, options.schemas)
   if (manifest !== null && 'blocked' in manifest) return manifest
-  const safe = manifest?.versions.map(keyOf) ?? []
+  const kept = manifest?.versions.map(keyOf) ?? []
+  const safe = view.stored.known ? agedBy(kept, view.stored.value.keys) : kept
   const alone = view.stored.known ? lacking(foundIn(view), [...view.stored.value.keys, ...safe]) : []
   if (alone.length > 0)
     return {
@@ -94,15 +102,29 @@ const resolveCase = async (world: ReadWorld, now: Survey, options: RegistryOptio
   const missing = missingFrom(view, safe)
   const importing = manifest !== null && leftImporting(view)
   if (row.holds === false && missing.length === 0 && !importing) {
-    const words = manifest === null ? '' : ', and it holds everything that the manifest has'
-    return { blocked: `the schema registry works: ${row.because}${words}; there is nothing to recover` }
+    if (manifest !== null)
+      return { blocked: `the schema registry works: ${row.because}, and it holds everything that the manifest has; there is nothing to recover` }
+    return {
+      blocked: `the schema registry works: ${row.because}; there is nothing to recover, as far as can be told without a manifest`,
+      hint: 'whether schemas were lost only a manifest can tell: again with --schemas <file>, as kdr schemas export wrote it',
+    }
   }
   if (row.holds === null && missing.length === 0)
     return { unknown: `whether the registry fails was not seen: ${row.because}`, hint: 'look again in some seconds' }
   const lost = missing.length > 0 ? `${missing.length} schemas of the manifest are missing (${few(missing.map(schemaName), 3)})` : 'it was left in mode IMPORT'
   const because = row.holds === true ? row.because : lost
   const members = view.instances.flatMap(({ member }) => member ?? [])
-  return { target: { members, because, expected: manifest === null ? foundIn(view) : safe, safe, raw: manifest?.raw != null } }
+  return {
+    target: {
+      members,
+      because,
+      expected: manifest === null ? foundIn(view) : safe,
+      safe,
+      raw: manifest?.raw != null,
+      deletedSince: lacking(safe, kept).map(schemaName),
+      mode: modeBefore(view),
+    },
+  }
 }
 
 export const checkRegistry = (options: RegistryOptions): FoundCase => {

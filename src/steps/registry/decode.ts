@@ -69,7 +69,8 @@ const decodeAvro = async (schemas: readonly string[], data: Buffer): Promise<voi
   types.at(-1)?.fromBuffer(data)
 }
 
-export type Decoded = { readonly ok: true } | { readonly ok: false; readonly why: string } | null
+/** `undecoded`: which kind it is of that kdr does not decode; null where it was decoded. */
+export type Decoded = { readonly ok: true; readonly undecoded: string | null } | { readonly ok: false; readonly why: string } | null
 
 /** Asks this instance for the schema of the topic's oldest record; null where no record carries an id. */
 export const decodeOne = async (world: WriteWorld, now: Survey, url: string, framed: FramedTopic, signal: AbortSignal): Promise<Decoded> => {
@@ -79,10 +80,10 @@ export const decodeOne = async (world: WriteWorld, now: Survey, url: string, fra
     if (bytes === null || id === null) return null
     const text = await world.registry.byId(url, id, signal)
     if (text === null) return { ok: false, why: `its record carries id ${id}, which ${url} does not know` }
-    if (text.type !== 'AVRO') return { ok: true }
+    if (text.type !== 'AVRO') return { ok: true, undecoded: text.type }
     const schemas = await withReferences(({ subject, version }) => world.registry.schema(url, subject, version, signal), text)
     await decodeAvro(schemas, bytes.subarray(HEAD))
-    return { ok: true }
+    return { ok: true, undecoded: null }
   } catch (thrown) {
     if (signal.aborted) throw signal.reason
     return { ok: false, why: wordsOf(thrown) }

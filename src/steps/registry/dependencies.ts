@@ -28,8 +28,9 @@ export const checkDependencies = (): Step =>
       const topic = registryOf(now)?.topic ?? '_schemas'
       const problem = dependencyProblem(now)
       if (problem === null) return { target: { topic } }
-      const hint = repairFor(now, topic)
-      return problem.blind ? { unknown: problem.because, hint } : { blocked: `${problem.because}: mend Kafka first and leave the registry alone`, hint }
+      const hint = problem.instead ?? repairFor(now, topic)
+      if (problem.blind) return { unknown: problem.because, hint }
+      return { blocked: `${problem.because}: ${problem.instead === undefined ? 'mend Kafka first and leave' : 'leave'} the registry alone`, hint }
     },
     preview: ({ topic }, commands) => ({
       sentence: `${topic}: ${HOLDS}`,
@@ -50,9 +51,10 @@ export const checkUrls = (): Step =>
     // After anything has happened to one of them the group is rebalancing for some seconds.
     budget: { expected: seconds(5), deadline: minutes(2) },
     resolve: async (world) => {
-      const view = registryOf(await world.survey())
+      const now = await world.survey()
+      const view = registryOf(now)
       if (view === null) return { unknown: 'the registry was not seen' }
-      const [twice] = duplicateUrls(view)
+      const [twice] = duplicateUrls(now)
       if (twice === undefined) return { target: { urls: view.identities.known ? view.identities.value.map(({ url }) => url) : [] } }
       return {
         blocked: `more than one instance advertises ${twice}: they elect no leader, and a restart changes nothing`,
@@ -68,7 +70,7 @@ export const checkUrls = (): Step =>
           state: 'unknown',
           detail: `what its instances advertise was not seen: ${view === null || view.identities.known ? 'no registry' : view.identities.why}`,
         }
-      const [twice] = duplicateUrls(view)
+      const [twice] = duplicateUrls(now)
       const detail = view.identities.value.map(({ url }) => url).join(', ') || 'none is in the group'
       return twice === undefined ? { state: 'done', detail } : { state: 'under-way', detail, hopeless: `more than one instance advertises ${twice}` }
     },

@@ -7,7 +7,7 @@ import { dependenciesHold, nothingForeign } from '../../judgement/registry-guard
 import { isKnownTrue, known } from '../../model/known.ts'
 import { type BySubject, GLOBAL, type SchemaKey, type SchemaManifest } from '../../model/schemas.ts'
 import type { Survey } from '../../model/survey.ts'
-import type { WriteWorld } from '../../ports/world.ts'
+import type { ReadWorld, WriteWorld } from '../../ports/world.ts'
 import { withRegistry } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { type FoundCase, loadManifest, NO_MANIFEST } from './case.ts'
@@ -26,7 +26,7 @@ const withMode = (now: Survey, mode: string): Survey =>
   withRegistry(now, (view) => ({ ...view, instances: view.instances.map((instance) => ({ ...instance, mode: known(mode, 'projected') })) }))
 
 interface ToMode extends At {
-  readonly mode: 'IMPORT' | 'READWRITE'
+  readonly mode: string
 }
 
 type ModeStep = Pick<Act<ToMode>, 'id' | 'title' | 'why' | 'guards' | 'resolve'> & { readonly change: string }
@@ -74,22 +74,36 @@ const enterImport = (from: FoundCase): Step =>
     },
   })
 
+const READWRITE = 'READWRITE'
+
+/** What is restored is the registry of the manifest, its mode too; else the mode before this run. */
+const modeToLeave = async (world: ReadWorld, from: FoundCase): Promise<string | { readonly blocked: string }> => {
+  const manifest = from.manifest === null ? null : await loadManifest(world, from.manifest)
+  if (manifest !== null && 'blocked' in manifest) return manifest
+  return withoutImport(manifest?.modes ?? {})[GLOBAL] ?? from.value().mode ?? READWRITE
+}
+
+/** IMPORT is no mode to be left in: whatever was exported in the middle of an import is registered into like any other. */
+const withoutImport = (modes: BySubject): BySubject => Object.fromEntries(Object.entries(modes).filter(([, mode]) => mode !== 'IMPORT'))
+
 /** Nothing but the registry's own topic stands in its way: whoever else registered something meanwhile, IMPORT is no mode to be left in. */
-export const leaveImport = (loss: Pick<Decision<Loss>, 'taken'>): Step =>
+export const leaveImport = (from: FoundCase, loss: Pick<Decision<Loss>, 'taken'>): Step =>
   modeStep({
     id: 'leave-import',
-    title: 'Put the registry back into mode READWRITE',
+    title: 'Put the registry back into the mode it had',
     why: 'In mode IMPORT nobody else can register a schema; an import that was cut short leaves it so.',
-    change: 'applications can register schemas again',
+    change: 'applications can do again what they could before: in mode READWRITE, register schemas',
     guards: [dependenciesHold()],
     resolve: async (world) => {
       const now = await world.survey()
       const modes = modesOf(now)
       const imported = loss.taken()?.how === 'import'
-      if (!modes.includes('IMPORT') && (!imported || modes.every((mode) => mode === 'READWRITE')))
+      const mode = imported ? await modeToLeave(world, from) : (from.value().mode ?? READWRITE)
+      if (typeof mode !== 'string') return mode
+      if (!modes.includes('IMPORT') && (!imported || modes.every((each) => each === mode)))
         return { nothing: `its mode is ${[...new Set(modes)].map((mode) => mode ?? 'not seen').join(', ')}` }
       const url = answering(now)
-      return url === undefined ? NOBODY : { target: { url, mode: 'READWRITE' } }
+      return url === undefined ? NOBODY : { target: { url, mode } }
     },
   })
 
@@ -110,7 +124,7 @@ const importAll = async (world: WriteWorld, url: string, manifest: SchemaManifes
     if (version.deleted && at(keys, version)?.deleted !== true) await registry.deleteVersion(url, version.subject, version.version, signal)
   }
   for (const [subject, level] of settingsMissing(manifest.configs, configs)) await registry.setConfig(url, subject, level, signal)
-  for (const [subject, mode] of settingsMissing(manifest.modes, modes)) await registry.setMode(url, subject, mode, signal)
+  for (const [subject, mode] of settingsMissing(withoutImport(manifest.modes), modes)) await registry.setMode(url, subject, mode, signal)
   const level = manifest.configs[GLOBAL]
   if (level !== undefined && configs[GLOBAL] !== level) await registry.setConfig(url, null, level, signal)
 }
@@ -138,7 +152,7 @@ const importSchemas = (from: FoundCase): Step =>
       if ('blocked' in manifest) return manifest
       importOrder(manifest.versions, from.manifest.path)
       const { configs, modes } = manifest
-      return { target: { url, schemas: manifest.versions.length, configs, modes } }
+      return { target: { url, schemas: manifest.versions.length, configs, modes: withoutImport(modes) } }
     },
     preview: ({ schemas, url }) => ({
       sentence: `register ${schemas} versions with their ids at ${url}, what they refer to first, soft-deleted ones too, then levels and modes`,

@@ -32,7 +32,7 @@ const occupiedBy = ({ instances, stored }: RegistryView): number => {
 }
 
 const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
-  const { safe, expected, raw } = value()
+  const { safe, expected, raw, deletedSince } = value()
   const view = registryOf(now)
   if (view === null) return { unknown: 'the registry was not seen' }
   if (!view.stored.known) return { unknown: `what ${view.topic} holds was not seen: ${view.stored.why}` }
@@ -59,6 +59,11 @@ const resolveLoss = (now: Survey, { value }: FoundCase): Resolution<Loss> => {
   // Pods are replaced as soon as they are stopped: there the topic cannot be written with the registries stopped.
   const stoppable = now.members.known && now.members.value.every(({ roles, revives }) => !roles.includes('schema-registry') || revives !== 'always')
   const how = raw && stoppable ? 'replay' : 'import'
+  if (how === 'replay' && deletedSince.length > 0)
+    return {
+      blocked: `${missing.length} schemas are lost (${names}), and the manifest is from before ${few(deletedSince, 3)} was soft-deleted: its records would bring that back`,
+      hint: 'take a manifest from after the deletion, or put back what is lost by hand',
+    }
   if (how === 'import') {
     const occupied = occupiedBy(view)
     if (occupied > 0)

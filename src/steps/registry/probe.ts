@@ -38,12 +38,22 @@ const problemOf = async (words: string, attempt: () => Promise<boolean>, signal:
   }
 }
 
+/** Where it cannot be read a write says it: nothing is taken for forbidden. */
+const modeOf = async (world: WriteWorld, url: string, signal: AbortSignal): Promise<string> => {
+  try {
+    return (await world.registry.mode(url, null, signal)) ?? 'READWRITE'
+  } catch {
+    signal.throwIfAborted()
+    return 'READWRITE'
+  }
+}
+
 /** Compatibility on every instance, after one write that the leader has to take. */
 const proveWrites = async (world: WriteWorld, { subject, urls }: ToProve, signal: AbortSignal): Promise<readonly string[]> => {
   const { registry } = world.change
   const [first] = urls
   if (first === undefined) return ['no instance answers']
-  const mode = await world.registry.mode(first, null, signal)
+  const mode = await modeOf(world, first, signal)
   const readWrite = mode === 'READWRITE'
   const problems = mode === 'IMPORT' ? [`${first} is in mode IMPORT: nobody can register a schema`] : []
   try {
@@ -98,6 +108,7 @@ const eventually = async (world: WriteWorld, url: string, subject: string, schem
 const proveRecords = async (world: WriteWorld, now: Survey, urls: readonly string[], signal: AbortSignal): Promise<RegistryProof> => {
   const subjects = new Set(registryOf(now)?.instances.flatMap(({ held }) => (held.known ? held.value.map(({ subject }) => subject) : [])) ?? [])
   const decoded: string[] = []
+  const undecoded: string[] = []
   const withoutRecords: string[] = []
   const problems: string[] = []
   for (const framed of framedTopics(now, [...subjects].sort())) {
@@ -105,9 +116,10 @@ const proveRecords = async (world: WriteWorld, now: Survey, urls: readonly strin
     const bad = results.find((result) => result?.ok === false)
     if (bad?.ok === false) problems.push(`a record of ${framed.topic} (${framed.of}) does not decode: ${bad.why}`)
     else if (results.includes(null)) withoutRecords.push(framed.topic)
+    else if (results.some((result) => result?.ok === true && result.undecoded !== null)) undecoded.push(framed.topic)
     else decoded.push(framed.topic)
   }
-  return { decoded, withoutRecords, problems }
+  return { decoded, undecoded, withoutRecords, problems }
 }
 
 export const probeRegistry = (): Step =>
@@ -138,9 +150,10 @@ export const probeRegistry = (): Step =>
     expect: (now) => now,
     done: (now, { subject }) => {
       if (!now.schemas.known || now.schemas.by !== `probe ${subject}`) return { state: 'not-started', detail: 'nothing was tried' }
-      const { decoded, withoutRecords, problems } = now.schemas.value
+      const { decoded, undecoded, withoutRecords, problems } = now.schemas.value
       if (problems.length > 0) return { state: 'not-started', detail: few(problems, 3), hopeless: few(problems, 3) }
       const empty = withoutRecords.length === 0 ? '' : `; without a record: ${few(withoutRecords)}`
-      return { state: 'done', detail: `records of ${decoded.length} topics decode, compatibility and a write work${empty}` }
+      const kinds = undecoded.length === 0 ? '' : `; NOT decoded, only their ids are known (JSON or PROTOBUF): ${few(undecoded)}`
+      return { state: 'done', detail: `records of ${decoded.length} topics decode, compatibility and a write work${kinds}${empty}` }
     },
   })

@@ -1,10 +1,12 @@
-// The log of the KRaft controllers, as they hand it out themselves (KIP-595 Fetch v12, KIP-630 FetchSnapshot v0):
+// The log of the KRaft controllers, as they hand it out themselves (KIP-595 Fetch v13, KIP-630 FetchSnapshot v0):
 // what the cluster is on record is in there, whether or not any broker lives.
 import type { Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 import { CLIENT } from './offsets.ts'
 
 const TOPIC = '__cluster_metadata'
+/** Uuid.METADATA_TOPIC_ID: controllers go by it, and refuse the name (KafkaRaftClient.hasValidTopicPartition). */
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
 const PARTITION = 0
 
 /** Where a snapshot ends, which is its name too. */
@@ -61,14 +63,14 @@ export const FetchMetadata: Message<
 > = {
   name: 'Fetch',
   key: 1,
-  version: 12,
+  version: 13,
   flexible: true,
   encode: (writer, { leaderEpoch, offset, lastEpoch, maxBytes }) => {
     writer.i32(CLIENT).i32(0).i32(0).i32(maxBytes).i8(0)
     writer.i32(0).i32(-1) // no fetch session
-    writer.array([TOPIC], (each, name) =>
+    writer.array([TOPIC_ID], (each, id) =>
       each
-        .string(name)
+        .uuid(id)
         .array([PARTITION], (list, index) => list.i32(index).i32(leaderEpoch).i64(offset).i32(lastEpoch).i64(-1n).i32(maxBytes).tags())
         .tags(),
     )
@@ -83,7 +85,7 @@ export const FetchMetadata: Message<
     reader.i32() // session
     if (error !== 0) return { ...NOTHING, error }
     const topics = reader.array((each) => {
-      each.string()
+      each.uuid()
       const rows = each.array(readRow)
       each.tags()
       return rows

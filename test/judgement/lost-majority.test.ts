@@ -186,3 +186,10 @@ describe('hanging transactions', () => {
     expect(hangingTransactions(survey).map(({ partition }) => partition)).toEqual(['orders-null', 'orders-CompleteCommit'])
   })
 })
+
+it('states no bound where a log that is ranked behind for its epoch alone is the longer one: the epoch may be seen too low', () => {
+  const longer = ends({ broker: 1, end: 20, epoch: 3 }, { broker: 2, end: 9, epoch: 4 })
+  expect(judged(lost(longer))).toMatchObject({ election: { candidate: { broker: 2 }, longer: [1], acknowledged: { atLeast: 0, atMost: null } } })
+  const shorter = ends({ broker: 1, end: 5, epoch: 3 }, { broker: 2, end: 9, epoch: 4 })
+  expect(judged(lost(shorter))).toMatchObject({ election: { candidate: { broker: 2 }, longer: [], acknowledged: { atLeast: 0, atMost: 0 } } })
+})

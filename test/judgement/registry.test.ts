@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { diagnose } from '../../src/judgement/diagnose.ts'
-import { dependencyProblem, lacking, restartNeeds } from '../../src/judgement/registry.ts'
+import { dependencyProblem, duplicateUrls, lacking, restartNeeds } from '../../src/judgement/registry.ts'
 import { allStopped, dependenciesHold, memoryKept, nothingForeign, readsKept, urlsUnique } from '../../src/judgement/registry-guards.ts'
 import { checkRegistryHealth } from '../../src/judgement/registry-health.ts'
 import { coordinatorPartition } from '../../src/model/groups.ts'
@@ -56,6 +56,26 @@ const withView = (
 }
 
 const NONE: Known<null> = seen(null)
+
+it('sees URLS that are advertised twice by configuration, while only one of them is in the group', () => {
+  const alone = withView({ identities: seen([{ url: 'http://sr:8081', eligible: true }]) })
+  const both = (...settings: readonly Record<string, string>[]): Survey =>
+    settings.reduce((survey, each, at) => changeMember(survey, `sr${at + 1}`, { configured: seen(each) }), alone)
+  expect(duplicateUrls(both({ 'host.name': 'sr' }, { 'host.name': 'sr' }))).toEqual(['http://sr:8081'])
+  expect(urlsUnique().check(both({ 'host.name': 'sr' }, { 'host.name': 'sr' }), {})).toMatchObject({ guard: 'URLS', force: null })
+  expect(duplicateUrls(both({ 'host.name': 'sr' }, { 'host.name': 'sr', listeners: 'http://0.0.0.0:8082' }))).toEqual([])
+  expect(duplicateUrls(both({}, {}))).toEqual([])
+  expect(duplicateUrls(changeMember(alone, 'sr1', { configured: blind }))).toEqual([])
+})
+
+it('names what to do where its topic is missing, which no repair of Kafka brings back', () => {
+  const base = withView()
+  const gone: Survey = { ...base, partitions: table([topic('orders')], [...spread('orders', 6, 3)]) }
+  expect(dependenciesHold().check(gone, {})).toMatchObject({
+    guard: 'KAFKA',
+    instead: expect.stringContaining('--partitions 1 --config cleanup.policy=compact'),
+  })
+})
 
 describe('the row of the table', () => {
   it.each([

@@ -170,6 +170,39 @@ it.each([true, false])('decodes old records in a fresh cluster, raw records in t
   })
 })
 
+describe('a manifest that is older than the registry', () => {
+  it('a version that was soft-deleted since is not lost, and does not stand in the way of a restart', async () => {
+    const simulation = await openWithSchemas()
+    const { file, manifest } = await exported(simulation)
+    const alive = manifest.versions.filter(({ deleted }) => !deleted)
+    const free = alive.find((one) => alive.every(({ references }) => references.every(({ subject }) => subject !== one.subject)))
+    if (free === undefined) throw new Error('every version is referred to')
+    await simulation.write.registry.deleteVersion(FIRST, free.subject, free.version, never)
+    await simulation.faults.inject('kill-registry', {}, never)
+    const result = await startRun(deps(simulation, { schemas: file }))
+    expect(result.outcome, result.why).toBe('recovered')
+    for (const url of URLS) expect(await served(simulation, url)).toContain(`${free.subject} ${free.version} ${free.id} deleted`)
+  })
+
+  it('leaves no subject in mode IMPORT, and the registry in the mode it was exported in', async () => {
+    const simulation = await openWithSchemas()
+    const { manifest } = await exported(simulation, false)
+    await simulation.faults.inject('lose-schemas', {}, never)
+    const text = writeManifest({ ...manifest, modes: { ...manifest.modes, '': 'READONLY', customer: 'IMPORT' } })
+    simulation.files.set('half.json', text)
+    const file = { path: 'half.json', sha256: await simulation.ports.files.digest(text) }
+    const result = await startRun(deps(simulation, { schemas: file }))
+    expect(await simulation.ports.registry.mode(FIRST, 'customer', never)).not.toBe('IMPORT')
+    expect(await simulation.ports.registry.mode(FIRST, null, never), result.why).toBe('READONLY')
+  })
+})
+
+it('says that only a manifest can tell whether schemas were lost', async () => {
+  const simulation = await openWithSchemas()
+  await simulation.faults.inject('lose-schemas', {}, never)
+  expect(await startRun(deps(simulation))).toMatchObject({ exit: 'refused', hint: expect.stringContaining('only a manifest can tell') })
+})
+
 describe('an import that another run left half-way', () => {
   it.each([0, 2, ALL.length])('is taken up by a new run after %i versions, and ends in READWRITE', async (count) => {
     const simulation = await openWithSchemas()

@@ -112,7 +112,7 @@ describe('what a start brings along', () => {
   it('is refused for what G2 says of whoever comes along', () => {
     expect(refusals(two(known(1), false))).toEqual([])
     expect(refusals(two(known(1), null))).toMatchObject([
-      { guard: 'G2', blind: true, because: expect.stringMatching(/kafka-0 can only be started together with kafka-1: .*stale/) },
+      { guard: 'UNCLEAN', blind: true, because: expect.stringMatching(/kafka-0 can only be started together with kafka-1: .*stale/) },
     ])
     expect(refusals(two(pod(1, { workload: seen({ ...SET, first: 2, replicas: 1 }), roles: ['broker'] }), false))).toMatchObject([])
   })

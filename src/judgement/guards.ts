@@ -112,7 +112,11 @@ const checkDisk = (now: Survey, target: BrokerTarget, disk: Disk): Refusal | nul
     const unseen = stale.some((row) => isrOnRecord(row) === null || table.topic(row.topic)?.uncleanElection.known !== true)
     // A controller that has just come up elects a moment later, and brokers that answer say what is on record.
     const wait = unseen ? { blind: true as const } : {}
-    return { ...refusal('G2', because, stale.map(partitionName)), ...wait, instead: 'start first who is on record, or switch unclean.leader.election.enable off' }
+    return {
+      ...refusal('G2', because, stale.map(partitionName)),
+      ...wait,
+      instead: 'start first who is on record, or switch unclean.leader.election.enable off',
+    }
   }
   return disk.fit ? null : checkBlank(now, target, hosted, disk.because)
 }

@@ -59,7 +59,11 @@ describe('a throttle', () => {
   it('that the operator has set stays, and what was laid over it is put back', async () => {
     const mine = planned(laid(...theirs))
     expect(await written(layThrottle(mine), laid(...theirs))).toEqual({ 'broker 1': RATES, 'broker 3': RATES, 'topic orders': LISTS })
-    const after = laid({ type: 'broker', name: '1', values: RATES }, { type: 'broker', name: '2', values: own }, { type: 'topic', name: 'orders', values: LISTS })
+    const after = laid(
+      { type: 'broker', name: '1', values: RATES },
+      { type: 'broker', name: '2', values: own },
+      { type: 'topic', name: 'orders', values: LISTS },
+    )
     expect(await written(liftThrottle(mine), after)).toEqual({
       'broker 1': { 'leader.replication.throttled.rate': null, 'follower.replication.throttled.rate': null },
       'topic orders': { ...listed, 'follower.replication.throttled.replicas': null },

@@ -59,7 +59,9 @@ const movedSoFar = (now: Survey, { moves }: Moves) => {
   const under = new Set(now.reassigning.known ? now.reassigning.value : [])
   const moving = moves.filter((move) => under.has(partitionName(move))).length
   // Neither moving nor moved: its reassignment was never taken, or was cancelled.
-  const untouched = moves.filter((move) => !under.has(partitionName(move)) && !sameIds(rows.get(partitionName(move))?.replicas ?? [], move.after)).map(partitionName)
+  const untouched = moves
+    .filter((move) => !under.has(partitionName(move)) && !sameIds(rows.get(partitionName(move))?.replicas ?? [], move.after))
+    .map(partitionName)
   const done = moves.filter((move) => {
     const row = rows.get(partitionName(move))
     return row !== undefined && !under.has(partitionName(move)) && sameIds(row.replicas, move.after) && move.after.every((id) => row.isr.includes(id))
@@ -127,7 +129,6 @@ export const moveReplicas = (plan: Decision<Moves>): Step => {
 
 const refusedWords = (refused: ReadonlyMap<string, string>): string =>
   `${refused.size} partitions were not taken: ${few([...refused].map(([name, error]) => `${name}: ${error}`))}`
-
 
 /** What is left of the picture without the brokers that were given up: it is what has to be well. */
 export const withoutGone =

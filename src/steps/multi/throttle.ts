@@ -54,10 +54,7 @@ export const toThrottle = (now: Survey, topics: readonly string[]): readonly ToT
   const all = now.throttles.known ? now.throttles.value : []
   const old = leftBehind(all)
   const brokers = (now.brokers.known ? now.brokers.value : []).filter(({ registered }) => isKnownTrue(registered))
-  const wanted = [
-    ...brokers.map(({ id }) => ({ type: 'broker' as const, name: String(id) })),
-    ...topics.map((name) => ({ type: 'topic' as const, name })),
-  ]
+  const wanted = [...brokers.map(({ id }) => ({ type: 'broker' as const, name: String(id) })), ...topics.map((name) => ({ type: 'topic' as const, name }))]
   return wanted.map(({ type, name }) => {
     const left = old.find((each) => each.type === type && each.name === name)
     const values = Object.entries(valuesOf(all, { type, name })).filter(([key, value]) => left === undefined || !isOurs(left, key, value))
@@ -162,7 +159,9 @@ export const liftThrottle = (plan: Decision<UnderThrottle>): Step =>
     },
     preview: ({ throttled }, commands) => ({
       sentence: `take the replication throttle of kdr off ${few(throttled.map(nameOf))}`,
-      changes: throttled.flatMap((each) => (some(each.before) ? [`${nameOf(each)} gets back what it had before: ${Object.values(each.before).join(', ')}`] : [])),
+      changes: throttled.flatMap((each) =>
+        some(each.before) ? [`${nameOf(each)} gets back what it had before: ${Object.values(each.before).join(', ')}`] : [],
+      ),
       commands: throttled.slice(0, 4).map((each) => {
         const laid = Object.fromEntries(keysOf(each).map((key) => [key, wantedFor(each, key)]))
         return commands.kafka('kafka-configs', command(each, leftOn([{ ...each, values: laid }], each)))

@@ -9,13 +9,12 @@ import type { Role } from '../model/member.ts'
 import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Faults } from '../ports/faults.ts'
-import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { Lock, RunStore } from '../ports/run-store.ts'
-import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from '../ports/schema-registry.ts'
 import type { ReadPorts, WritePorts } from '../ports/world.ts'
 import { type Millis, seconds } from '../units.ts'
 import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
+import { kafkaProbe, kafkaReader, kafkaWriter, platformWriter, readerOf, registryReader, registryWriter } from './halves.ts'
 import type { Invocation } from './invocation.ts'
 
 /** One request to one broker or ZooKeeper: a hung one costs no more than this. A tunnel alone takes a second. */
@@ -101,72 +100,6 @@ export const findTools = async () => {
   const { findJava, findMaven, JAVA_NEEDED } = await import('../lab/java.ts')
   return { java: await findJava(), javaNeeded: JAVA_NEEDED, maven: findMaven() }
 }
-
-/** The name the operator uses is the name every challenge and hint uses, whatever the platform calls it. */
-const readerOf = (platform: PlatformReader, cluster: string): PlatformReader => ({
-  kind: platform.kind,
-  commands: platform.commands,
-  identity: async (signal) => ({ ...(await platform.identity(signal)), cluster }),
-  members: (signal) => platform.members(signal),
-  logs: (member, options, signal) => platform.logs(member, options, signal),
-  data: (member, signal) => platform.data(member, signal),
-  replicas: (member, signal) => platform.replicas(member, signal),
-  events: (since, signal) => platform.events(since, signal),
-  dial: (host, port) => platform.dial(host, port),
-  permissions: (need, signal) => platform.permissions(need, signal),
-  close: () => platform.close(),
-})
-
-const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
-  ping: (endpoints, signal) => kafka.ping(endpoints, signal),
-  metadata: (signal) => kafka.metadata(signal),
-  logDirs: (brokers, signal) => kafka.logDirs(brokers, signal),
-  quorum: (controllers, signal) => kafka.quorum(controllers, signal),
-  onRecord: (controllers, signal) => kafka.onRecord(controllers, signal),
-  offsets: (question, partitions, signal) => kafka.offsets(question, partitions, signal),
-  endOfEpoch: (partitions, signal) => kafka.endOfEpoch(partitions, signal),
-  reassigning: (signal) => kafka.reassigning(signal),
-  configs: (type, names, keys, signal) => kafka.configs(type, names, keys, signal),
-  producers: (partitions, signal) => kafka.producers(partitions, signal),
-  transactions: (signal) => kafka.transactions(signal),
-  groups: (signal) => kafka.groups(signal),
-  describeGroup: (group, signal) => kafka.describeGroup(group, signal),
-  fetch: (at, offset, options, signal) => kafka.fetch(at, offset, options, signal),
-  close: () => kafka.close(),
-})
-
-const platformWriter = ({ stop, start, reconnect, exec, inspect, place, workloads }: PlatformWriter): PlatformWriter => ({
-  stop,
-  start,
-  reconnect,
-  exec,
-  inspect,
-  place,
-  workloads,
-})
-const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign, append })
-const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
-
-type Registry = SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe
-const registryReader = ({ subjects, list, versions, schema, byId, config, mode, compatible }: Registry): SchemaRegistryReader => ({
-  subjects,
-  list,
-  versions,
-  schema,
-  byId,
-  config,
-  mode,
-  compatible,
-})
-const registryWriter = ({
-  setMode,
-  setConfig,
-  importVersion,
-  deleteVersion,
-  register,
-  configure,
-  remove,
-}: Registry): SchemaRegistryWriter & SchemaRegistryProbe => ({ setMode, setConfig, importVersion, deleteVersion, register, configure, remove })
 
 /** Whom to ask: as configured, else as the platform's members advertise themselves. */
 const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, within: Millis, abort: AbortSignal) => {

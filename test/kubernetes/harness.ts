@@ -94,6 +94,8 @@ export const open = async (kind: Kind): Promise<Ground> => {
   const platform = openKubernetes({ cluster: namespace, kubeconfig: KUBECONFIG, context: null, namespace, selectors: {}, env: process.env })
   const bootstrap = [0, 1, 2].map((pod) => `kafka-${pod}.kafka-headless.${namespace}.svc.cluster.local:9092`)
   const kafka = openKafka({ bootstrap, clientId: 'kdr-test', tls: null, sasl: null, dial: platform.dial, requestTimeout: 3000 })
+  // Ready says that a port is open; on a busy machine a broker that has just started answers later.
+  await until('every broker answers', async () => (await kafka.metadata(soon())).brokers.length === 3, 120_000)
   const ledger = await openLedger({ clock: systemClock(), kafka, probe: kafka }, [1, 2, 3], soon(60_000))
   const diagnosis = () =>
     lookAgain(

@@ -4,8 +4,7 @@
 import type { KubernetesSettings } from '../adapters/kubernetes/open-kubernetes.ts'
 import { type ClusterSettings, NO_REGISTRY, type PlatformSettings, stateRoot } from '../config.ts'
 import type { Observe } from '../engine/interaction.ts'
-import { KdrError, wordsOf } from '../errors.ts'
-import type { Role } from '../model/member.ts'
+import { wordsOf } from '../errors.ts'
 import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Faults } from '../ports/faults.ts'
@@ -13,6 +12,7 @@ import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { Lock, RunStore } from '../ports/run-store.ts'
 import type { ReadPorts, WritePorts } from '../ports/world.ts'
 import { type Millis, seconds } from '../units.ts'
+import { addressesOf, listedOnce } from './addresses.ts'
 import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
 import { kafkaProbe, kafkaReader, kafkaWriter, platformWriter, readerOf, registryReader, registryWriter } from './halves.ts'
 import type { Invocation } from './invocation.ts'
@@ -101,27 +101,6 @@ export const findTools = async () => {
   return { java: await findJava(), javaNeeded: JAVA_NEEDED, maven: findMaven() }
 }
 
-/** Whom to ask: as configured, else as the platform's members advertise themselves. */
-const addressesOf = async ({ name, settings }: ChosenCluster, platform: PlatformReader, clock: Clock, within: Millis, abort: AbortSignal) => {
-  const signal = clock.deadline(within, abort)
-  const { bootstrap, zookeeper } = settings
-  if (bootstrap.length > 0 && (zookeeper.length > 0 || settings.platform.kind === 'process')) return { endpoints: bootstrap, zookeeper }
-  // Who cannot be listed is unknown to the survey too, which says why: no reason to end here.
-  const members = await platform.members(signal).catch((thrown: unknown) => {
-    if (abort.aborted) throw abort.reason
-    return thrown instanceof KdrError && thrown.exit === 'usage' ? Promise.reject(thrown) : null
-  })
-  if (members === null) return { endpoints: bootstrap, zookeeper }
-  const of = (role: Role) => members.flatMap((member) => (member.roles.includes(role) ? member.addresses.slice(0, 1) : []))
-  const endpoints = bootstrap.length > 0 ? bootstrap : of('broker')
-  if (endpoints.length > 0) return { endpoints, zookeeper: zookeeper.length > 0 ? zookeeper : of('zookeeper') }
-  throw new KdrError(`no broker address is known for ${name}`, {
-    code: 'no-bootstrap',
-    exit: 'usage',
-    hint: `set clusters.${name}.kafka.bootstrap`,
-  })
-}
-
 /** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. `within`: for a survey; the platform's own when left out. */
 export const openWorld = async (invocation: Invocation, half: 'read' | 'write', within?: Millis): Promise<World> => {
   const chosen = chooseCluster(invocation, await labDirectory(invocation.env))
@@ -135,7 +114,7 @@ const openPlatform = async ({ name: cluster, platform }: ClusterSettings, env: I
 }
 
 /** A platform that says nothing is given up in time for a survey of what answers without it; one that answers takes no longer than this. */
-const DISCOVERY = { most: 0.5, usual: seconds(1) } as const
+const DISCOVERY = { most: 0.6, usual: seconds(0.5) } as const
 
 /** Connects to nothing yet; the first survey does. */
 export const composeWorld = async (
@@ -154,10 +133,10 @@ export const composeWorld = async (
     import('../survey/observe.ts'),
   ])
   const { settings } = chosen
-  const platform = readerOf(opened, chosen.name)
+  const { first, platform } = listedOnce(readerOf(opened, chosen.name))
   const clock = systemClock()
   const began = clock.monotonic()
-  const { endpoints, zookeeper } = await addressesOf(chosen, platform, clock, within * DISCOVERY.most, interruption.signal)
+  const { endpoints, zookeeper } = await addressesOf(chosen, first, clock, within * DISCOVERY.most, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial
   const timeout = requestTimeout(settings.platform.kind)

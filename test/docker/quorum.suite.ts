@@ -1,5 +1,7 @@
 // The quorum's recovery on containers, everything on one deployment: lost, one member down, disks emptied, under a
 // ledger that goes on writing while nobody governs, and brokers that nobody touches.
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/adapters/docker/engine.ts'
 import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
@@ -120,6 +122,26 @@ export const quorumOn = (kafka: LabVersion) =>
       it('one empty disk beside a majority with its log: formatted by its image, and in sync again', async () => {
         const { members } = await breakIt('wipe-controller')
         expect(intents(await recovered())).toEqual([`start-member[${members[0]}]`, 'canary'])
+      })
+
+    if (zookeeper)
+      it('every disk empty: restored from the copy that was kept of the survivor, brokers stopped and compared meanwhile', async () => {
+        const runs = path.join(here.home, 'kdr', 'runs')
+        const kept = readdirSync(runs, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.tar.gz'))
+        const from = ['--snapshot', kept.map((file) => path.join(runs, file)).join()]
+        await breakIt('lose-zookeeper')
+        const changes = await watchChanges(engine, truth.project)
+        const dry = await recover(...from, '--dry-run', '--output', 'ndjson')
+        expect(dry.code, dry.out + dry.err).toBe(0)
+        expect((await recover(...from, '--non-interactive')).code).toBe(4)
+        expect(await changes()).toEqual([])
+        const ran = await recover(...from, ...grants, '--output', 'ndjson')
+        expect(ran.code, ran.out + ran.err).toBe(0)
+        const events = eventsOf(ran)
+        expect(events.at(-1)).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+        expect(events.flatMap(({ type, file }) => (type === 'evidence.kept' ? [file] : []))).toContain('evidence/log-ends.tsv')
+        const acknowledged = ledger.acknowledged()
+        await until('producers go on', async () => ledger.acknowledged() >= acknowledged + 20, 60_000)
       })
 
     it('lost not one acknowledged record in all of this', async () => {

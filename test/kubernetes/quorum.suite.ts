@@ -1,5 +1,5 @@
 // The quorum's recovery from outside of a Kubernetes cluster, everything on one deployment: scaled away, one member
-// down, under a ledger that goes on writing while nobody governs, and broker pods that nobody touches.
+// down, claims deleted, under a ledger that goes on writing while nobody governs, and broker pods that nobody touches.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
 import type { Fault } from '../../src/ports/faults.ts'
@@ -78,6 +78,22 @@ export const quorumOn = (kind: Kind) =>
       expect(await ground.diagnosis()).toMatchObject({ verdict: 'at-risk' })
       expect(intents(await recovered())).toEqual([`start-member[${role}-2]`, 'canary'])
     })
+
+    if (zookeeper)
+      it('a blank majority: the survivor is started, copied, and then one empty disk after the other', async () => {
+        await breakIt('wipe-zookeeper-majority')
+        const events = await recovered()
+        const order = events.flatMap(({ type, key, file }) => (type === 'step.intent' ? [String(key)] : type === 'evidence.kept' ? [String(file)] : []))
+        expect(order.filter((what) => what.startsWith('start-member'))).toEqual(pods.map((pod) => `start-member[${pod}]`))
+        const copy = order.findIndex((what) => what.endsWith('.tar.gz'))
+        expect(copy).toBeGreaterThan(order.indexOf('start-member[zookeeper-0]'))
+        expect(copy).toBeLessThan(order.indexOf('start-member[zookeeper-1]'))
+      })
+    else
+      it('one empty disk beside a majority with its log: formatted by its image, and in sync again', async () => {
+        await breakIt('wipe-controller')
+        expect(intents(await recovered())).toEqual(['start-member[controller-2]', 'canary'])
+      })
 
     it('has lost nothing that was acknowledged in all of this', async () => {
       await ground.healthy()

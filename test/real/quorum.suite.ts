@@ -105,6 +105,37 @@ export const quorumSuite = (kafka: LabVersion) =>
         expect(readFileSync(path.join(runs, kept)).subarray(0, 2).toString('hex')).toBe('1f8b')
       })
 
+      it('every disk empty, and a copy of one: brokers stopped and compared, one member from the copy, no record lost', async () => {
+        const copy = path.join(here.home, 'zk1.tar.gz')
+        execFileSync('tar', ['-czf', copy, '-C', path.join(here.home, 'kdr', 'labs', name, 'zk1'), 'data'])
+        const from = ['--snapshot', copy]
+        await breakIt('lose-zookeeper')
+        await writesOn(ledger.acknowledged(), 20)
+        const before = await truth.uids()
+        const dry = await recover(...from, '--dry-run', '--output', 'ndjson')
+        expect(dry.code, dry.out + dry.err).toBe(0)
+        const started = eventsOf(dry).filter(({ type }) => type === 'step.started')
+        expect(started.at(-1)).toMatchObject({ step: 'check-stability' })
+        expect((await recover(...from, '--non-interactive')).code).toBe(4)
+        expect(await truth.uids()).toEqual(before)
+        const ran = await recover(...from, ...GRANTS, name, '--output', 'ndjson')
+        expect(ran.code, ran.out + ran.err).toBe(0)
+        const events = eventsOf(ran)
+        expect(events.at(-1)).toMatchObject({ outcome: 'recovered', rpoRecords: 0 })
+        expect(events.flatMap(({ type, file }) => (type === 'evidence.kept' ? [file] : []))).toContain('evidence/log-ends.tsv')
+        const begun = events.filter(({ type }) => type === 'step.intent').map(({ key }) => String(key))
+        expect(begun).toEqual([
+          ...[1, 2, 3].map((id) => `stop-broker[${id}]`),
+          'place-snapshot',
+          ...[1, 2, 3].map((id) => `start-member[zk${id}]`),
+          ...Array.from({ length: 3 }, () => expect.stringMatching(/^start-stopped-broker\[\d\]$/)),
+          'canary',
+        ])
+        await until('full ISR', async () => allInSync(await truth.rows()))
+        const acknowledged = ledger.acknowledged()
+        await writesOn(acknowledged, 20)
+      }, 900_000)
+
       it('servers that answer imok without a leader pass nothing', async () => {
         await scored()
         await breakIt('stop-zookeeper')

@@ -1,0 +1,4 @@
+// KRaft's controller quorum lost in every way in Kubernetes.
+import { quorumOn } from '../kubernetes/quorum.suite.ts'
+
+quorumOn('kraft')

@@ -85,7 +85,7 @@ const repair = (from: From, { kept, compared }: Epochs, snapshot: SnapshotFiles 
           survivor.step,
           kept.step,
           each('4b-survivors', 'each survivor: reconnect, stop what is frozen, start, wait', from, survivorsOf),
-          running.step,
+          running,
           each('4b-empty', 'each empty member, exactly one at a time: start, wait until it is in sync', from, emptyOf, [compared.step]),
         ],
       },

@@ -1,6 +1,6 @@
 // Evidence of a broken quorum before anything is started: its members' logs, what each says of itself, and in the
 // blank-majority case the survivor's data, which may be the only copy of what the cluster knows.
-import { type Decision, decide, type Resolution } from '../../engine/step.ts'
+import { act, type Decision, decide, type Resolution, type Step } from '../../engine/step.ts'
 import { within } from '../../engine/within.ts'
 import { KdrError, wordsOf } from '../../errors.ts'
 import { roleOf } from '../../judgement/quorum.ts'
@@ -75,8 +75,12 @@ const copyOne = async (world: ReadWorld, member: string): Promise<readonly strin
   return files
 }
 
-/** `mayWait`: a disk that only a running member lets anybody read is copied once it runs, alone. */
-const copyAll = async (world: ReadWorld, members: readonly string[], mayWait: boolean): Promise<Resolution<Copied>> => {
+const KEEP =
+  'What the survivor has may be the only copy of what the cluster knows: a copy first, then whatever may go wrong. It holds password hashes, so keep it as you keep those.'
+const ALONE = 'nothing empty is started beside a survivor that has no copy'
+
+/** A disk that only a running member lets anybody read is copied once it runs, alone. */
+const copyAll = async (world: ReadWorld, members: readonly string[]): Promise<Resolution<Copied>> => {
   const files: string[] = []
   const left: string[] = []
   for (const member of members) {
@@ -86,33 +90,57 @@ const copyAll = async (world: ReadWorld, members: readonly string[], mayWait: bo
       const state = memberOf(await world.survey(), member)?.state
       const runs = state?.known === true && state.value === 'running'
       const reachable = !(thrown instanceof KdrError && thrown.code === 'data-unreachable')
-      if (!mayWait || runs || reachable)
-        return { blocked: `the data of ${member} could not be copied: ${wordsOf(thrown)}`, hint: 'nothing empty is started beside a survivor that has no copy' }
+      if (runs || reachable) return { blocked: `the data of ${member} could not be copied: ${wordsOf(thrown)}`, hint: ALONE }
       left.push(member)
     }
   }
   return { target: { files, left } }
 }
 
-const copyStep = (id: string, title: string, members: () => readonly string[], mayWait: boolean): Decision<Copied> =>
-  decide<Copied>({
-    id,
-    title,
-    why: 'What the survivor has may be the only copy of what the cluster knows: a copy first, then whatever may go wrong. It holds password hashes, so keep it as you keep those.',
+const preview = (members: readonly string[]) => ({ sentence: `copy the data of ${members.join(', ')} into the folder of the run`, changes: [], commands: [] })
+
+export const copySurvivors = ({ from }: From): Decision<Copied> => {
+  const members = () => survivorsOf(from.value())
+  return decide<Copied>({
+    id: 'copy-survivor',
+    title: "Copy the survivor's data",
+    why: KEEP,
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(10), deadline: COPY },
-    resolve: async (world) => (members().length === 0 ? { nothing: 'there is nothing left to copy' } : copyAll(world, members(), mayWait)),
-    preview: () => ({ sentence: `copy the data of ${members().join(', ')} into the folder of the run`, changes: [], commands: [] }),
+    resolve: async (world) => (members().length === 0 ? { nothing: 'there is nothing left to copy' } : copyAll(world, members())),
+    preview: () => preview(members()),
     expect: (now) => now,
     done: (_, { files, left }) => ({
       state: 'done',
       detail: `kept ${files.join(', ') || 'nothing yet'}${left.length > 0 ? `; ${left.join(', ')} can be read only once it runs, and is copied then` : ''}`,
     }),
   })
+}
 
-export const copySurvivors = ({ from }: From): Decision<Copied> => copyStep('copy-survivor', "Copy the survivor's data", () => survivorsOf(from.value()), true)
-
-/** Those that could not be read before they ran: still before anything empty is started. */
-export const copyRunning = (first: Decision<Copied>): Decision<Copied> =>
-  copyStep('copy-running-survivor', 'Copy the data of a survivor that could not be read before', () => first.value().left, false)
+/** Those that could not be read before they ran: still before anything empty is started, and only where they really were started. */
+export const copyRunning = (first: Decision<Copied>): Step =>
+  act<Pick<Copied, 'left'>>({
+    id: 'copy-running-survivor',
+    title: 'Copy the data of a survivor that could not be read before',
+    why: KEEP,
+    effect: 'probe',
+    aspects: [],
+    budget: { expected: seconds(10), deadline: COPY },
+    guards: [],
+    resolve: async () => {
+      const { left } = first.value()
+      return left.length === 0 ? { nothing: 'there is nothing left to copy' } : { target: { left } }
+    },
+    preview: ({ left }) => preview(left),
+    act: async (world, { left }) => {
+      for (const member of left) {
+        await copyOne(world, member).catch((thrown) => {
+          throw new KdrError(`the data of ${member} could not be copied: ${wordsOf(thrown)}`, { code: 'not-copied', hint: ALONE })
+        })
+      }
+      return undefined
+    },
+    expect: (now) => now,
+    done: (_, { left }) => ({ state: 'done', detail: `kept the data of ${left.join(', ')}` }),
+  })

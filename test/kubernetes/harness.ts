@@ -85,10 +85,11 @@ const lookAgain = async <T>(look: () => Promise<T>, blind: (seen: T) => boolean)
   }
 }
 
-/** Deploys, and begins to write: acknowledged records to every broker, until it is closed. */
-export const open = async (kind: Kind): Promise<Ground> => {
+/** Deploys, `services` too, and begins to write: acknowledged records to every broker, until it is closed. */
+export const open = async (kind: Kind, services: readonly 'schema-registry'[] = []): Promise<Ground> => {
   const namespace = `kdr-test-${kind}`
-  deploy(kind, namespace)
+  const more = { KDR_LAB_WITH: services.join() }
+  deploy(kind, namespace, more)
   const here = stand()
   const cluster = ['--config', configure(here.home, namespace), '--cluster', namespace]
   const platform = openKubernetes({ cluster: namespace, kubeconfig: KUBECONFIG, context: null, namespace, selectors: {}, env: process.env })
@@ -115,8 +116,8 @@ export const open = async (kind: Kind): Promise<Ground> => {
       kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false', '--ignore-not-found', ...flags)
       await until(`pod ${name} is gone`, async () => before === '' || uid() !== before, 150_000)
     },
-    declare: () => deploy(kind, namespace, { KDR_LAB_WAIT: '0' }),
-    deploy: () => deploy(kind, namespace),
+    declare: () => deploy(kind, namespace, { ...more, KDR_LAB_WAIT: '0' }),
+    deploy: () => deploy(kind, namespace, more),
     diagnosis,
     recover: (...args) =>
       lookAgain(

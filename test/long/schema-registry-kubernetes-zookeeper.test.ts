@@ -1,0 +1,4 @@
+// The registry's recovery in Kubernetes on ZooKeeper, and what it depends on.
+import { registryIn } from '../kubernetes/schema-registry.suite.ts'
+
+registryIn('zookeeper', 'everything')

@@ -13,24 +13,31 @@ export interface Stage {
   readonly outer: AbortSignal
 }
 
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
+/** `late` rejects once the signal is aborted, unless that was forgotten before. */
+const lateness = (signal: AbortSignal) => {
+  let forget = () => {}
+  const late = new Promise<never>((_, reject) => {
     const give = () => reject(signal.reason)
+    forget = () => signal.removeEventListener('abort', give)
     if (signal.aborted) give()
     else signal.addEventListener('abort', give, { once: true })
   })
+  late.catch(() => undefined)
+  return { late, forget }
+}
 
 /** Throws only the outer signal's reason. */
 export const reading = async <T>(stage: Stage, length: Millis, by: Source, read: (signal: AbortSignal) => Promise<T>): Promise<Known<T>> => {
   stage.outer.throwIfAborted()
   const signal = stage.clock.deadline(Math.max(1, length), stage.outer)
-  const late = aborted(signal)
-  late.catch(() => undefined)
+  const { late, forget } = lateness(signal)
   try {
     return known(await Promise.race([read(signal), late]), by)
   } catch (thrown) {
     stage.outer.throwIfAborted()
     return unknown(signal.aborted ? `no answer within ${formatDuration(length)}` : wordsOf(thrown), by)
+  } finally {
+    forget()
   }
 }
 

@@ -1,7 +1,7 @@
 // Virtual time: it stands still while anything can run, and jumps to the next event when everything
 // waits. One event at a time, in order of time and then of asking, so that concurrent sleepers always
 // interleave the same way.
-import { setMaxListeners } from 'node:events'
+import { getEventListeners, setMaxListeners } from 'node:events'
 import process from 'node:process'
 import type { Clock } from '../../ports/clock.ts'
 import type { Instant, Millis } from '../../units.ts'
@@ -14,7 +14,11 @@ interface Event {
   readonly run: () => void
   /** Somebody sleeps until then. A deadline or a change in the world alone never moves time. */
   readonly awaited: boolean
+  /** Somebody listens: a deadline that everybody has forgotten sets nothing off, and needs no turn of the event loop. */
+  readonly noticed: () => boolean
 }
+
+const ALWAYS = () => true
 
 /** Three in the morning, UTC: when virtual time is zero. */
 export const EPOCH: Instant = Date.UTC(2026, 0, 15, 3, 0, 0)
@@ -35,9 +39,9 @@ export class VirtualTime {
   }
 
   /** Runs `run` after `length`, in milliseconds. Returns what cancels it. */
-  after(length: Millis, run: () => void, awaited = false): () => void {
+  after(length: Millis, run: () => void, awaited = false, noticed = ALWAYS): () => void {
     this.#asked += 1
-    const event: Event = { at: this.#now + Math.max(0, length), order: this.#asked, run, awaited }
+    const event: Event = { at: this.#now + Math.max(0, length), order: this.#asked, run, awaited, noticed }
     this.#queue.splice(this.#placeOf(event), 0, event)
     if (awaited) this.#awaited += 1
     this.#pump()
@@ -90,14 +94,21 @@ export class VirtualTime {
       this.#pump()
       return
     }
-    const event = this.#queue[0] as Event
-    this.#remove(event)
-    this.#now = Math.max(this.#now, event.at)
     try {
-      event.run()
+      while (this.#wanted() && !this.#next());
     } finally {
       this.#pump()
     }
+  }
+
+  /** Whether anybody may have noticed. */
+  #next(): boolean {
+    const event = this.#queue[0] as Event
+    this.#remove(event)
+    this.#now = Math.max(this.#now, event.at)
+    const noticed = event.noticed()
+    event.run()
+    return noticed
   }
 }
 
@@ -119,6 +130,14 @@ const sleepIn = (time: VirtualTime, length: Millis, signal?: AbortSignal): Promi
     signal?.addEventListener('abort', aborted, { once: true })
   })
 
+/** One for each length: most of what a run in virtual time costs would be stack traces that nobody reads. */
+const reasons = new Map<Millis, DOMException>()
+const tooLate = (length: Millis): DOMException => {
+  const reason = reasons.get(length) ?? new DOMException(`no answer within ${length} ms`, 'TimeoutError')
+  reasons.set(length, reason)
+  return reason
+}
+
 const deadlineIn = (time: VirtualTime, length: Millis, parent?: AbortSignal): AbortSignal => {
   if (parent?.aborted === true) return AbortSignal.abort(parent.reason)
   const controller = new AbortController()
@@ -128,10 +147,11 @@ const deadlineIn = (time: VirtualTime, length: Millis, parent?: AbortSignal): Ab
     cancel()
     controller.abort(parent?.reason)
   }
-  const cancel = time.after(length, () => {
+  const late = () => {
     parent?.removeEventListener('abort', early)
-    controller.abort(new DOMException(`no answer within ${length} ms`, 'TimeoutError'))
-  })
+    controller.abort(tooLate(length))
+  }
+  const cancel = time.after(length, late, false, () => getEventListeners(controller.signal, 'abort').length > 0)
   parent?.addEventListener('abort', early, { once: true })
   return controller.signal
 }

@@ -86,13 +86,26 @@ const wipe = async (cluster: Cluster, member: Member, signal: AbortSignal): Prom
   while (!(await Promise.all(old.map(isNew))).every(Boolean)) await sleep(POLL, undefined, { signal })
 }
 
+/** Looks again where the set's status alone has moved on meanwhile: what is to break here is nobody's but the lab's. */
+const scale = async (cluster: Cluster, member: Member, replicas: number, signal: AbortSignal): Promise<void> => {
+  for (let at: Member = member; ; ) {
+    try {
+      return await scaleTo(cluster.client, setOf(at), replicas, signal)
+    } catch (thrown) {
+      const now = (await cluster.members(signal)).find(({ name }) => name === member.name)
+      if (!(thrown instanceof KdrError && thrown.code === 'workload-changed') || now === undefined) throw thrown
+      at = now
+    }
+  }
+}
+
 /** Only the last one of a StatefulSet can stay stopped: whatever is below it is created again. */
 const stop = async (cluster: Cluster, member: Member, signal: AbortSignal): Promise<void> => {
   const set = setOf(member)
   const uid = (await readPod(cluster.client, member.name, signal))?.metadata?.uid
   if (member.name !== `${set.name}-${set.replicas - 1}`)
     throw usage(`${member.name} is not the last one of StatefulSet ${set.name}: Kubernetes would start it again`, 'nothing-to-break')
-  await scaleTo(cluster.client, set, set.replicas - 1, signal)
+  await scale(cluster, member, set.replicas - 1, signal)
   if (uid !== undefined) await untilOther(cluster, member.name, uid, signal)
 }
 
@@ -106,8 +119,8 @@ const stopAll = async (cluster: Cluster, role: Role, signal: AbortSignal): Promi
       role,
       members.some(({ roles }) => roles.includes('zookeeper')),
     )
-  const sets = new Map(own.map((member) => [setOf(member).name, setOf(member)]))
-  for (const set of sets.values()) await scaleTo(cluster.client, set, 0, signal)
+  const sets = new Map(own.map((member) => [setOf(member).name, member]))
+  for (const member of sets.values()) await scale(cluster, member, 0, signal)
   const running = own.filter(({ state }) => !state.known || state.value !== 'stopped')
   await Promise.all(
     running.map(async ({ name }) => {

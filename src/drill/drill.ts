@@ -105,7 +105,11 @@ const soundCluster = async (observe: Observe, clock: RunDeps<never>['ports']['cl
     const { verdict, because } = diagnose(survey)
     if (verdict === 'healthy') return survey
     if (clock.monotonic() > end) {
-      throw new KdrError(`there is nothing sound to break: ${verdict}, ${because}`, { code: 'not-healthy', exit: 'refused', hint: 'kdr lab down, then again' })
+      throw new KdrError(`there is nothing sound to break: ${verdict}, ${because}`, {
+        code: 'not-healthy',
+        exit: 'refused',
+        hint: 'kdr diagnose says what it needs; a lab: kdr lab down, then again',
+      })
     }
     await clock.sleep(seconds(1), signal)
   }

@@ -5,9 +5,10 @@ import type { Survey, Verdict } from '../model/survey.ts'
 import { type Advice, adviceFor, warningsFor } from './advice.ts'
 import type { Evidence } from './evidence.ts'
 import { speaksAgainst, speaksFor } from './evidence.ts'
+import { metadataLost, quorumLost, quorumMemberDown } from './quorum-rows.ts'
 import { registryFails } from './registry-row.ts'
 import type { Answer, Context, Facts, Row } from './rows.ts'
-import { completeLoss, factsOf, metadataLost, oneDown, quorumLost, quorumMemberDown, replicasBehind, severalDown } from './rows.ts'
+import { completeLoss, factsOf, oneDown, replicasBehind, severalDown } from './rows.ts'
 import { applicationsFail, connectFails } from './service-rows.ts'
 
 /** In order of dependency: nothing of a later one can be well before the earlier ones are. */

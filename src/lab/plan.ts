@@ -37,6 +37,8 @@ export interface PlanInput {
   readonly registries: boolean
   readonly java: string
   readonly jars: string
+  /** Of the classes that are loaded at every start; null: there is none. */
+  readonly classArchive: string | null
   readonly base: number
   /** 22 characters of base64url; KRaft only. */
   readonly clusterId: string
@@ -49,6 +51,7 @@ const jvm = (input: PlanInput, heap: string, level: string): readonly string[] =
   `-Xmx${heap}`,
   '-XX:+UseSerialGC',
   '-XX:TieredStopAtLevel=1',
+  ...(input.classArchive === null ? [] : [`-XX:SharedArchiveFile=${input.classArchive}`]),
   '-Djava.awt.headless=true',
   `-Dkdr.lab=${input.id}`,
   `-Dkdr.level=${level}`,

@@ -12,6 +12,7 @@ import { type ProcessNode, type ProcessState, readState, writeState } from '../a
 import { KdrError, wordsOf } from '../errors.ts'
 import type { LabVersion } from '../model/lab.ts'
 import { formatDuration } from '../units.ts'
+import { classArchiveOf } from './class-archive.ts'
 import type { DockerService } from './docker/images.ts'
 import { isDockerLab } from './docker/lab-file.ts'
 import { dockerLabUp } from './docker/up.ts'
@@ -209,6 +210,7 @@ const processLabUp = async (options: LabUpOptions): Promise<void> => {
   if (await isThere(folder, options)) return
   const java = await needJava()
   const jars = await jarsOf(release, options.cache, options.kafkaHome, options)
+  const classArchive = options.kafkaHome === null ? await classArchiveOf({ release, java, jars }, options.cache, options) : null
   signal.throwIfAborted()
   const base = await claimPorts(folder, portOffsets(release, registries))
   const plan = planLab({
@@ -220,6 +222,7 @@ const processLabUp = async (options: LabUpOptions): Promise<void> => {
     registries,
     java,
     jars,
+    classArchive,
     base,
     clusterId: newClusterId(),
     settingUp: await thisProcess(),

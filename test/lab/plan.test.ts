@@ -9,7 +9,7 @@ import { parseLabVersion, RELEASES, toolClasses } from '../../src/lab/versions.t
 import type { LabVersion } from '../../src/model/lab.ts'
 
 const FOLDER = "/home/o'neil/labs/lab"
-const plan = (kafka: LabVersion, controllers: Controllers = 'own', registries = false): LabPlan =>
+const plan = (kafka: LabVersion, controllers: Controllers = 'own', registries = false, classArchive: string | null = null): LabPlan =>
   planLab({
     name: 'lab',
     id: 'id-1',
@@ -19,6 +19,7 @@ const plan = (kafka: LabVersion, controllers: Controllers = 'own', registries = 
     registries,
     java: '/usr/bin/java',
     jars: '/cache/kafka',
+    classArchive,
     base: 19_000,
     clusterId: 'AAAAAAAAAAAAAAAAAAAAAA',
     settingUp: null,
@@ -30,6 +31,14 @@ const SHAPES: readonly (readonly [LabVersion, Controllers])[] = [
   ['4', 'combined'],
 ]
 const propertiesOf = ({ files, state }: LabPlan, name: string) => parseProperties(files.get(state.nodes.find((node) => node.name === name)?.file ?? '') ?? '')
+
+it('starts every JVM from the class archive where there is one', () => {
+  const [without, own] = [plan('4'), plan('4', 'own', false, '/cache/4.jsa')]
+  const flags = (made: LabPlan) =>
+    [...made.state.nodes.map(({ argv }) => argv), ...made.formats.map(({ argv }) => argv)].map((argv) => argv.filter((word) => word.includes('Shared')))
+  expect(flags(own)).toEqual(flags(without).map(() => ['-XX:SharedArchiveFile=/cache/4.jsa']))
+  expect(flags(without).flat()).toEqual([])
+})
 
 it('adds two Schema Registries when they are asked for, found and removed like every node', () => {
   const made = plan('4', 'own', true)

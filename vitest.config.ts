@@ -15,7 +15,7 @@ export default defineConfig({
       tier('real', ['test/real/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000 }),
       tier('docker', ['test/docker/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 600_000 }),
       tier('kubernetes', ['test/kubernetes/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 600_000 }),
-      tier('long', ['test/long/**/*.test.ts'], { fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 300_000 }),
+      tier('long', ['test/long/**/*.test.ts'], { fileParallelism: false, testTimeout: 3_600_000, hookTimeout: 600_000 }),
     ],
   },
 })

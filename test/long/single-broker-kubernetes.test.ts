@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { atTerminal, KDR } from '../real/at-terminal.ts'
 import { eventsOf, until } from '../real/harness.ts'
-import { audited, GRANTS, type Ground, mutations, onMachine, open } from './harness.ts'
+import { audited, GRANTS, type Ground, mutations, onMachine, open } from '../kubernetes/harness.ts'
 
 /** Until the kubelet waits 20 s and more before the next start. */
 const CRASHES = 3

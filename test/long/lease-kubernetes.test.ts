@@ -12,8 +12,8 @@ import { actor, processStartOf } from '../../src/adapters/system/actor.ts'
 import type { TargetIdentity } from '../../src/model/member.ts'
 import { LOCK_TARGET, lockContract } from '../contract/run-store.contract.ts'
 import { type Stand, stand } from '../real/harness.ts'
-import { deploy, GRANTS, KUBECONFIG } from './harness.ts'
-import { admin, applyText, configOf, kubeconfigOf, removeText, shipped } from './principals.ts'
+import { deploy, GRANTS, KUBECONFIG } from '../kubernetes/harness.ts'
+import { admin, applyText, configOf, kubeconfigOf, removeText, shipped } from '../kubernetes/principals.ts'
 
 const DIST = path.join(import.meta.dirname, '..', '..', 'dist')
 const KILL_AT = path.join(import.meta.dirname, '..', 'real', 'kill-at.mjs')

@@ -2,7 +2,7 @@
 // delete would help. It says so, with the machine's name.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { until } from '../real/harness.ts'
-import { cutPower, GRANTS, type Ground, open, powerUp } from './harness.ts'
+import { cutPower, GRANTS, type Ground, open, powerUp } from '../kubernetes/harness.ts'
 
 let ground: Ground
 beforeAll(async () => {

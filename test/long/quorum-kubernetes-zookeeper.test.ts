@@ -1,4 +1,4 @@
 // ZooKeeper scaled away, and one of its pods down, in Kubernetes.
-import { quorumOn } from './quorum.suite.ts'
+import { quorumOn } from '../kubernetes/quorum.suite.ts'
 
 quorumOn('zookeeper')

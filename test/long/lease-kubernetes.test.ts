@@ -11,9 +11,9 @@ import { openKubernetes } from '../../src/adapters/kubernetes/open-kubernetes.ts
 import { actor, processStartOf } from '../../src/adapters/system/actor.ts'
 import type { TargetIdentity } from '../../src/model/member.ts'
 import { LOCK_TARGET, lockContract } from '../contract/run-store.contract.ts'
-import { type Stand, stand } from '../real/harness.ts'
 import { deploy, GRANTS, KUBECONFIG } from '../kubernetes/harness.ts'
 import { admin, applyText, configOf, kubeconfigOf, removeText, shipped } from '../kubernetes/principals.ts'
+import { type Stand, stand } from '../real/harness.ts'
 
 const DIST = path.join(import.meta.dirname, '..', '..', 'dist')
 const KILL_AT = path.join(import.meta.dirname, '..', 'real', 'kill-at.mjs')

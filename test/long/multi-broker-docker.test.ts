@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/adapters/docker/engine.ts'
 import { type Ledger, openLedger } from '../../src/drill/ledger.ts'
-import { eventsOf, type NdEvent, type Stand, until } from '../real/harness.ts'
 import { type DockerTruth, dockerStand, engineHere, stateOf, truthOf, watchChanges } from '../docker/stand.ts'
+import { eventsOf, type NdEvent, type Stand, until } from '../real/harness.ts'
 
 describe('a majority lost in Docker on Kafka 3.5', () => {
   const name = 'drill-docker-3.5'

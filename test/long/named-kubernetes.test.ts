@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { until } from '../real/harness.ts'
 import { GRANTS, type Ground, open } from '../kubernetes/harness.ts'
+import { until } from '../real/harness.ts'
 
 interface Case {
   readonly state: string

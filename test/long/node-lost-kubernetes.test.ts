@@ -1,8 +1,8 @@
 // The machine under pod kafka-2 loses its power: its successor fits nowhere else, and nothing that kdr could
 // delete would help. It says so, with the machine's name.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { until } from '../real/harness.ts'
 import { cutPower, GRANTS, type Ground, open, powerUp } from '../kubernetes/harness.ts'
+import { until } from '../real/harness.ts'
 
 let ground: Ground
 beforeAll(async () => {

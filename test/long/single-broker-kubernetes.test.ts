@@ -1,9 +1,9 @@
 // The main job from outside the cluster: pod kafka-2 is lost under load, as a process and as a pod, and the
 // binary brings broker 3 back in every mode, through nothing but the API server.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { audited, GRANTS, type Ground, mutations, onMachine, open } from '../kubernetes/harness.ts'
 import { atTerminal, KDR } from '../real/at-terminal.ts'
 import { eventsOf, until } from '../real/harness.ts'
-import { audited, GRANTS, type Ground, mutations, onMachine, open } from '../kubernetes/harness.ts'
 
 /** Until the kubelet waits 20 s and more before the next start. */
 const CRASHES = 3

@@ -1,4 +1,0 @@
-// A lost majority on real Kafka 3.5.
-import { multiBrokerSuite } from './multi-broker.suite.ts'
-
-multiBrokerSuite('3.5')

@@ -1,4 +1,0 @@
-// The registry's recovery on Kafka 3.5.
-import { schemaRegistrySuite } from './schema-registry.suite.ts'
-
-schemaRegistrySuite('3.5')

@@ -32,10 +32,24 @@ const freeName = async (folder: string): Promise<string> => {
   for (let count = 1; ; count += 1) if (!taken.includes(`version-2.kept-${count}`)) return `version-2.kept-${count}`
 }
 
-/** Owned as the folder is: a server in a container runs as its image's user. */
-const placeIn = async (folder: string, files: readonly CopiedFile[]): Promise<string | null> => {
-  await mkdir(folder, { recursive: true })
-  const { uid, gid } = await stat(folder)
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/**
+ * Whoever wrote there last: a server in a container runs as its image's user, on a volume that may be root's and open to
+ * everybody (the server itself writes version-2, its image `myid`). Else whose the folder is.
+ */
+const ownerOf = async ({ data, log }: Places): Promise<Owner> => {
+  for (const path of [join(data, 'version-2'), join(log, 'version-2'), join(data, 'myid')]) {
+    const found = await stat(path).catch(() => null)
+    if (found !== null) return found
+  }
+  return stat(data)
+}
+
+const placeIn = async (folder: string, files: readonly CopiedFile[], { uid, gid }: Owner): Promise<string | null> => {
   const [target, fresh] = [join(folder, 'version-2'), join(folder, 'version-2.kdr-new')]
   await rm(fresh, { recursive: true, force: true })
   await mkdir(fresh, { mode: 0o750 })
@@ -53,13 +67,17 @@ const placeIn = async (folder: string, files: readonly CopiedFile[]): Promise<st
 }
 
 /** Returns where what was there is kept, by its path; null: nothing was. The snapshots come last: without them there is no data. */
-export const placeFiles = async ({ data, log }: Places, files: readonly CopiedFile[]): Promise<string | null> => {
-  if (data === log) return placeIn(data, files)
+export const placeFiles = async (places: Places, files: readonly CopiedFile[]): Promise<string | null> => {
+  const { data, log } = places
+  for (const folder of [data, log]) await mkdir(folder, { recursive: true })
+  const owner = await ownerOf(places)
+  if (data === log) return placeIn(data, files, owner)
   const isLog = ({ name }: CopiedFile) => name.startsWith('log.')
-  const before = await placeIn(log, files.filter(isLog))
+  const before = await placeIn(log, files.filter(isLog), owner)
   const after = await placeIn(
     data,
     files.filter((file) => !isLog(file)),
+    owner,
   )
   return [before, after].filter((path) => path !== null).join(', ') || null
 }

@@ -1,6 +1,6 @@
 // A copy put where a ZooKeeper keeps its files, and read again as an operator's copy.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -36,6 +36,19 @@ describe('a copy put on a member', () => {
     expect(await placeFiles({ data: folder('data'), log: folder('log') }, FILES)).toBeNull()
     expect(readdirSync(path.join(folder('log'), 'version-2'))).toEqual(['log.300000001'])
     expect(existsSync(path.join(folder('data'), 'version-2', 'log.300000001'))).toBe(false)
+  })
+
+  it('is owned by whoever writes there: an image runs as its own user on volumes of root', async () => {
+    const id = process.getuid?.() === 0 ? 1000 : (process.getuid?.() ?? 0)
+    for (const name of ['data', 'log']) mkdirSync(folder(name), { mode: 0o777 })
+    writeFileSync(path.join(folder('data'), 'myid'), '1')
+    chownSync(path.join(folder('data'), 'myid'), id, process.getgid?.() ?? 0)
+    await placeFiles({ data: folder('data'), log: folder('log') }, FILES)
+    const placed = ['data', 'log'].flatMap((name) =>
+      ['', ...readdirSync(path.join(folder(name), 'version-2'))].map((file) => path.join(folder(name), 'version-2', file)),
+    )
+    expect(placed).toHaveLength(6)
+    expect(placed.map((file) => statSync(file).uid)).toEqual(placed.map(() => id))
   })
 })
 

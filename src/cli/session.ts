@@ -179,8 +179,8 @@ export const runDeps = async (
   })
   for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
   const signal = world.ports.clock.deadline(PREFLIGHT, invocation.interruption.signal)
-  const { need = 'recover' } = await findScenario(scenario.id)
-  await demandPermissions(world, need, signal)
+  const { need } = await findScenario(scenario.id)
+  await demandPermissions(world, need?.(options) ?? 'recover', signal)
   const { identity } = await world.ports.platform.identity(signal)
   return {
     ...rehearsalDeps(invocation, world, session, scenario, options),

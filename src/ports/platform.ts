@@ -60,9 +60,10 @@ export interface Permission {
 
 /**
  * `look`: diagnosis, a page, a dry run. `recover`: besides, what every scenario may do; `recreate`: besides, a workload made
- * anew; `roll`: besides, services rolled and scaled. `everything`: all of them.
+ * anew; `restore`: besides, a copy put on the disk of a member that does not run; `roll`: besides, services rolled and scaled.
+ * `everything`: all of them.
  */
-export type Need = 'look' | 'recover' | 'recreate' | 'roll' | 'everything'
+export type Need = 'look' | 'recover' | 'recreate' | 'restore' | 'roll' | 'everything'
 
 export interface PlatformReader {
   readonly kind: PlatformKind
@@ -78,8 +79,8 @@ export interface PlatformReader {
    */
   data(member: string, signal: AbortSignal): Promise<readonly DataCopy[]>
   /**
-   * What a broker's disks hold of each partition, by their files: of one that does not run, too. Throws `data-unreachable` where
-   * the platform does not reach its disks.
+   * What a broker's disks hold of each partition, by their files: of one that does not run, too, where need be as `inspect` saw
+   * them. Throws `data-unreachable` where the platform does not reach its disks.
    */
   replicas(member: string, signal: AbortSignal): Promise<readonly ReplicaOnDisk[]>
   /** What the platform says happened since then; empty where it keeps no such record. */
@@ -116,8 +117,11 @@ export interface WorkloadWriter {
 }
 
 export interface PlatformWriter {
-  /** Asks to stop, and after `grace` makes it stop. Resolves when that incarnation no longer runs; where members revive `always`, the next one may run by then. */
-  stop(member: MemberRef, options: { readonly grace: Millis }, signal: AbortSignal): Promise<void>
+  /**
+   * Asks to stop, and after `grace` makes it stop. Resolves when that incarnation no longer runs; where members revive `always`, the next one may run by then. `hopeless`: it cannot stop in order
+   * whatever it is given, so that `grace` is taken at its word where else it is given GRACEFUL_STOP at least.
+   */
+  stop(member: MemberRef, options: { readonly grace: Millis; readonly hopeless?: true }, signal: AbortSignal): Promise<void>
   /** Starts a member that does not run. Resolves when the platform has started it, which is before it serves. */
   start(member: MemberRef, signal: AbortSignal): Promise<void>
   /** Puts a member back on the networks its peers are on. Throws `not-on-this-platform` where a member cannot lose them. */
@@ -126,10 +130,10 @@ export interface PlatformWriter {
   exec(member: MemberRef, argv: readonly string[], signal: AbortSignal): Promise<ExecResult>
   /**
    * Looks at the disks of a member that does not run, where that takes something of kdr's own (a pod that mounts its claims
-   * read-only), which is gone again when this resolves: members listed from then on show what it saw. Throws `member-changed`,
-   * `disk-unreachable`, `not-on-this-platform` where disks are seen without that.
+   * read-only), which is gone again when this resolves: members listed from then on show what it saw, and with `replicas` what a
+   * broker's disks hold is read too, for `replicas` to say. Throws `member-changed`, `disk-unreachable`, `not-on-this-platform` where disks are seen without that.
    */
-  inspect(member: MemberRef, signal: AbortSignal): Promise<void>
+  inspect(member: MemberRef, options: { readonly replicas: boolean }, signal: AbortSignal): Promise<void>
   /**
    * Puts a copy of a ZooKeeper's `version-2` on a member that does not run; what was there is kept beside it, under the name that
    * is returned (null: nothing was there). All of it is there, or nothing. Throws `member-changed`, `data-unreachable`.

@@ -22,8 +22,8 @@ export interface ScenarioEntry {
   readonly title: string
   /** Options that mean something to it, of those that not every scenario takes: by their long flag, camel-cased. */
   readonly takes: readonly (keyof Options)[]
-  /** What it may have to ask of the platform, where that is more than every scenario asks. */
-  readonly need?: Need
+  /** What it may have to ask of the platform, where that is more than every scenario asks; by what it was told. */
+  readonly need?: (options: Options) => Need
   /** What its drill's lab needs besides brokers and their quorum. */
   readonly services?: readonly LabService[]
   /** Everything its drill may break. */
@@ -55,6 +55,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     id: 'zookeeper',
     title: 'ZooKeeper ensemble or KRaft controller quorum failure',
     takes: ['snapshot'],
+    need: ({ snapshot }) => (snapshot === null ? 'recover' : 'restore'),
     faults: {
       'stop-zookeeper': {},
       'stop-controllers': {},
@@ -71,7 +72,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     id: 'multi-broker',
     title: 'Multiple broker failure (majority lost)',
     takes: ['gone'],
-    need: 'recreate',
+    need: () => 'recreate',
     faults: { 'kill-two': {}, 'isr-apart': {}, 'lose-isr': { loses: true }, 'scale-to-zero': {} },
     drill: { fault: 'kill-two', revived: 'scale-to-zero' },
     load: async () => (await import('./multi-broker.ts')).multiBroker,
@@ -80,7 +81,7 @@ export const SCENARIOS: readonly ScenarioEntry[] = [
     id: 'schema-registry',
     title: 'Schema Registry failure',
     takes: ['schemas'],
-    need: 'roll',
+    need: () => 'roll',
     services: ['schema-registry'],
     // An empty registry is a healthy one to whoever does not know what it held: only the manifest tells. Without a leader for
     // its topic, what has to be repaired is Kafka: the registry's own recovery must leave it alone.

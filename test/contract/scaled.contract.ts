@@ -15,6 +15,8 @@ export interface ScaledSubject {
   sleep(length: Millis): Promise<void>
 }
 
+const LOOK = { replicas: false }
+
 export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>): void => {
   describe(`${name}: members that a set makes`, () => {
     let subject: ScaledSubject
@@ -60,9 +62,9 @@ export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>
     })
 
     it('looks at the disk that it is asked for, as long as nobody has it', async () => {
-      expect(await codeOf(subject.write.inspect({ name: subject.names[2], uid: 'another' }, subject.soon()))).toBe('member-changed')
-      expect(await codeOf(subject.write.inspect({ name: 'nobody', uid: null }, subject.soon()))).toBe('no-such-member')
-      await subject.write.inspect({ name: subject.names[2], uid: null }, subject.soon(120_000))
+      expect(await codeOf(subject.write.inspect({ name: subject.names[2], uid: 'another' }, LOOK, subject.soon()))).toBe('member-changed')
+      expect(await codeOf(subject.write.inspect({ name: 'nobody', uid: null }, LOOK, subject.soon()))).toBe('no-such-member')
+      await subject.write.inspect({ name: subject.names[2], uid: null }, LOOK, subject.soon(120_000))
       expect((await disks())[2]).toEqual([3, 'intact'])
       expect((await disks())[1]).toEqual([null, ''])
     })
@@ -71,7 +73,7 @@ export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>
       await subject.write.start({ name: subject.names[2], uid: null }, subject.soon(120_000))
       await eventually(['stopped', 'stopped', 'running'])
       expect(await set()).toMatchObject({ first: 2, replicas: 1 })
-      expect(await codeOf(subject.write.inspect({ name: subject.names[2], uid: null }, subject.soon()))).toBe('member-changed')
+      expect(await codeOf(subject.write.inspect({ name: subject.names[2], uid: null }, LOOK, subject.soon()))).toBe('member-changed')
     })
 
     it('makes the set anew under what runs, keeping its manifest first', async () => {

@@ -138,7 +138,7 @@ export const openDocker = ({ cluster, project, host, context, files, env }: Dock
       if (now?.status !== 'running') throw notThere(ref.name, 'it does not run')
       return runInside(engine, now, [...TOOL_ENVIRONMENT, ...argv], signal)
     },
-    inspect: async ({ name }, signal) => {
+    inspect: async ({ name }, _, signal) => {
       await find(name, signal)
       throw new KdrError(`the disk of ${name} is seen through the engine, whether it runs or not`, { code: 'not-on-this-platform', exit: 'usage' })
     },

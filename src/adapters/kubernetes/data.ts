@@ -1,10 +1,15 @@
-// A member's data directories as tar archives, read by a command inside its pod: a pod that is gone cannot be read.
+// A member's data directories as tar archives, and what they hold of each partition, read by commands inside its pod: a
+// pod that is gone cannot be read.
 import { KdrError } from '../../errors.ts'
+import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { DataCopy } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { mainContainerOf } from './containers.ts'
 import { execIn } from './exec.ts'
 import { readPod } from './pod-look.ts'
+import { replicasAt } from './replicas.ts'
+import type { Entry } from './roster.ts'
+import { mountsOf } from './volumes.ts'
 
 /** The exec channel is read as text: base64 carries the bytes, and a count of them that they are whole. */
 const SCRIPT = 'cd "$1" && tar -czf - . | base64 | tr -d "\\n" && echo " end"'
@@ -20,6 +25,20 @@ async function* archive(client: KubeClient, member: string, container: string, p
   const { code, stdout, stderr } = await execIn(client, member, container, ['sh', '-c', SCRIPT, 'kdr', path], signal)
   if (code !== 0 || !stdout.trimEnd().endsWith(' end')) throw unreachable(member, `tar in it ended with ${code}: ${stderr.trim()}`)
   yield Buffer.from(stdout.slice(0, stdout.lastIndexOf(' end')), 'base64')
+}
+
+/** Throws `data-unreachable`, also where nobody may run a command in it. */
+export const replicasInside = async (client: KubeClient, entry: Entry, signal: AbortSignal): Promise<readonly ReplicaOnDisk[]> => {
+  const { name, pod, container } = entry
+  const refused = (why: string): KdrError => new KdrError(`the disks of ${name} are not reached: ${why}`, { code: 'data-unreachable' })
+  if (pod?.status?.phase !== 'Running' || container === undefined) throw refused('its pod does not run, and nobody has looked at its claims')
+  const paths = mountsOf(entry).map(({ path }) => path)
+  try {
+    return await replicasAt((argv) => execIn(client, name, container.name, argv, signal), paths)
+  } catch (thrown) {
+    if (thrown instanceof KdrError && ['forbidden', 'exec-failed'].includes(thrown.code)) throw refused(thrown.message)
+    throw thrown
+  }
 }
 
 /** `paths`: where its claims are mounted. */

@@ -7,6 +7,7 @@ import type { ExecResult } from '../../ports/platform.ts'
 import { type Channels, openChannels } from './channels.ts'
 import type { KubeClient } from './client.ts'
 
+const STDIN = 0
 const STDOUT = 1
 const STDERR = 2
 const STATUS = 3
@@ -46,8 +47,8 @@ const unseen = (pod: string, why: string, cause?: unknown): KdrError =>
     cause,
   })
 
-const pathOf = (namespace: string, pod: string, container: string, argv: readonly string[]): string => {
-  const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true' })
+const pathOf = (namespace: string, pod: string, container: string, argv: readonly string[], input: boolean): string => {
+  const query = new URLSearchParams({ container, stdout: 'true', stderr: 'true', ...(input ? { stdin: 'true' } : {}) })
   for (const word of [...TOOL_ENVIRONMENT, ...argv]) query.append('command', word)
   return `/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query}`
 }
@@ -75,11 +76,22 @@ const collect = (pod: string, settle: (result: () => ExecResult) => void) => {
   }
 }
 
+const FRAME = 256 << 10
+
+/** One frame after the other, each when the machine has taken the one before. What the other side makes of it, its end tells. */
+const sendAll = (channels: Channels, input: Buffer, at = 0): void => {
+  if (at >= input.length) return
+  channels.send(STDIN, input.subarray(at, at + FRAME), (error) => {
+    if (error == null) sendAll(channels, input, at + FRAME)
+  })
+}
+
 /**
- * Without standard input, and with Kafka's environment made harmless. The deadline is the signal's; past it the command
+ * With Kafka's environment made harmless. `input` is sent to it, and its end is not: a command has to know how much to read,
+ * since a closed input ends the connection before the status. The deadline is the signal's; past it the command
  * may still run. Throws the signal's reason, `outcome-unknown`, `exec-failed`, and what `openChannels` throws.
  */
-export const execIn = (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal): Promise<ExecResult> =>
+export const execIn = (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal, input?: Buffer): Promise<ExecResult> =>
   new Promise((resolve, reject) => {
     let channels: Channels | null = null
     const abort = () => settle(() => Promise.reject(signal.reason))
@@ -92,10 +104,11 @@ export const execIn = (client: KubeClient, pod: string, container: string, argv:
         reject(error)
       }
     }
-    const path = pathOf(client.namespace, pod, container, argv)
+    const path = pathOf(client.namespace, pod, container, argv, input !== undefined)
     openChannels(client, `run a command in pod ${pod}`, path, ['v5.channel.k8s.io', 'v4.channel.k8s.io'], collect(pod, settle), signal).then((opened) => {
       channels = opened
-      if (signal.aborted) abort()
-      else signal.addEventListener('abort', abort, { once: true })
+      if (signal.aborted) return abort()
+      signal.addEventListener('abort', abort, { once: true })
+      if (input !== undefined) sendAll(opened, input)
     }, reject)
   })

@@ -4,12 +4,14 @@ import { performance } from 'node:perf_hooks'
 import type { V1Pod } from '@kubernetes/client-node'
 import { KdrError, wordsOf } from '../../errors.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
+import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import { seconds } from '../../units.ts'
 import type { KubeClient } from './client.ts'
 import { uidOf } from './containers.ts'
 import { type Disk, diskCommand, parseDisks } from './disk.ts'
 import { execIn } from './exec.ts'
 import { idInEnvironment, idInLog } from './ids.ts'
+import type { Looked } from './inspect.ts'
 import { readLog } from './logs.ts'
 import { nameOf } from './pod-state.ts'
 import type { Entry } from './roster.ts'
@@ -55,7 +57,9 @@ export interface Inside {
   /** `reporting`: its kubelet is heard of. `claims`: see `claimsOf`. Rejects with the signal's reason only. */
   look(entry: Entry, running: boolean, reporting: boolean, claims: string | null, signal: AbortSignal): Promise<Seen>
   /** What somebody saw on the disks of a member that has no pod: it holds until there is one, or its claims are others. */
-  remember(name: string, claims: string, disks: readonly Disk[]): void
+  remember(name: string, claims: string, looked: Looked): void
+  /** What a broker's disks held when somebody looked, as long as that holds; null: nobody did. */
+  replicas(entry: Entry, claims: string | null): readonly ReplicaOnDisk[] | null
 }
 
 /** Which claims a member's disks are, by their UIDs; null where one is missing, or they were not seen. */
@@ -97,7 +101,7 @@ const diskReader = (client: KubeClient) => {
   const intact = new Map<string, Known<readonly Disk[]>>()
   // The principal's permission does not change from one look to the next; asked again by the next command.
   let refused: Known<never> | null = null
-  const unmounted = new Map<string, { readonly claims: string; readonly disks: readonly Disk[] }>()
+  const unmounted = new Map<string, Looked & { readonly claims: string }>()
   const recall = ({ pod }: Entry): Known<readonly Disk[]> | null => kept.get((pod === null ? null : uidOf(pod)) ?? '')
   const remembered = ({ name, pod }: Entry, claims: string | null): Known<readonly Disk[]> | null => {
     const found = unmounted.get(name)
@@ -105,6 +109,9 @@ const diskReader = (client: KubeClient) => {
     unmounted.delete(name)
     return null
   }
+  const remember = (name: string, claims: string, looked: Looked): void => void unmounted.set(name, { claims, ...looked })
+  const replicas = (entry: Entry, claims: string | null): readonly ReplicaOnDisk[] | null =>
+    remembered(entry, claims) === null ? null : (unmounted.get(entry.name)?.replicas ?? null)
   const read = async (entry: Entry, running: boolean, claims: string | null, limit: Limit): Promise<Known<readonly Disk[]>> => {
     const by = `disks of ${entry.name}, from inside it`
     const looked = remembered(entry, claims)
@@ -130,7 +137,7 @@ const diskReader = (client: KubeClient) => {
       return refused
     }
   }
-  return { read, recall, remember: (name: string, claims: string, disks: readonly Disk[]) => void unmounted.set(name, { claims, disks }) }
+  return { read, recall, remember, replicas }
 }
 
 /** Its incarnations are told apart by pod and count of restarts: a dead container has no other name. */
@@ -168,6 +175,7 @@ export const openInside = (client: KubeClient): Inside => {
   const readId = logReader(client)
   return {
     remember: disksOf.remember,
+    replicas: disksOf.replicas,
     look: async (entry, running, reporting, claims, signal) => {
       const { pod, container, roles } = entry
       const time = AbortSignal.timeout(LOOK)

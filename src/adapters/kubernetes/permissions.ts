@@ -36,6 +36,13 @@ const RECREATE: readonly Wanted[] = [
   ['pods', ['create']],
 ]
 
+/** A copy is put on a claim by a pod of kdr's own, on one made anew where there is none; sets may have to begin at another ordinal. */
+const RESTORE: readonly Wanted[] = [
+  ['pods', ['create']],
+  ['persistentvolumeclaims', ['create']],
+  ['statefulsets.apps', ['patch']],
+]
+
 /** Services behind a Deployment that was scaled away; their pods are restarted as any other's. */
 const ROLL: readonly Wanted[] = [['deployments.apps/scale', ['update']]]
 
@@ -43,8 +50,9 @@ const WANTED: Readonly<Record<Need, readonly Wanted[]>> = {
   look: LOOK,
   recover: [...LOOK, ...RECOVER],
   recreate: [...LOOK, ...RECOVER, ...RECREATE],
+  restore: [...LOOK, ...RECOVER, ...RESTORE],
   roll: [...LOOK, ...RECOVER, ...ROLL],
-  everything: [...LOOK, ...RECOVER, ...RECREATE, ...ROLL],
+  everything: [...LOOK, ...RECOVER, ...RECREATE, ['persistentvolumeclaims', ['create']], ...ROLL],
 }
 
 interface Verb {

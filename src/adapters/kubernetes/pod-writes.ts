@@ -95,10 +95,16 @@ const tooFast = (name: string): KdrError =>
   new KdrError(`pod ${name} changes faster than it can be looked at`, { code: 'conflict', hint: 'look again: kdr diagnose' })
 
 /**
- * Deletes the pod with a grace of at least 120 s, and never less than the pod's own. Resolves when that pod is gone; its
+ * Deletes the pod with a grace of at least 120 s, and never less than the pod's own; `hopeless`: with just this one. Resolves when that pod is gone; its
  * successor may run by then. Throws `member-changed`, `no-controller`, `replica-set`, `not-stopped`, `outcome-unknown`.
  */
-export const stopPod = async (client: KubeClient, ref: MemberRef, roles: readonly Role[], grace: Millis, signal: AbortSignal): Promise<void> => {
+export const stopPod = async (
+  client: KubeClient,
+  ref: MemberRef,
+  roles: readonly Role[],
+  { grace, hopeless }: { readonly grace: Millis; readonly hopeless?: true },
+  signal: AbortSignal,
+): Promise<void> => {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const pod = await readPod(client, ref.name, signal)
     const now = pod === null ? null : uidOf(pod)
@@ -106,7 +112,7 @@ export const stopPod = async (client: KubeClient, ref: MemberRef, roles: readonl
     if (pod === null || now === null) return
     const refused = replaceable(pod, roles)
     if (refused !== null) throw refused
-    const graceSeconds = graceOf(pod, grace)
+    const graceSeconds = hopeless === true ? Math.ceil(grace / 1000) : graceOf(pod, grace)
     if (await deletePod(client, pod, graceSeconds, signal)) return untilGone(client, pod, graceSeconds * 1000 + AFTER_GRACE, signal)
   }
   throw tooFast(ref.name)

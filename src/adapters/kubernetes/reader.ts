@@ -5,15 +5,16 @@ import type { PlatformReader } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { commandsOf, type Typed } from './commands.ts'
 import { mainContainerOf } from './containers.ts'
-import { dataOf } from './data.ts'
+import { dataOf, replicasInside } from './data.ts'
 import { readEvents } from './events.ts'
-import type { Inside } from './inside.ts'
+import { claimsOf, type Inside } from './inside.ts'
 import { readLog } from './logs.ts'
 import { readMembers } from './members.ts'
 import { readPermissions } from './permissions.ts'
 import { readPod } from './pod-look.ts'
 import { roleSelectors, rolesOf } from './roles.ts'
-import type { Entry } from './roster.ts'
+import { type Entry, rosterOf } from './roster.ts'
+import { takeSnapshot } from './snapshot.ts'
 
 export interface ReaderSettings {
   readonly cluster: string
@@ -84,9 +85,16 @@ export const kubernetesReader = (client: KubeClient, settings: ReaderSettings, i
       return dataOf(client, name, paths, signal)
     },
     replicas: async (name, signal) => {
-      const members = await names(signal)
-      if (!members.includes(name)) throw noSuchMember(settings.cluster, name, members)
-      throw new KdrError(`the disk of pod ${name} is not reached by its files`, { code: 'data-unreachable' })
+      const snapshot = await takeSnapshot(client, signal)
+      const roster = rosterOf(snapshot, selectors)
+      const entry = roster.find((each) => each.name === name)
+      if (entry === undefined)
+        throw noSuchMember(
+          settings.cluster,
+          name,
+          roster.map((each) => each.name),
+        )
+      return inside.replicas(entry, claimsOf(entry, snapshot)) ?? replicasInside(client, entry, signal)
     },
     events: async (since, signal) => readEvents(client, since, await names(signal), signal),
     permissions: (need, signal) => readPermissions(client, need, signal),

@@ -8,6 +8,7 @@ import { mainContainerOf, uidOf } from './containers.ts'
 import { execIn } from './exec.ts'
 import { claimsOf, type Inside } from './inside.ts'
 import { lookAtUnmounted } from './inspect.ts'
+import { placeOnClaims } from './place.ts'
 import { memberChanged, stopPod } from './pod-writes.ts'
 import { rebindVolume } from './rebind.ts'
 import { recreateSet } from './recreate.ts'
@@ -49,26 +50,28 @@ export const kubernetesWriter = (client: KubeClient, { cluster, selectors }: Wri
     return execIn(client, ref.name, container.name, argv, signal)
   }
   return {
-    stop: async (ref, { grace }, signal) => {
+    stop: async (ref, options, signal) => {
       const { roles: own } = await find(ref.name, signal)
-      await stopPod(client, ref, own, grace, signal)
+      await stopPod(client, ref, own, options, signal)
     },
     start: (ref, signal) => startMember(client, () => find(ref.name, signal), ref, signal),
     reconnect: async ({ name }) => {
       throw new KdrError(`pod ${name} cannot lose its network by itself`, { code: 'not-on-this-platform' })
     },
     exec,
-    inspect: async (ref, signal) => {
+    inspect: async (ref, { replicas }, signal) => {
       const { entry, claims } = await findWithClaims(ref.name, signal)
       if (entry.pod !== null || ref.uid !== null) throw memberChanged(ref, entry.pod === null ? null : uidOf(entry.pod))
       if (claims === null) throw new KdrError(`the claims of ${ref.name} are not all there to be looked at`, { code: 'disk-unreachable' })
-      inside.remember(ref.name, claims, await lookAtUnmounted(client, entry, signal))
+      inside.remember(ref.name, claims, await lookAtUnmounted(client, entry, replicas, signal))
     },
-    place: async ({ name }) => {
-      throw new KdrError(`the disk of pod ${name} cannot be written while it does not run`, {
-        code: 'data-unreachable',
-        hint: 'put the copy on its claim by a pod of your own (version-2, beside myid), and run this again',
-      })
+    place: async (ref, files, signal) => {
+      const entry = await find(ref.name, signal)
+      if (entry.pod !== null || ref.uid !== null) throw memberChanged(ref, entry.pod === null ? null : uidOf(entry.pod))
+      const { kept, disks } = await placeOnClaims(client, entry, files, signal)
+      const { claims } = await findWithClaims(ref.name, signal)
+      if (claims !== null) inside.remember(ref.name, claims, { disks, replicas: null })
+      return kept
     },
     workloads: {
       scale: (of, replicas, signal) => scaleTo(client, of, replicas, signal),

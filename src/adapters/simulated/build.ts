@@ -11,7 +11,7 @@ import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
 import { createRandom } from './random.ts'
 import { bootRegistry, createRegistries, makeSchemas } from './registry.ts'
 import { reviewSet } from './set.ts'
-import type { SimMember } from './state.ts'
+import type { SimMember, SimSet } from './state.ts'
 import { makeTopic, uuid } from './topics.ts'
 
 export interface TopicOptions {
@@ -32,7 +32,7 @@ export interface WorldOptions {
   /** Schema registries; they are there before any topic has a record. */
   readonly registries: number
   readonly sameUrl: boolean
-  /** The brokers are pods of a StatefulSet that makes them in order. */
+  /** The brokers, and the ZooKeepers, are pods of a StatefulSet each that makes them in order. */
   readonly set: boolean
 }
 
@@ -55,6 +55,7 @@ const blankMember = (name: string, role: SimMember['role'], id: number, port: nu
   disk: 'intact',
   formatted: true,
   broken: false,
+  claimed: true,
   cleanShutdown: true,
 })
 
@@ -63,7 +64,7 @@ const membersOf = (options: WorldOptions): readonly SimMember[] => {
   const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
   const ensemble =
     options.mode === 'zookeeper'
-      ? upTo(3).map((at) => blankMember(`zk${at}`, 'zookeeper', at, 19010 + at))
+      ? upTo(3).map((at) => blankMember(options.set ? `zookeeper-${at - 1}` : `zk${at}`, 'zookeeper', at, 19010 + at))
       : upTo(3).map((at) => blankMember(`ctl${at}`, 'controller', 100 + at, 19040 + at))
   return [
     ...ensemble,
@@ -71,6 +72,22 @@ const membersOf = (options: WorldOptions): readonly SimMember[] => {
     ...upTo(options.registries).map((at) => blankMember(`registry${at}`, 'schema-registry', at, 19080 + at)),
   ]
 }
+
+const setNamed = (name: string, role: SimSet['role'], replicas: number): SimSet => ({
+  name,
+  role,
+  version: 1,
+  replicas,
+  first: 0,
+  ordered: true,
+  held: false,
+  review: () => {},
+})
+
+const setsFor = ({ brokers, mode }: WorldOptions): readonly SimSet[] => [
+  setNamed('kafka', 'broker', brokers),
+  ...(mode === 'zookeeper' ? [setNamed('zookeeper', 'zookeeper', 3)] : []),
+]
 
 /** Leaders round robin over the brokers, followers after them. */
 const spread = (brokers: number, partitions: number, factor: number): readonly (readonly number[])[] =>
@@ -96,9 +113,9 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     members,
     ensemble: new Ensemble(ensembleMembers, time, random, misbehaviour.elects),
     registries: createRegistries(options.sameUrl),
-    set: options.set ? { name: 'kafka', version: 1, replicas: options.brokers, first: 0, ordered: true, held: false, review: () => {} } : null,
+    sets: options.set ? setsFor(options) : [],
   })
-  if (cluster.set !== null) cluster.set.review = () => reviewSet(cluster)
+  for (const set of cluster.sets) set.review = () => reviewSet(cluster, set)
   for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)
   settle(cluster)
   for (const topic of options.topics) {

@@ -38,7 +38,7 @@ export interface ClusterParts {
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
   readonly registries: Registries
-  readonly set: SimSet | null
+  readonly sets: readonly SimSet[]
 }
 
 export class Cluster {
@@ -53,8 +53,8 @@ export class Cluster {
   readonly members: readonly SimMember[]
   readonly ensemble: Ensemble
   readonly registries: Registries
-  /** What makes the brokers; null: nobody, each is there. */
-  readonly set: SimSet | null
+  /** What makes brokers and ZooKeepers; empty: nobody, each is there. */
+  readonly sets: readonly SimSet[]
   readonly truth = new Truth()
   readonly topics = new Map<string, SimTopic>()
   readonly registrations = new Map<number, Registration>()
@@ -85,7 +85,7 @@ export class Cluster {
     this.members = parts.members
     this.ensemble = parts.ensemble
     this.registries = parts.registries
-    this.set = parts.set
+    this.sets = parts.sets
   }
 
   get now(): number {
@@ -102,7 +102,7 @@ export class Cluster {
 
   /** The set that makes this member; null for what is not made by one. */
   setOf(member: SimMember): SimSet | null {
-    return member.role === 'broker' ? this.set : null
+    return this.sets.find(({ role }) => role === member.role) ?? null
   }
 
   /** Answers requests now. */

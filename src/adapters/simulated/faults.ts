@@ -95,12 +95,16 @@ const breakQuorum = (cluster: Cluster, { role, count, wiped }: QuorumFault): rea
   const running = all.filter(({ state }) => state === 'running')
   const hit = count === null ? all : running.slice(-count)
   if (hit.length === 0) throw usage(`no ${role} of ${cluster.name} runs`, 'nothing-to-break')
+  // What a set makes would be back before anybody looked: it is scaled to nothing.
+  const set = cluster.sets.find((each) => each.role === role)
+  if (set !== undefined && count === null) Object.assign(set, { replicas: 0, version: set.version + 1 })
   for (const member of hit) kill(cluster, member)
   const emptied = wiped === 'hit' ? hit : wiped === 'nobody' ? [] : all.slice(1)
   for (const member of emptied) {
     cluster.note('fault', 0, 'wipe', member.name)
     member.disk = 'blank'
     member.formatted = false
+    member.claimed = set === undefined
   }
   cluster.changed()
   return hit
@@ -138,8 +142,8 @@ const inTurn = async (cluster: Cluster, fault: 'lose-isr' | 'isr-apart', wanted:
 
 /** All but one die and are not made anew; then the set is scaled to nothing: only that one has everything. */
 const scaleToZero = async (cluster: Cluster, wanted: number | undefined, signal: AbortSignal): Promise<readonly SimMember[]> => {
-  const { set } = cluster
-  if (set === null) throw usage(`no set makes the brokers of ${cluster.name}`, 'not-on-this-platform')
+  const set = cluster.sets.find(({ role }) => role === 'broker')
+  if (set === undefined) throw usage(`no set makes the brokers of ${cluster.name}`, 'not-on-this-platform')
   const [last, ...others] = choose(cluster, { count: cluster.brokers.length, broker: wanted, from: ['running'] })
   if (last === undefined) return []
   set.held = true
@@ -214,7 +218,7 @@ const injectRegistry = async (cluster: Cluster, fault: Fault, broker: number | u
 }
 
 export const createFaults = (cluster: Cluster, call: Call): Faults => ({
-  known: [...COMMON_FAULTS, ...(registriesOf(cluster).length === 0 ? [] : REGISTRY_FAULTS), ...(cluster.set === null ? [] : SET_FAULTS)],
+  known: [...COMMON_FAULTS, ...(registriesOf(cluster).length === 0 ? [] : REGISTRY_FAULTS), ...(cluster.sets.length === 0 ? [] : SET_FAULTS)],
   inject: (fault, options, signal) =>
     call('faults.inject', signal, async () => {
       const members = (await injectRegistry(cluster, fault, options.broker, signal)) ?? (await inject(cluster, fault, options.broker, signal))

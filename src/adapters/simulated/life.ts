@@ -12,7 +12,7 @@ export class Killed extends Error {
 export class Life {
   readonly number: number
   /** Disks of members without a pod that this life has looked at, and at which boot: it knows them as long as it lives. */
-  readonly looked = new Map<string, number>()
+  readonly looked = new Map<string, { readonly boot: number; readonly replicas: boolean }>()
   #alive = true
 
   constructor(number: number) {

@@ -53,6 +53,7 @@ export const startMember = (cluster: Cluster, member: SimMember): void => {
   member.pid = cluster.random.between(2000, 30_000)
   member.startedAt = cluster.now
   member.state = 'running'
+  member.claimed = true
   member.previousLog = member.log
   member.log = []
   log(cluster, member, linesOf(cluster, member).starting(member.id, dataOf(member)))

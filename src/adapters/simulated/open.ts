@@ -42,7 +42,7 @@ export interface SimulationOptions {
   readonly registries?: number
   /** They all advertise the first one's URL. */
   readonly sameUrl?: boolean
-  /** Brokers are pods kafka-0 … of a StatefulSet that makes them in order; whatever ends is started again. */
+  /** Brokers are pods kafka-0 …, and ZooKeepers zookeeper-0 …, of StatefulSets that make them in order; whatever ends is started again. */
   readonly set?: boolean
 }
 

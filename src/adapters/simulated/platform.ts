@@ -2,7 +2,7 @@
 import { Duplex } from 'node:stream'
 import { KdrError } from '../../errors.ts'
 import { known, unknown } from '../../model/known.ts'
-import type { Member, TargetIdentity, Workload } from '../../model/member.ts'
+import type { Backing, Member, TargetIdentity, Workload } from '../../model/member.ts'
 import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { MemberRef, PlatformCommands, PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { formatDuration } from '../../units.ts'
@@ -61,11 +61,16 @@ const workloadOf = (set: SimSet | null): Workload | null =>
 
 /** Nobody mounts its disk, and this life has not looked at it. */
 const isUnseen = (cluster: Cluster, life: Life, member: SimMember): boolean =>
-  cluster.setOf(member) !== null && hasNoPod(member) && life.looked.get(member.name) !== member.boot
+  cluster.setOf(member) !== null && hasNoPod(member) && member.claimed && life.looked.get(member.name)?.boot !== member.boot
 
 const UNSEEN = 'it does not run, so nothing can look at its disk from inside'
 
 const namesCluster = ({ role, disk, formatted }: SimMember): boolean => role !== 'zookeeper' && (disk === 'intact' || (role === 'controller' && formatted))
+
+const backingOf = ({ name, claimed }: SimMember): Backing =>
+  claimed
+    ? { claim: `data-${name}`, phase: 'Bound', volume: `pv-${name}`, reclaim: 'Retain', node: null }
+    : { claim: `data-${name}`, phase: 'Missing', volume: null, reclaim: null, node: null }
 
 const memberView = (cluster: Cluster, life: Life, member: SimMember): Member => ({
   name: member.name,
@@ -94,17 +99,14 @@ const memberView = (cluster: Cluster, life: Life, member: SimMember): Member => 
           {
             name: 'data',
             path: dataOf(member),
-            state: isUnseen(cluster, life, member) ? unknown(UNSEEN, BY) : known(member.disk, BY),
+            state: !member.claimed ? known('gone', BY) : isUnseen(cluster, life, member) ? unknown(UNSEEN, BY) : known(member.disk, BY),
             ...(member.role === 'zookeeper' && member.disk === 'intact' ? { zxid: BigInt(ZXID) } : {}),
             usableBytes: known(48 * GIB, BY),
             totalBytes: known(64 * GIB, BY),
             clusterId: isUnseen(cluster, life, member)
               ? unknown(UNSEEN, BY)
               : known(namesCluster(member) ? cluster.clusterId : null, `${dataOf(member)}/meta.properties`),
-            backing:
-              cluster.revives === 'always'
-                ? { claim: `data-${member.name}`, phase: 'Bound', volume: `pv-${member.name}`, reclaim: 'Retain', node: null }
-                : null,
+            backing: cluster.revives === 'always' ? backingOf(member) : null,
           },
         ],
   configured: cluster.misbehaviour.showsFiles ? known({}, BY) : unknown('its image keeps it', BY),
@@ -178,7 +180,13 @@ export const createPlatformReader = (cluster: Cluster, life: Life, call: Call): 
       const member = find(cluster, name)
       return [{ path: dataOf(member), tar: contentsOf(cluster, member) }]
     }),
-  replicas: (name, signal) => call('platform.replicas', signal, () => replicasOf(cluster, find(cluster, name))),
+  replicas: (name, signal) =>
+    call('platform.replicas', signal, () => {
+      const member = find(cluster, name)
+      const looked = life.looked.get(name)
+      if (cluster.setOf(member) === null || !hasNoPod(member) || (looked?.boot === member.boot && looked.replicas)) return replicasOf(cluster, member)
+      throw new KdrError(`what is on the disk of ${name} is not reached while nobody mounts it`, { code: 'data-unreachable' })
+    }),
   events: (_since, signal) => call('platform.events', signal, () => []),
   dial,
   permissions: (_need, signal) => call('platform.permissions', signal, () => []),
@@ -219,7 +227,7 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
     ),
   reconnect: async ({ name }) => notHere(`${find(cluster, name).name} has no network of its own`),
   exec: async ({ name }) => notHere(`${find(cluster, name).name} has no inside of its own`),
-  inspect: (ref, signal) =>
+  inspect: (ref, { replicas }, signal) =>
     call(
       'platform.inspect',
       signal,
@@ -227,8 +235,9 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
         const member = find(cluster, ref.name)
         if (cluster.setOf(member) === null) notHere(`the disk of ${ref.name} is seen without that`)
         if (!hasNoPod(findUnchanged(cluster, ref))) throw new KdrError(`${ref.name} has a pod`, { code: 'member-changed', exit: 'refused' })
+        if (!member.claimed) throw new KdrError(`the claim of ${ref.name} is not there`, { code: 'disk-unreachable' })
         cluster.note('kdr', life.number, 'look', member.name)
-        life.looked.set(member.name, member.boot)
+        life.looked.set(member.name, { boot: member.boot, replicas })
       },
       cluster.random.between(2000, 6000),
     ),
@@ -238,7 +247,9 @@ export const createPlatformWriter = (cluster: Cluster, life: Life, call: Call): 
       cluster.note('kdr', life.number, 'place', member.name)
       restoreFrom(cluster, files)
       member.disk = 'intact'
+      member.claimed = true
+      life.looked.set(member.name, { boot: member.boot, replicas: false })
       return null
     }),
-  workloads: cluster.set === null ? null : createWorkloads(cluster, cluster.set, life, call),
+  workloads: cluster.sets.length === 0 ? null : createWorkloads(cluster, life, call),
 })

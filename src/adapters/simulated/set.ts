@@ -1,5 +1,5 @@
-// A StatefulSet in the simulation, for its brokers: makes pods in order or all at once, and takes away what it
-// no longer wants. Changed by the same writes, with the same preconditions, as on Kubernetes.
+// StatefulSets in the simulation, of its brokers and its ZooKeepers: they make pods in order or all at once, and take
+// away what they no longer want. Changed by the same writes, with the same preconditions, as on Kubernetes.
 import { KdrError } from '../../errors.ts'
 import { ordinalOf, rangeWith } from '../../model/member.ts'
 import type { WorkloadWriter } from '../../ports/platform.ts'
@@ -17,14 +17,15 @@ const makeLater = (cluster: Cluster, set: SimSet, member: SimMember): void => {
   })
 }
 
+const madeBy = (cluster: Cluster, set: SimSet): readonly SimMember[] => cluster.members.filter((member) => cluster.setOf(member) === set)
+
 const mayBeMade = (cluster: Cluster, set: SimSet, member: SimMember): boolean =>
-  !set.ordered || cluster.brokers.every((other) => !isWanted(set, other) || ordinalOf(other.name) >= ordinalOf(member.name) || isUp(other))
+  !set.ordered || madeBy(cluster, set).every((other) => !isWanted(set, other) || ordinalOf(other.name) >= ordinalOf(member.name) || isUp(other))
 
 /** The controller's loop: lowest ordinal first. */
-export const reviewSet = (cluster: Cluster): void => {
-  const { set } = cluster
-  if (set === null || set.held) return
-  for (const member of cluster.brokers) {
+export const reviewSet = (cluster: Cluster, set: SimSet): void => {
+  if (set.held) return
+  for (const member of madeBy(cluster, set)) {
     if (!isWanted(set, member)) {
       member.exits = 0
       terminateMember(cluster, member)
@@ -33,16 +34,17 @@ export const reviewSet = (cluster: Cluster): void => {
 }
 
 /** As scaling does it: this ordinal is wanted from now on. */
-export const placeIn = (set: SimSet, { name }: SimMember): void => {
-  const { first, replicas } = rangeWith(set, { name, roles: ['broker'] })
+export const placeIn = (set: SimSet, { name, role }: SimMember): void => {
+  const { first, replicas } = rangeWith(set, { name, roles: [role] })
   set.first = first
   set.replicas = replicas
   set.version += 1
   set.review()
 }
 
-const unchanged = (set: SimSet, { name, version }: { readonly name: string; readonly version: string }): void => {
-  if (name === set.name && version === String(set.version)) return
+const unchanged = ({ sets }: Cluster, { name, version }: { readonly name: string; readonly version: string }): SimSet => {
+  const set = sets.find((each) => each.name === name)
+  if (set !== undefined && version === String(set.version)) return set
   throw new KdrError(`StatefulSet ${name} has changed since it was looked at (resourceVersion ${version})`, {
     code: 'workload-changed',
     exit: 'refused',
@@ -54,10 +56,10 @@ const notHere = async (): Promise<never> => {
   throw new KdrError('the simulation has no such write', { code: 'not-on-this-platform', exit: 'usage' })
 }
 
-export const createWorkloads = (cluster: Cluster, set: SimSet, life: Life, call: Call): WorkloadWriter => ({
+export const createWorkloads = (cluster: Cluster, life: Life, call: Call): WorkloadWriter => ({
   scale: (of, replicas, signal) =>
     call('workloads.scale', signal, () => {
-      unchanged(set, of)
+      const set = unchanged(cluster, of)
       cluster.note('kdr', life.number, 'scale', set.name)
       set.replicas = replicas
       set.version += 1
@@ -65,7 +67,7 @@ export const createWorkloads = (cluster: Cluster, set: SimSet, life: Life, call:
     }),
   recreate: (of, { podManagementPolicy, replicas }, keep, signal) =>
     call('workloads.recreate', signal, () => {
-      unchanged(set, of)
+      const set = unchanged(cluster, of)
       keep(`${JSON.stringify({ kind: 'StatefulSet', name: set.name, podManagementPolicy: set.ordered ? 'OrderedReady' : 'Parallel' })}\n`)
       cluster.note('kdr', life.number, 'recreate', set.name)
       set.ordered = podManagementPolicy === 'OrderedReady'

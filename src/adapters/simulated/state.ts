@@ -56,13 +56,16 @@ export interface SimMember {
   formatted: boolean
   /** Something on its disk makes it exit whenever it starts, until somebody mends it. */
   broken: boolean
+  /** Its disk is there, empty or not; of a member that a set makes, the claim may be gone until its pod is made anew. */
+  claimed: boolean
   /** Left a clean shutdown file (KIP-966: only then is it still eligible). */
   cleanShutdown: boolean
 }
 
-/** What makes the brokers' pods, as a StatefulSet does. */
+/** What makes the pods of a role, as a StatefulSet does. */
 export interface SimSet {
   readonly name: string
+  readonly role: SimMember['role']
   /** resourceVersion: rises with every write. */
   version: number
   replicas: number

@@ -79,7 +79,7 @@ export const lookAtDisks = (): Step => {
     act: async (world, { members }, signal) => {
       for (const name of members) {
         try {
-          await world.change.platform.inspect({ name, uid: null }, signal)
+          await world.change.platform.inspect({ name, uid: null }, { replicas: false }, signal)
         } catch (thrown) {
           signal.throwIfAborted()
           // Somebody has it by now: that is seen without us.

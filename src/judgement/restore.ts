@@ -135,14 +135,19 @@ const electionsOf = (record: KafkaRecord, copies: ReadonlyMap<string, Copies>): 
     return [{ name, fit: isr.filter(reaches), behind: isr.filter((broker) => !reaches(broker)) }]
   })
 
+/** Whether the platform can start a broker next, after those that it has started. */
+export type MayFollow = (started: readonly number[], next: number) => boolean
+
 /** Whoever is behind waits until somebody fit leads; of the others, whoever the most partitions wait for comes first, then who is in sync the most. */
-const orderOf = (brokers: readonly number[], elections: readonly Election[]): readonly number[] => {
+const orderFrom = (first: number | null, brokers: readonly number[], elections: readonly Election[], mayFollow: MayFollow): readonly number[] => {
   const order: number[] = []
   const waits = (broker: number) => elections.some(({ fit, behind }) => behind.includes(broker) && !fit.some((id) => order.includes(id)))
   const unlocks = (broker: number) => elections.filter(({ fit }) => fit.includes(broker) && !fit.some((id) => order.includes(id))).length
   const fits = (broker: number) => elections.filter(({ fit }) => fit.includes(broker)).length
   for (let left = [...brokers].sort((a, b) => a - b); left.length > 0; ) {
-    const [next] = left.filter((broker) => !waits(broker)).sort((a, b) => unlocks(b) - unlocks(a) || fits(b) - fits(a))
+    const [next] = left
+      .filter((broker) => !waits(broker) && mayFollow(order, broker) && (order.length > 0 || broker === (first ?? broker)))
+      .sort((a, b) => unlocks(b) - unlocks(a) || fits(b) - fits(a))
     if (next === undefined) return order
     order.push(next)
     left = left.filter((broker) => broker !== next)
@@ -150,13 +155,28 @@ const orderOf = (brokers: readonly number[], elections: readonly Election[]): re
   return order
 }
 
+const anybody: MayFollow = () => true
+
+/** Whoever is started first decides who can follow: where the best one leads nowhere, another does. All of them, or as many as there is an order for. */
+const orderOf = (brokers: readonly number[], elections: readonly Election[], mayFollow: MayFollow): readonly number[] => {
+  const best = orderFrom(null, brokers, elections, mayFollow)
+  if (best.length === brokers.length || mayFollow === anybody) return best
+  for (const first of brokers) {
+    const order = orderFrom(first, brokers, elections, mayFollow)
+    if (order.length === brokers.length) return order
+  }
+  return best
+}
+
 /** Pure. Source of the dangers: kafka-operations.md §1.4 (4c), KIP-101, KIP-98, KIP-516. */
-export const judgeRestore = (record: KafkaRecord, disks: Disks): JudgedRestore => {
+export const judgeRestore = (record: KafkaRecord, disks: Disks, mayFollow = anybody): JudgedRestore => {
   const copies = byPartition(disks)
   const elections = electionsOf(record, copies)
   const brokers = [...disks.keys()]
-  const order = orderOf(brokers, elections)
-  const left = brokers.filter((broker) => !order.includes(broker))
+  const safe = orderOf(brokers, elections, anybody)
+  const order = orderOf(brokers, elections, mayFollow)
+  const left = brokers.filter((broker) => !safe.includes(broker))
+  const apart = left.length === 0 && order.length < brokers.length
   const hopeless = elections.filter(({ fit, behind }) => fit.length === 0 && behind.length > 0).map(({ name }) => name)
   const crossed = left.length > 0 && hopeless.length === 0
   const topics = new Set([...copies.values()].map(({ topic }) => topic))
@@ -164,6 +184,11 @@ export const judgeRestore = (record: KafkaRecord, disks: Disks): JudgedRestore =
     problems: [
       ...staleness(record, copies, disks),
       ...said(hopeless, 'nobody whom the snapshot would have elected has what was committed since'),
+      ...(apart
+        ? [
+            `broker ${safe.join(', then ')} would have to start in this order, and no unbroken range of ordinals, which is all that a set makes, grows in one that is safe`,
+          ]
+        : []),
       ...(crossed ? [`broker ${few(left)}: each is behind on something the other would have to lead first; there is no order in which nothing is lost`] : []),
     ],
     order,

@@ -13,6 +13,7 @@ import { handOver } from '../steps/quorum/hand-over.ts'
 import { awaitQuorum, repairMember } from '../steps/quorum/members.ts'
 import { awaitExpired, compareEnds, findBrokers, startInOrder, stopBrokers, stopEmptyMembers } from '../steps/quorum/outage.ts'
 import { chosenFor, placeSnapshot } from '../steps/quorum/place.ts'
+import { lookAtStopped, stopSets } from '../steps/quorum/sets.ts'
 import { compareDisks, readSnapshot, type SnapshotFiles } from '../steps/quorum/snapshot.ts'
 import { minutes } from '../units.ts'
 import type { Options } from './options.ts'
@@ -49,9 +50,11 @@ const restore = (from: From, snapshot: SnapshotFiles | null, plan: ReturnType<ty
   return [
     readSnapshot(snapshot, from).step,
     found.step,
-    compareDisks('compare-disks', snapshot).step,
+    compareDisks('compare-disks', snapshot, from).step,
     stopEmptyMembers(from),
     stopBrokers(found),
+    stopSets(found),
+    lookAtStopped(found),
     plan.step,
     placeSnapshot(from, snapshot, plan),
     each('restore-first', 'the member that has the snapshot: start it, wait', from, firstOf(from)),
@@ -118,7 +121,7 @@ export const zookeeper: Scenario<Options> = {
     const kept = keepEpochs()
     const compared = compareEpochs(kept)
     // What a lone survivor brought back is known to be whole only once it was compared.
-    const plan = compareDisks('compare-stopped', snapshot)
+    const plan = compareDisks('compare-stopped', snapshot, from)
     const ends = compareEnds(plan)
     const inDoubt = () => {
       const which = quorum.value().case

@@ -55,6 +55,22 @@ describe('a record put back', () => {
     ).toEqual([expect.stringContaining('no order in which nothing is lost')])
   })
 
+  it('is put in an order that the platform can start them in, and may not where there is none', () => {
+    const beside = (started: readonly number[], next: number) => started.length === 0 || started.includes(next - 1) || started.includes(next + 1)
+    const missing2 = record([
+      [1, 3],
+      [1, 3],
+    ])
+    expect(judgeRestore(missing2, disks([10, 10], [10, 10], [10, 10]))).toMatchObject({ order: [1, 3, 2] })
+    expect(judgeRestore(missing2, disks([10, 10], [10, 10], [10, 10]), beside)).toMatchObject({ problems: [], order: [1, 2, 3] })
+    const last2 = record([
+      [1, 2],
+      [2, 3],
+    ])
+    expect(judgeRestore(last2, disks([10, 0], [4, 3], [0, 10]))).toMatchObject({ problems: [], order: [1, 3, 2], late: [2] })
+    expect(judgeRestore(last2, disks([10, 0], [4, 3], [0, 10]), beside).problems).toEqual([expect.stringContaining('unbroken range of ordinals')])
+  })
+
   it.each([
     ['lacks it', { topics: new Map() }, {}, 'does not know it'],
     ['has another id for it', {}, { topicId: 'other' }, 'under another id'],

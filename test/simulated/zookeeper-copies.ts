@@ -5,8 +5,9 @@ import type { SnapshotFiles } from '../../src/steps/quorum/snapshot.ts'
 const never = new AbortController().signal
 
 export const copied = async (simulation: Simulation, path = '/simulated/zk1.tar.gz'): Promise<SnapshotFiles> => {
-  const [copy] = await simulation.ports.platform.data('zk1', never)
-  if (copy === undefined) throw new Error('zk1 has no disk')
+  const first = simulation.world.members().find(({ role }) => role === 'zookeeper')?.name ?? ''
+  const [copy] = await simulation.ports.platform.data(first, never)
+  if (copy === undefined) throw new Error('it has no disk')
   const chunks: Uint8Array[] = []
   for await (const chunk of copy.tar) chunks.push(chunk)
   simulation.files.set(path, Buffer.concat(chunks).toString('latin1'))

@@ -1,49 +1,21 @@
 // The one recovery in which brokers are stopped: nobody may elect or register by a tree while it is replaced. They are
 // stopped one by one, started again in the order that the comparison gave, and what they hold is looked at again.
-import { act, type Decision, decide, forEach, type Guard, look, type Part, type Step } from '../../engine/step.ts'
+import { act, type Decision, decide, forEach, look, type Part, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import { reviveGuards } from '../../judgement/guards.ts'
 import { notManaged } from '../../judgement/platform-guards.ts'
-import { quorumOf } from '../../judgement/quorum.ts'
 import { brokerStatus } from '../../judgement/status.ts'
 import { isKnownFalse, known } from '../../model/known.ts'
-import { brokerOf, memberOf, memberOfBroker, type Survey } from '../../model/survey.ts'
+import { brokerOf, memberOf, memberOfBroker, type Survey, unmatchedBrokers } from '../../model/survey.ts'
 import { isProjected, withBrokerBack, withBrokerOut, withMember } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { comesByItself } from '../brokers.ts'
 import type { From } from './failed-quorum.ts'
-
-/**
- * A broker that is asked to stop asks ZooKeeper first who the controller is, and waits for that for ever (KafkaServer.shutdown,
- * controlledShutdown): it is killed in the end, and its log recovered. Meanwhile those that still run write down their high watermarks.
- */
-const HOPELESS_STOP = seconds(6)
+import { dataBack, type FoundSet, HOPELESS_STOP, isOfSet, quorumLost, revivedOf, seenRunning, setsOf } from './standstill.ts'
 
 interface Stopping {
   readonly member: string
   readonly uid: string | null
-}
-
-const quorumLost = <T>(): Guard<T> => ({
-  name: 'G5',
-  check: (now) => {
-    const quorum = quorumOf(now)
-    if (quorum.known && quorum.value.held === false) return null
-    const because = quorum.known && quorum.value.held === true ? 'the quorum is held: no broker has to be stopped' : 'whether the quorum is lost was not seen'
-    return { guard: 'G5', because, protects: [], force: null, ...(quorum.known && quorum.value.held === true ? {} : { blind: true as const }) }
-  },
-})
-
-const seenRunning = (now: Survey, name: string) => {
-  const member = memberOf(now, name)
-  return member?.state.known === true && member.uid.known ? { state: member.state.value, uid: member.uid.value } : null
-}
-
-/** A resumed run passes here again, and by then what was stopped may have been started on purpose. */
-const dataBack = (now: Survey): string | null => {
-  const quorum = quorumOf(now)
-  const whole = quorum.known ? quorum.value.members.find(({ disk }) => disk === 'intact') : undefined
-  return whole === undefined ? null : `${whole.name} has data: the snapshot is in place`
 }
 
 const stopOne = (id: 'stop-empty-member' | 'stop-broker', name: string): Step =>
@@ -74,7 +46,7 @@ const stopOne = (id: 'stop-empty-member' | 'stop-broker', name: string): Step =>
       commands: [commands.stop(member, HOPELESS_STOP)],
     }),
     act: async (world, { member, uid }, signal) => {
-      await world.change.platform.stop({ name: member, uid }, { grace: HOPELESS_STOP }, signal)
+      await world.change.platform.stop({ name: member, uid }, { grace: HOPELESS_STOP, hopeless: true }, signal)
       return undefined
     },
     expect: (now, { member }) => {
@@ -95,13 +67,18 @@ export const stopEmptyMembers = ({ from }: From): Part =>
     title: 'each ZooKeeper that runs on its empty disk: stop it',
     items: (now) =>
       (from.taken()?.broken ?? [])
-        .filter(({ name }) => seenRunning(now, name)?.state !== 'stopped')
+        .filter(({ name }) => seenRunning(now, name)?.state !== 'stopped' && !isOfSet(memberOf(now, name)))
         .map(({ name }) => ({ key: name, title: name, parts: [stopOne('stop-empty-member', name)] })),
   })
 
-interface ToStop {
+export interface ToStop {
+  /** Those that are stopped one by one. */
   readonly brokers: readonly { readonly broker: number; readonly member: string }[]
+  /** What makes all others, and the ZooKeepers: as many as they had are started again, one by one. */
+  readonly sets: readonly FoundSet[]
 }
+
+const namesOf = ({ brokers, sets }: ToStop): readonly string[] => [...brokers.map(({ member }) => member), ...sets.map(({ kind, name }) => `${kind} ${name}`)]
 
 /** Decided, so that a resumed run goes on with the very brokers it began with. */
 export const findBrokers = (): Decision<ToStop> =>
@@ -113,21 +90,27 @@ export const findBrokers = (): Decision<ToStop> =>
     aspects: ['members', 'brokers'],
     budget: { expected: seconds(3), deadline: minutes(1) },
     resolve: async (world) => {
-      const { brokers, members } = await world.survey()
+      const now = await world.survey()
+      const { brokers, members } = now
       if (!brokers.known || !members.known) return { unknown: `the brokers were not seen: ${brokers.known ? (members.known ? '' : members.why) : brokers.why}` }
-      const revived = members.value.find(({ roles, revives }) => revives === 'always' && roles.some((role) => role === 'broker' || role === 'zookeeper'))
-      if (revived !== undefined)
+      const revived = revivedOf(members.value)
+      if (revived !== null)
         return {
-          blocked: `${revived.name} is started again by its platform as soon as it is stopped: nothing stands still while the tree is replaced`,
-          hint: 'scale brokers and ZooKeeper to 0, put the copy on the claim of the first ZooKeeper, scale ZooKeeper up one by one, then the brokers',
+          blocked: `${revived} is started again by its platform as soon as it is stopped: nothing stands still while the tree is replaced`,
+          hint: 'stop brokers and ZooKeeper its way, put the copy on the disk of the first ZooKeeper, start ZooKeeper one by one, then the brokers',
         }
       const unmatched = brokers.value.find(({ member }) => !member.known)
       if (unmatched !== undefined) return { unknown: `which member runs broker ${unmatched.id} was not seen` }
-      return { target: { brokers: brokers.value.flatMap(({ id, member }) => (member.known ? [{ broker: id, member: member.value }] : [])) } }
+      const nameless = unmatchedBrokers(now)
+      if (nameless.length > 0) return { unknown: `which broker ${few(nameless)} is was not seen` }
+      const sets = setsOf(members.value)
+      const scaled = new Set(sets.flatMap((set) => set.members))
+      const alone = brokers.value.flatMap(({ id, member }) => (member.known && !scaled.has(member.value) ? [{ broker: id, member: member.value }] : []))
+      return { target: { brokers: alone, sets } }
     },
-    preview: ({ brokers }) => ({ sentence: `stop ${brokers.map(({ member }) => member).join(', ')}`, changes: [], commands: [] }),
+    preview: (found) => ({ sentence: `stop ${namesOf(found).join(', ')}`, changes: [], commands: [] }),
     expect: (now) => now,
-    done: (_, { brokers }) => ({ state: 'done', detail: `${brokers.length} brokers are stopped for it` }),
+    done: (_, found) => ({ state: 'done', detail: `${namesOf(found).join(', ')} are stopped for it` }),
   })
 
 export const stopBrokers = (found: Decision<ToStop>): Part =>
@@ -210,7 +193,11 @@ const startOne = (broker: number): Step =>
     done: (now, { member }) => {
       const it = seenRunning(now, member)
       if (it === null) return { state: 'unknown', detail: `${member} was not seen` }
-      if (it.state === 'stopped') return { state: 'not-started', detail: `${member} does not run`, hopeless: `${member} does not run: its log says why` }
+      if (it.state === 'stopped') {
+        const own = memberOf(now, member)
+        if (own !== undefined && comesByItself(own)) return { state: 'under-way', detail: `${member} is being started by its platform` }
+        return { state: 'not-started', detail: `${member} does not run`, hopeless: `${member} does not run: its log says why` }
+      }
       const { status, because } = brokerStatus(now, broker)
       if (status !== 'up') return { state: 'under-way', detail: because }
       const waiting = leaderlessOf(now, broker)

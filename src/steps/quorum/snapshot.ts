@@ -5,8 +5,9 @@ import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { within } from '../../engine/within.ts'
 import { KdrError, wordsOf } from '../../errors.ts'
 import { few } from '../../judgement/evidence.ts'
+import { besideTheirs } from '../../judgement/ordinals.ts'
 import { identityProblem } from '../../judgement/quorum.ts'
-import { type Disks, type JudgedRestore, judgeRestore, type KafkaRecord, recordOf } from '../../judgement/restore.ts'
+import { type Disks, type JudgedRestore, judgeRestore, type KafkaRecord, type MayFollow, recordOf } from '../../judgement/restore.ts'
 import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { CopiedFile } from '../../ports/files.ts'
 import type { ReadWorld } from '../../ports/world.ts'
@@ -81,15 +82,19 @@ const READ = minutes(5)
 interface OnDisk {
   readonly disks: Disks
   readonly lines: readonly string[]
+  readonly mayFollow: MayFollow
 }
 
 const lineOf = (broker: number, { topic, partition, end, highWatermark, epoch, topicId }: ReplicaOnDisk): string =>
   [`${topic}-${partition}`, broker, end, highWatermark ?? '-', epoch ?? '-', topicId ?? '-'].join('\t')
 
 /** Of every broker there should be. */
-const readDisks = async (world: ReadWorld): Promise<OnDisk | { readonly unknown: string }> => {
-  const { brokers } = await world.survey()
+const readDisks = async (world: ReadWorld, expected: readonly number[]): Promise<OnDisk | { readonly unknown: string }> => {
+  const now = await world.survey()
+  const { brokers } = now
   if (!brokers.known) return { unknown: `the brokers were not seen: ${brokers.why}` }
+  const missing = expected.filter((id) => !brokers.value.some((broker) => broker.id === id))
+  if (missing.length > 0) return { unknown: `whose disk is that of broker ${few(missing)} was not seen` }
   const disks = new Map<number, readonly ReplicaOnDisk[]>()
   const lines: string[] = []
   for (const { id, member } of brokers.value) {
@@ -99,13 +104,13 @@ const readDisks = async (world: ReadWorld): Promise<OnDisk | { readonly unknown:
     disks.set(id, found)
     lines.push(...found.map((replica) => lineOf(id, replica)))
   }
-  return { disks, lines: lines.sort() }
+  return { disks, lines: lines.sort(), mayFollow: besideTheirs(now) }
 }
 
 const HEAD = '# partition\tbroker\tlog end\thigh watermark\tleader epoch\ttopic id'
 
-const compare = async (world: ReadWorld, record: KafkaRecord, file: string): Promise<Resolution<Compared>> => {
-  const read = await readDisks(world).catch((thrown: unknown) => {
+const compare = async (world: ReadWorld, record: KafkaRecord, expected: readonly number[], file: string): Promise<Resolution<Compared>> => {
+  const read = await readDisks(world, expected).catch((thrown: unknown) => {
     if (thrown instanceof KdrError && thrown.code === 'data-unreachable') return thrown
     throw thrown
   })
@@ -115,7 +120,7 @@ const compare = async (world: ReadWorld, record: KafkaRecord, file: string): Pro
       hint: 'an older record elects whom it knew to be in sync: without the comparison acknowledged records could be cut off',
     }
   if ('unknown' in read) return read
-  const { problems, ...judged }: JudgedRestore = judgeRestore(record, read.disks)
+  const { problems, ...judged }: JudgedRestore = judgeRestore(record, read.disks, read.mayFollow)
   const kept = world.evidence(file, `${[HEAD, ...read.lines].join('\n')}\n`)
   if (problems.length > 0)
     return { blocked: `the snapshot is older than the disks: ${problems.join('; ')}`, hint: `${kept} has every log's end; look for a later copy` }
@@ -131,7 +136,7 @@ const words = ({ order, late, revived, file }: Compared): string =>
   ].join('; ')
 
 /** `before`: while they still serve, so that what cannot work is known before anything is stopped. */
-export const compareDisks = (id: 'compare-disks' | 'compare-stopped', snapshot: SnapshotFiles | null): Decision<Compared> =>
+export const compareDisks = (id: 'compare-disks' | 'compare-stopped', snapshot: SnapshotFiles | null, { from }: From): Decision<Compared> =>
   decide<Compared>({
     id,
     title:
@@ -142,7 +147,8 @@ export const compareDisks = (id: 'compare-disks' | 'compare-stopped', snapshot: 
     budget: { expected: seconds(10), deadline: minutes(30) },
     resolve: async (world) => {
       if (snapshot === null) return NONE_NAMED
-      return compare(world, (await recordIn(world, snapshot)).record, `${id === 'compare-disks' ? 'log-ends-before' : 'log-ends'}.tsv`)
+      const { record } = await recordIn(world, snapshot)
+      return compare(world, record, from.value().brokers, `${id === 'compare-disks' ? 'log-ends-before' : 'log-ends'}.tsv`)
     },
     preview: (target) => ({ sentence: words(target), changes: [], commands: [] }),
     expect: (now) => now,

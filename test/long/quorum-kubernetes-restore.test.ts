@@ -1,6 +1,5 @@
 // A ZooKeeper ensemble that has lost every claim, restored from a copy in Kubernetes: sets that start again whatever is
 // stopped, disks that nobody mounts, under a ledger, with the truth read past the tool.
-import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openKubernetesFaults } from '../../src/lab/kubernetes/faults.ts'
@@ -25,9 +24,9 @@ describe('a ZooKeeper ensemble without a disk, in Kubernetes', () => {
   const takeCopy = (): string =>
     ['data', 'log']
       .map((folder) => {
-        const tar = ground.kubectl('exec', 'zookeeper-0', '--', 'sh', '-c', `tar -czf - -C /var/lib/zookeeper/${folder} . | base64`)
         const file = path.join(ground.here.home, `zookeeper-0-${folder}.tar.gz`)
-        writeFileSync(file, Buffer.from(tar, 'base64'))
+        ground.kubectl('exec', 'zookeeper-0', '--', 'tar', '-czf', `/tmp/${folder}.tar.gz`, '-C', `/var/lib/zookeeper/${folder}`, '.')
+        ground.kubectl('cp', `zookeeper-0:/tmp/${folder}.tar.gz`, file)
         return file
       })
       .join()

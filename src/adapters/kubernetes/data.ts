@@ -5,14 +5,15 @@ import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { DataCopy } from '../../ports/platform.ts'
 import type { KubeClient } from './client.ts'
 import { mainContainerOf } from './containers.ts'
-import { execIn } from './exec.ts'
+import { execRaw } from './exec.ts'
 import { readPod } from './pod-look.ts'
 import { replicasAt } from './replicas.ts'
 import type { Entry } from './roster.ts'
 import { mountsOf } from './volumes.ts'
 
-/** The exec channel is read as text: base64 carries the bytes, and a count of them that they are whole. */
-const SCRIPT = 'cd "$1" && tar -czf - . | base64 | tr -d "\\n" && echo " end"'
+/** Said last, so that what came is whole: how a pipe's first command ended is not told. */
+const END = ' end'
+const SCRIPT = `cd "$1" && tar -czf - . && printf '%s' '${END}'`
 
 const unreachable = (member: string, why: string): KdrError =>
   new KdrError(`the data of ${member} could not be copied: ${why}`, {
@@ -22,9 +23,9 @@ const unreachable = (member: string, why: string): KdrError =>
 
 /** Throws `data-unreachable`. What is kept this way has to fit into what an exec may print, 64 MiB. */
 async function* archive(client: KubeClient, member: string, container: string, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const { code, stdout, stderr } = await execIn(client, member, container, ['sh', '-c', SCRIPT, 'kdr', path], signal)
-  if (code !== 0 || !stdout.trimEnd().endsWith(' end')) throw unreachable(member, `tar in it ended with ${code}: ${stderr.trim()}`)
-  yield Buffer.from(stdout.slice(0, stdout.lastIndexOf(' end')), 'base64')
+  const { code, stdout, stderr } = await execRaw(client, member, container, ['sh', '-c', SCRIPT, 'kdr', path], signal)
+  if (code !== 0 || stdout.subarray(-END.length).toString('latin1') !== END) throw unreachable(member, `tar in it ended with ${code}: ${stderr.trim()}`)
+  yield stdout.subarray(0, -END.length)
 }
 
 /** Throws `data-unreachable`, also where nobody may run a command in it. */
@@ -34,7 +35,7 @@ export const replicasInside = async (client: KubeClient, entry: Entry, signal: A
   if (pod?.status?.phase !== 'Running' || container === undefined) throw refused('its pod does not run, and nobody has looked at its claims')
   const paths = mountsOf(entry).map(({ path }) => path)
   try {
-    return await replicasAt((argv) => execIn(client, name, container.name, argv, signal), paths)
+    return await replicasAt((argv) => execRaw(client, name, container.name, argv, signal), paths)
   } catch (thrown) {
     if (thrown instanceof KdrError && ['forbidden', 'exec-failed'].includes(thrown.code)) throw refused(thrown.message)
     throw thrown

@@ -14,6 +14,11 @@ const STATUS = 3
 /** Far more than any tool of Kafka prints; a command that never stops printing must not fill the memory. */
 const MAX_OUTPUT = 64 << 20
 
+/** What it printed as it came: it may be no text. */
+export interface RawResult extends Omit<ExecResult, 'stdout'> {
+  readonly stdout: Buffer
+}
+
 /** metav1.Status, of what the kubelet sends. */
 interface Status {
   readonly status?: string
@@ -54,10 +59,11 @@ const pathOf = (namespace: string, pod: string, container: string, argv: readonl
 }
 
 /** What came, until the end; `settle` is called once. */
-const collect = (pod: string, settle: (result: () => ExecResult) => void) => {
+const collect = (pod: string, settle: (result: () => RawResult) => void) => {
   const parts: Record<number, Buffer[]> = { [STDOUT]: [], [STDERR]: [], [STATUS]: [] }
   let length = 0
-  const text = (channel: number) => Buffer.concat(parts[channel] ?? []).toString('utf8')
+  const bytes = (channel: number) => Buffer.concat(parts[channel] ?? [])
+  const text = (channel: number) => bytes(channel).toString('utf8')
   const fail = (error: KdrError) =>
     settle(() => {
       throw error
@@ -71,7 +77,7 @@ const collect = (pod: string, settle: (result: () => ExecResult) => void) => {
     ended: ({ why }: { readonly why: string }): void => {
       const status = text(STATUS)
       if (status === '') fail(unseen(pod, why))
-      else settle(() => ({ code: exitCodeOf(pod, status), stdout: text(STDOUT), stderr: text(STDERR) }))
+      else settle(() => ({ code: exitCodeOf(pod, status), stdout: bytes(STDOUT), stderr: text(STDERR) }))
     },
   }
 }
@@ -91,11 +97,11 @@ const sendAll = (channels: Channels, input: Buffer, at = 0): void => {
  * since a closed input ends the connection before the status. The deadline is the signal's; past it the command
  * may still run. Throws the signal's reason, `outcome-unknown`, `exec-failed`, and what `openChannels` throws.
  */
-export const execIn = (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal, input?: Buffer): Promise<ExecResult> =>
+export const execRaw = (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal, input?: Buffer): Promise<RawResult> =>
   new Promise((resolve, reject) => {
     let channels: Channels | null = null
     const abort = () => settle(() => Promise.reject(signal.reason))
-    const settle = (result: () => ExecResult | Promise<never>) => {
+    const settle = (result: () => RawResult | Promise<never>) => {
       signal.removeEventListener('abort', abort)
       channels?.drop()
       try {
@@ -112,3 +118,9 @@ export const execIn = (client: KubeClient, pod: string, container: string, argv:
       if (input !== undefined) sendAll(opened, input)
     }, reject)
   })
+
+/** The same, of a command that prints text. */
+export const execIn = async (client: KubeClient, pod: string, container: string, argv: readonly string[], signal: AbortSignal): Promise<ExecResult> => {
+  const result = await execRaw(client, pod, container, argv, signal)
+  return { ...result, stdout: result.stdout.toString('utf8') }
+}

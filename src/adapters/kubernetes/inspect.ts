@@ -5,7 +5,7 @@ import type { KubeClient } from './client.ts'
 import { type Disk, parseDisks, unmountedCommand } from './disk.ts'
 import { replicasAt } from './replicas.ts'
 import type { Entry } from './roster.ts'
-import { claimedOf, visit } from './visit.ts'
+import { claimedOf, textOf, visit } from './visit.ts'
 
 export interface Looked {
   readonly disks: readonly Disk[]
@@ -26,7 +26,7 @@ export const lookAtUnmounted = async (client: KubeClient, entry: Entry, replicas
     volumes: claims.map(({ claim }, at) => ({ name: `v${at}`, persistentVolumeClaim: { claimName: claim, readOnly: true } })),
   }
   const look = async (run: Parameters<Parameters<typeof visit>[3]>[0]): Promise<Looked> => {
-    const seen = parseDisks(await run(unmountedCommand(claims.map(({ subPath }, at) => `/kdr/${at}//${subPath}`))))
+    const seen = parseDisks(textOf(await run(unmountedCommand(claims.map(({ subPath }, at) => `/kdr/${at}//${subPath}`)))))
     if (seen.length !== claims.length)
       throw new KdrError(`nothing tells what is on ${claims.map(({ claim }) => claim).join(', ')}`, { code: 'disk-unreachable' })
     const disks = seen.map((disk, at) => ({ ...disk, path: claims[at]?.path ?? disk.path }))

@@ -8,7 +8,7 @@ import type { KubeClient } from './client.ts'
 import { type Disk, diskCommand, parseDisks } from './disk.ts'
 import { envOf } from './roles.ts'
 import { claimName, type Entry } from './roster.ts'
-import { type Claimed, claimedOf, type Run, visit } from './visit.ts'
+import { type Claimed, claimedOf, type Run, textOf, visit } from './visit.ts'
 
 /** Where the images of Confluent, ZooKeeper and Bitnami keep snapshots, and the first two their logs. */
 const USUAL = { data: ['/var/lib/zookeeper/data', '/data', '/bitnami/zookeeper/data'], log: ['/var/lib/zookeeper/log', '/datalog'] }
@@ -49,21 +49,21 @@ const makeClaims = async (client: KubeClient, { name, set }: Entry, claims: read
 const NEW = 'version-2.kdr-new'
 const BEGIN = `umask 027; for d in "$@"; do mkdir -p "$d" && rm -rf "$d/${NEW}" && mkdir "$d/${NEW}" || exit 1; done`
 /** The number of bytes ends it: a closed input would end the connection before the answer. */
-const WRITE = 'umask 027; head -c "$2" > "$1" && sha256sum < "$1"'
+const WRITE = 'umask 027; head -c "$2" | dd of="$1" bs=65536 conv=fsync 2> /dev/null && sha256sum < "$1"'
+/** Small images have no sync: what was renamed is then as durable as unmounting makes it. */
 const END = `
-sync || exit 1
 for d in "$@"; do
   n=1; while [ -e "$d/version-2.kept-$n" ]; do n=$((n + 1)); done
   if [ -e "$d/version-2" ]; then mv "$d/version-2" "$d/version-2.kept-$n" || exit 1; echo "$d/version-2.kept-$n"; fi
   mv "$d/${NEW}" "$d/version-2" || exit 1
 done
-sync
+if command -v sync > /dev/null; then sync; fi
 `
 
 const must = async (run: Run, script: string, args: readonly string[], input?: Buffer): Promise<string> => {
   const { code, stdout, stderr } = await run(['sh', '-c', script, 'kdr', ...args], input)
   if (code !== 0) throw unreachable(`the copy was not put there: ${stderr.trim() || `exit ${code}`}`)
-  return stdout.trim()
+  return stdout.toString('utf8').trim()
 }
 
 const write = async (run: Run, path: string, content: Buffer): Promise<void> => {
@@ -94,7 +94,7 @@ export const placeOnClaims = async (client: KubeClient, entry: Entry, files: rea
     await must(run, BEGIN, folders)
     for (const { name, content } of files) await write(run, `${name.startsWith('log.') ? log : data}/${NEW}/${name}`, content)
     const kept = await must(run, END, folders)
-    return { kept: kept === '' ? null : kept.split('\n').join(', '), disks: parseDisks(await run(diskCommand(claims.map(({ path }) => path)))) }
+    return { kept: kept === '' ? null : kept.split('\n').join(', '), disks: parseDisks(textOf(await run(diskCommand(claims.map(({ path }) => path))))) }
   }
   return visit(client, entry, what, place, signal)
 }

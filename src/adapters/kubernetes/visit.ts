@@ -3,10 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Pod, V1PodSpec, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
-import type { ExecResult } from '../../ports/platform.ts'
 import { formatDuration, type Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
-import { execIn } from './exec.ts'
+import { execRaw, type RawResult } from './exec.ts'
 import { lookAtPod, notSeen } from './pod-look.ts'
 import { progressOf } from './pod-writes.ts'
 import type { Entry } from './roster.ts'
@@ -24,7 +23,9 @@ const OURS = { 'app.kubernetes.io/managed-by': 'kdr' }
 const PURPOSE = 'kdr.dev/purpose'
 
 /** Runs a command where the claims are mounted. */
-export type Run = (argv: readonly string[], input?: Buffer) => Promise<ExecResult>
+export type Run = (argv: readonly string[], input?: Buffer) => Promise<RawResult>
+
+export const textOf = ({ stdout }: Pick<RawResult, 'stdout'>): { readonly stdout: string } => ({ stdout: stdout.toString('utf8') })
 
 export interface Visit {
   readonly purpose: 'look-at-disks' | 'place-copy'
@@ -146,7 +147,7 @@ export const visit = async <T>(client: KubeClient, entry: Entry, what: Visit, wo
   await create(client, body, signal)
   try {
     await untilRunning(client, name, signal)
-    return await work((argv, input) => execIn(client, name, CONTAINER, argv, signal, input))
+    return await work((argv, input) => execRaw(client, name, CONTAINER, argv, signal, input))
   } finally {
     await remove(client, name)
   }

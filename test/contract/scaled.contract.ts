@@ -64,7 +64,9 @@ export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>
     it('looks at the disk that it is asked for, as long as nobody has it', async () => {
       expect(await codeOf(subject.write.inspect({ name: subject.names[2], uid: 'another' }, LOOK, subject.soon()))).toBe('member-changed')
       expect(await codeOf(subject.write.inspect({ name: 'nobody', uid: null }, LOOK, subject.soon()))).toBe('no-such-member')
+      expect(await codeOf(subject.platform.replicas(subject.names[2], subject.soon()))).toBe('data-unreachable')
       await subject.write.inspect({ name: subject.names[2], uid: null }, LOOK, subject.soon(120_000))
+      expect(await codeOf(subject.platform.replicas(subject.names[2], subject.soon()))).toBe('data-unreachable')
       expect((await disks())[2]).toEqual([3, 'intact'])
       expect((await disks())[1]).toEqual([null, ''])
     })

@@ -58,7 +58,7 @@ const run = async (argv: readonly string[], signal: AbortSignal, then: (child: C
 }
 
 /** A broker and controller in one, whatever the lab's mode: most of what a broker loads has nothing to do with who governs. */
-const train = async ({ release, java, jars }: Trained, folder: string, signal: AbortSignal): Promise<string> => {
+const train = async ({ java, jars }: Trained, folder: string, signal: AbortSignal): Promise<string> => {
   const [client, quorum] = [await freePort(), await freePort()]
   const [properties, archive] = [join(folder, 'node.properties'), join(folder, 'classes.jsa')]
   writeFileSync(

@@ -66,7 +66,7 @@ const roundTrip = async (world: WriteWorld, { topic, assignments }: CanaryTarget
   let problem: string | null = null
   const end = world.clock.monotonic() + PATIENCE
   try {
-    await probe.createTopic(topic, assignments, { 'min.insync.replicas': String(minIsr) }, signal)
+    await create(world, { topic, assignments }, { 'min.insync.replicas': String(minIsr) }, end, signal)
     for (const [partition, replicas] of assignments.entries()) {
       const back = await throughPartition(world, { topic, partition }, times, end, signal)
       received += back
@@ -89,6 +89,23 @@ const roundTrip = async (world: WriteWorld, { topic, assignments }: CanaryTarget
  * it was before: a pod comes back at another address, and the JVM keeps the old one for 30 s (InetAddress).
  */
 const PATIENCE = seconds(45)
+
+/**
+ * A controller whose session ended while nobody governed says UNKNOWN_SERVER_ERROR until it has a new one (KeeperException,
+ * ZkAdminManager.createTopics): tried again, after whatever is there of it is gone.
+ */
+const create = async (world: WriteWorld, target: CanaryTarget, configs: Readonly<Record<string, string>>, end: Millis, signal: AbortSignal): Promise<void> => {
+  const { probe } = world.change
+  for (;;) {
+    try {
+      return await probe.createTopic(target.topic, target.assignments, configs, signal)
+    } catch (thrown) {
+      if (world.clock.monotonic() >= end) throw thrown
+      await probe.deleteTopic(target.topic, signal).catch(() => undefined)
+      await world.clock.sleep(seconds(1), signal)
+    }
+  }
+}
 
 /** Tried again under the same id, which counts once. */
 const produceOne = async (world: WriteWorld, at: { topic: string; partition: number }, id: string, end: Millis, signal: AbortSignal): Promise<bigint> => {

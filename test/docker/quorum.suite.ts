@@ -1,6 +1,6 @@
 // The quorum's recovery on containers, everything on one deployment: lost, one member down, disks emptied, under a
 // ledger that goes on writing while nobody governs, and brokers that nobody touches.
-import { readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/adapters/docker/engine.ts'
@@ -89,7 +89,7 @@ export const quorumOn = (kafka: LabVersion) =>
         await start(1)
         const { Ports } = (await engine.docker.getContainer(member(1)).inspect()).NetworkSettings
         const port = Number(Object.values(Ports).flatMap((bound) => bound ?? [])[0]?.HostPort)
-        const zk = openZooKeeper({ servers: [`127.0.0.1:${port}`], dial: (host, to) => truth.dial(host, to), timeout: 3000 })
+        const zk = openZooKeeper({ servers: [`127.0.0.1:${port}`], dial: (host, to) => truth.platform.dial(host, to), timeout: 3000 })
         await until('it says imok', async () => {
           const answer = (await zk.word('ruok', [`127.0.0.1:${port}`], AbortSignal.timeout(5000))).get(`127.0.0.1:${port}`)
           return answer?.known === true && answer.value.includes('imok')
@@ -125,10 +125,11 @@ export const quorumOn = (kafka: LabVersion) =>
       })
 
     if (zookeeper)
-      it('every disk empty: restored from the copy that was kept of the survivor, brokers stopped and compared meanwhile', async () => {
-        const runs = path.join(here.home, 'kdr', 'runs')
-        const kept = readdirSync(runs, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.tar.gz'))
-        const from = ['--snapshot', kept.map((file) => path.join(runs, file)).join()]
+      it('every disk empty: restored from a copy of data and logs, brokers stopped and compared meanwhile', async () => {
+        const copies = await truth.platform.data(member(1), AbortSignal.timeout(60_000))
+        const files = copies.map((_, at) => path.join(here.home, `zookeeper-1-${at}.tar.gz`))
+        for (const [at, { tar }] of copies.entries()) await writeFile(files[at] ?? '', tar)
+        const from = ['--snapshot', files.join()]
         await breakIt('lose-zookeeper')
         const changes = await watchChanges(engine, truth.project)
         const dry = await recover(...from, '--dry-run', '--output', 'ndjson')

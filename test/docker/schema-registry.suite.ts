@@ -41,7 +41,7 @@ export const registryIn = (kafka: '3.5' | '4', quorum: 'zookeeper' | 'controller
     let engine: Engine
     let truth: DockerTruth
     let ledger: Ledger
-    const registry = () => openSchemaRegistry({ dial: truth.dial, ca: null, auth: null, timeout: 10_000 })
+    const registry = () => openSchemaRegistry({ dial: truth.platform.dial, ca: null, auth: null, timeout: 10_000 })
     const manifest = () => path.join(here.home, 'schemas.json')
     const plain = () => path.join(here.home, 'schemas-plain.json')
 

@@ -73,7 +73,7 @@ export const watchChanges = async ({ docker }: Engine, project: string): Promise
 export interface DockerTruth {
   readonly ledgerPorts: LedgerPorts
   readonly project: string
-  readonly dial: PlatformReader['dial']
+  readonly platform: PlatformReader
   close(): Promise<void>
 }
 
@@ -86,7 +86,7 @@ export const truthOf = (here: Stand, name: string): DockerTruth => {
   return {
     ledgerPorts: { clock: systemClock(), kafka, probe: kafka },
     project: lab.settings.project,
-    dial: platform.dial,
+    platform,
     close: async () => {
       await Promise.allSettled([kafka.close(), platform.close()])
     },

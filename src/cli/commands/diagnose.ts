@@ -8,8 +8,11 @@ import { type DiagnosisView, diagnosisJson, diagnosisKey, diagnosisLine, diagnos
 import { styleFor } from '../render/text.ts'
 import { endOnKey, openScreen } from '../watching.ts'
 
-/** With the time to start and to ask the platform who there is, an answer within ten seconds whatever hangs. */
-const WITHIN: Millis = seconds(8)
+/** An answer within ten seconds whatever hangs: what the process took to start, long on a busy machine, is taken off what may be waited for. */
+const ANSWER: Millis = seconds(9)
+const MOST: Millis = seconds(8)
+const LEAST: Millis = seconds(5)
+const within = (): Millis => Math.max(LEAST, Math.min(MOST, ANSWER - performance.now()))
 const AGAIN: Millis = seconds(5)
 
 /** null: look once. */
@@ -82,7 +85,7 @@ const watch = async (invocation: Invocation, world: World, interval: Millis): Pr
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal, interruption } = invocation
   const interval = intervalOf(invocation)
-  const world = await openWorld(invocation, 'read', WITHIN)
+  const world = await openWorld(invocation, 'read', within())
   try {
     if (interval !== null) return await watch(invocation, world, interval)
     const view = await lookOnce(world, invocation, interruption.signal)

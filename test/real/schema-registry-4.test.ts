@@ -1,4 +1,0 @@
-// The registry's recovery on Kafka 4.
-import { schemaRegistrySuite } from './schema-registry.suite.ts'
-
-schemaRegistrySuite('4')

@@ -6,11 +6,11 @@ import type { ReplicaOnDisk } from '../../model/replicas.ts'
 import type { CopiedFile } from '../../ports/files.ts'
 import type { DataCopy } from '../../ports/platform.ts'
 import { replicasIn } from '../log-dir/replicas.ts'
-import { placeFiles } from '../zookeeper/place.ts'
+import { type Owner, placeFiles } from '../zookeeper/place.ts'
 import type { Container } from './containers.ts'
 import { pathsOf } from './disk.ts'
 import type { Engine } from './engine.ts'
-import { hereOf } from './shelf.ts'
+import { hereOf, shelfOf } from './shelf.ts'
 
 async function* archive(engine: Engine, { id, name }: Container, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const stream = await engine.call(`copy ${path} of ${name}`, signal, (abortSignal) => engine.docker.getContainer(id).getArchive({ path, abortSignal }))
@@ -32,10 +32,29 @@ export const replicasOf = async (engine: Engine, container: Container, signal: A
 /** Images that keep logs apart call their folder so. */
 const isLogFolder = (path: string): boolean => /log$/.test(path)
 
+const PASSWD = '/etc/passwd'
+
+/** Whom its image runs as, by number or by the image's own list; null for root, whose start gives things away by itself, and where it is not told. */
+const userOf = async (engine: Engine, container: Container, signal: AbortSignal): Promise<Owner | null> => {
+  const [user = '', group = ''] = (container.inspected.Config.User ?? '').split(':')
+  if (['', '0', 'root'].includes(user)) return null
+  const isNumber = (word: string | undefined): boolean => /^\d+$/.test(word ?? '')
+  if (isNumber(user) && isNumber(group)) return { uid: Number(user), gid: Number(group) }
+  const list = (await (await shelfOf(engine, container, PASSWD, signal)).text(PASSWD)) ?? ''
+  const [, , uid, gid] =
+    list
+      .split('\n')
+      .map((line) => line.split(':'))
+      .find(([name, , id]) => name === user || id === user) ?? []
+  if (isNumber(uid) && isNumber(gid)) return { uid: Number(uid), gid: isNumber(group) ? Number(group) : Number(gid) }
+  return isNumber(user) ? { uid: Number(user), gid: 0 } : null
+}
+
 /** Throws `data-unreachable`. */
 export const placeOn = async (engine: Engine, container: Container, files: readonly CopiedFile[], signal: AbortSignal): Promise<string | null> => {
   const paths = pathsOf(container)
   const data = paths.find((path) => !isLogFolder(path)) ?? ''
   const log = paths.find(isLogFolder) ?? data
-  return placeFiles({ data: await hereOf(engine, container, data, signal), log: await hereOf(engine, container, log, signal) }, files)
+  const places = { data: await hereOf(engine, container, data, signal), log: await hereOf(engine, container, log, signal) }
+  return placeFiles(places, files, await userOf(engine, container, signal))
 }

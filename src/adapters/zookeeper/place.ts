@@ -32,7 +32,7 @@ const freeName = async (folder: string): Promise<string> => {
   for (let count = 1; ; count += 1) if (!taken.includes(`version-2.kept-${count}`)) return `version-2.kept-${count}`
 }
 
-interface Owner {
+export interface Owner {
   readonly uid: number
   readonly gid: number
 }
@@ -66,11 +66,11 @@ const placeIn = async (folder: string, files: readonly CopiedFile[], { uid, gid 
   return kept === null ? null : join(folder, kept)
 }
 
-/** Returns where what was there is kept, by its path; null: nothing was. The snapshots come last: without them there is no data. */
-export const placeFiles = async (places: Places, files: readonly CopiedFile[]): Promise<string | null> => {
+/** `runsAs`: whom the server runs as, where that is known. Returns where what was there is kept, by its path; null: nothing was. The snapshots come last: without them there is no data. */
+export const placeFiles = async (places: Places, files: readonly CopiedFile[], runsAs: Owner | null = null): Promise<string | null> => {
   const { data, log } = places
   for (const folder of [data, log]) await mkdir(folder, { recursive: true })
-  const owner = await ownerOf(places)
+  const owner = runsAs ?? (await ownerOf(places))
   if (data === log) return placeIn(data, files, owner)
   const isLog = ({ name }: CopiedFile) => name.startsWith('log.')
   const before = await placeIn(log, files.filter(isLog), owner)

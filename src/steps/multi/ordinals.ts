@@ -8,6 +8,7 @@ import { claimsStay, nobodyElses } from '../../judgement/platform-guards.ts'
 import { heldUpBy, type Member, type Workload } from '../../model/member.ts'
 import { isrOnRecord, partitionName } from '../../model/partitions.ts'
 import { memberOf, memberOfBroker, type Survey } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { withOrderOfSet } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import type { Outage } from './outage.ts'
@@ -65,6 +66,18 @@ const blockedOf = (now: Survey, brokers: readonly number[]): readonly Blocked[] 
   return [...sets.values()]
 }
 
+const LOOKS = 3
+
+/** Looks again where the ISRs on record were not seen: whoever is held up is named with what waits for it alone. */
+const withRecord = async (world: ReadWorld): Promise<Survey> => {
+  for (let looks = 1; ; looks += 1) {
+    const now = await world.survey()
+    const seen = now.partitions.known && [...now.partitions.value.rows()].every((row) => row.leader >= 0 || isrOnRecord(row) !== null)
+    if (seen || looks === LOOKS) return now
+    await world.clock.sleep(seconds(1))
+  }
+}
+
 export const checkOrder = (outage: Decision<Outage>): Decision<Order> =>
   decide<Order>({
     id: 'check-order',
@@ -76,7 +89,7 @@ export const checkOrder = (outage: Decision<Outage>): Decision<Order> =>
     resolve: async (world) => {
       const { dead, gone } = outage.value()
       const wanted = dead.map(({ broker }) => broker).filter((broker) => !gone.includes(broker))
-      return { target: { blocked: blockedOf(await world.survey(), wanted) } }
+      return { target: { blocked: blockedOf(await withRecord(world), wanted) } }
     },
     preview: ({ blocked }) => ({
       sentence:

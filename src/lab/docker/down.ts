@@ -47,17 +47,28 @@ const unlessGone = async (remove: () => Promise<unknown>): Promise<void> => {
 }
 
 /** Containers first, since they hold the rest. SIGKILL: the data is thrown away. */
+const removeAll = async ({ docker, call }: Engine, { containers, networks, volumes }: Found, signal: AbortSignal): Promise<void> => {
+  const all = (ids: readonly string[], what: string, remove: (id: string, abortSignal: AbortSignal) => Promise<unknown>) =>
+    Promise.all(ids.map((id) => unlessGone(() => call(`remove ${what} ${id}`, signal, (abortSignal) => remove(id, abortSignal)))))
+  await all(containers, 'container', (id, abortSignal) => docker.getContainer(id).remove({ force: true, v: true, abortSignal }))
+  await all(networks, 'network', (id, abortSignal) => docker.getNetwork(id).remove({ abortSignal }))
+  await all(volumes, 'volume', (id, abortSignal) => docker.getVolume(id).remove({ abortSignal }))
+}
+
+/** What an interrupted compose had asked for, a busy engine makes after compose itself has ended. */
+const QUIET = { looks: 6, every: 500 } as const
+
 const removeProject = async (place: Place): Promise<void> => {
   const engine = engineOf(place)
-  const { docker, call } = engine
   const signal = AbortSignal.timeout(DEADLINE)
   try {
-    const { containers, networks, volumes } = await belongings(engine, place.project, signal)
-    const all = (ids: readonly string[], what: string, remove: (id: string, abortSignal: AbortSignal) => Promise<unknown>) =>
-      Promise.all(ids.map((id) => unlessGone(() => call(`remove ${what} ${id}`, signal, (abortSignal) => remove(id, abortSignal)))))
-    await all(containers, 'container', (id, abortSignal) => docker.getContainer(id).remove({ force: true, v: true, abortSignal }))
-    await all(networks, 'network', (id, abortSignal) => docker.getNetwork(id).remove({ abortSignal }))
-    await all(volumes, 'volume', (id, abortSignal) => docker.getVolume(id).remove({ abortSignal }))
+    for (let quiet = 0; quiet < QUIET.looks; ) {
+      const found = await belongings(engine, place.project, signal)
+      const nothing = Object.values(found).every((ids) => ids.length === 0)
+      quiet = nothing ? quiet + 1 : 0
+      if (nothing) await sleep(QUIET.every, undefined, { signal })
+      else await removeAll(engine, found, signal)
+    }
   } finally {
     engine.close()
   }

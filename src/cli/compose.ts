@@ -101,10 +101,10 @@ export const findTools = async () => {
   return { java: await findJava(), javaNeeded: JAVA_NEEDED, maven: findMaven() }
 }
 
-/** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. `within`: for a survey; the platform's own when left out. */
-export const openWorld = async (invocation: Invocation, half: 'read' | 'write', within?: Millis): Promise<World> => {
+/** `read` composes no write half at all: a dry run and a diagnosis hold nothing that could change anything. `limit`: for a survey, asked once everything is loaded; the platform's own when left out. */
+export const openWorld = async (invocation: Invocation, half: 'read' | 'write', limit?: () => Millis): Promise<World> => {
   const chosen = chooseCluster(invocation, await labDirectory(invocation.env))
-  return composeWorld(chosen, half, invocation, within)
+  return composeWorld(chosen, half, invocation, limit)
 }
 
 const openPlatform = async ({ name: cluster, platform }: ClusterSettings, env: Invocation['env']): Promise<PlatformReader & PlatformWriter> => {
@@ -121,7 +121,7 @@ export const composeWorld = async (
   chosen: ChosenCluster,
   half: 'read' | 'write',
   { env, interruption }: Pick<Invocation, 'env' | 'interruption'>,
-  within = surveyDeadline(chosen.settings.platform.kind),
+  limit = () => surveyDeadline(chosen.settings.platform.kind),
 ): Promise<World> => {
   const [opened, lock, { openKafka }, { openSchemaRegistry }, { fileReader }, { systemClock }, { observer }] = await Promise.all([
     openPlatform(chosen.settings, env),
@@ -135,7 +135,7 @@ export const composeWorld = async (
   const { settings } = chosen
   const { first, platform } = listedOnce(readerOf(opened, chosen.name))
   const clock = systemClock()
-  const began = clock.monotonic()
+  const [began, within] = [clock.monotonic(), limit()]
   const { endpoints, zookeeper } = await addressesOf(chosen, first, clock, within * DISCOVERY.most, interruption.signal)
   const tls = settings.tls === null ? null : { ...settings.tls, rejectUnauthorized: true as const }
   const dial = platform.dial

@@ -85,7 +85,7 @@ const watch = async (invocation: Invocation, world: World, interval: Millis): Pr
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { terminal, interruption } = invocation
   const interval = intervalOf(invocation)
-  const world = await openWorld(invocation, 'read', within())
+  const world = await openWorld(invocation, 'read', within)
   try {
     if (interval !== null) return await watch(invocation, world, interval)
     const view = await lookOnce(world, invocation, interruption.signal)

@@ -58,7 +58,7 @@ export interface Backing {
 export interface Workload {
   readonly kind: string
   readonly name: string
-  /** resourceVersion: a write names it, and is refused when it is another by then. */
+  /** uid/generation, so of its spec: a write names it, and is refused when it is another by then. */
   readonly version: string
   readonly replicas: number
   /** The lowest ordinal it makes (spec.ordinals.start); 0 where nothing is numbered. */

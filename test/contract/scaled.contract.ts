@@ -42,12 +42,12 @@ export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>
       return workload
     }
     const states = async () => (await all()).map(({ state }) => seen(state))
-    const eventually = async (wanted: readonly string[]) => {
+    const eventually = async (wanted: readonly string[], look: () => Promise<readonly string[]> = states) => {
       for (let looks = 0; looks < 240; looks += 1) {
-        if ((await states()).join() === wanted.join()) return
+        if ((await look()).join() === wanted.join()) return
         await subject.sleep(500)
       }
-      expect(await states()).toEqual(wanted)
+      expect(await look()).toEqual(wanted)
     }
     const disks = async () =>
       (await all()).map(({ id, volumes }) => [id.known ? id.value : null, volumes.map(({ state }) => (state.known ? state.value : '')).join()])
@@ -55,6 +55,8 @@ export const scaledContract = (name: string, setUp: () => Promise<ScaledSubject>
     it('says of those that are scaled away that nobody looked at their disks', async () => {
       await workloads.scale(await set(), 0, subject.soon())
       await eventually(['stopped', 'stopped', 'stopped'])
+      // A container has ended a moment before its pod is gone.
+      await eventually(Array(3).fill('ScaledDown'), async () => (await all()).map(({ waiting }) => seen(waiting)?.reason ?? ''))
       const members = await all()
       expect(members.map(({ waiting, revives }) => [seen(waiting)?.reason, revives])).toEqual(Array(3).fill(['ScaledDown', 'never']))
       expect(members.flatMap(({ volumes }) => volumes.map(({ state, backing }) => [state.known, backing?.phase]))).toEqual(Array(3).fill([false, 'Bound']))

@@ -5,7 +5,7 @@ import type { V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
-import { workloadChanged } from './workload-writes.ts'
+import { atVersion } from './spec-version.ts'
 
 const POLL: Millis = 200
 /** For the garbage collector to let go of the pods, and for the creation, each. */
@@ -39,15 +39,13 @@ const create = (client: KubeClient, body: V1StatefulSet, signal: AbortSignal, dr
 const rehearse = (client: KubeClient, { metadata, ...rest }: V1StatefulSet, signal: AbortSignal): Promise<V1StatefulSet> =>
   create(client, { ...rest, metadata: { ...metadata, name: `${metadata?.name?.slice(0, 40)}-kdr-rehearsal` } }, signal, 'All')
 
-const orphan = async (client: KubeClient, set: V1StatefulSet, of: { readonly name: string; readonly version: string }, signal: AbortSignal): Promise<void> => {
+const orphan = async (client: KubeClient, set: V1StatefulSet, version: string, signal: AbortSignal): Promise<void> => {
   const { apps, namespace } = client
-  const { name, version } = of
-  const body = { propagationPolicy: 'Orphan', preconditions: { uid: set.metadata?.uid ?? '', resourceVersion: version } }
-  try {
-    await client.call(signal, { verb: 'delete', resource: RESOURCE, name }, (options) => apps.deleteNamespacedStatefulSet({ name, namespace, body }, options))
-  } catch (thrown) {
-    throw hasCode(thrown, 'conflict') ? workloadChanged({ kind: 'StatefulSet', ...of }, thrown) : thrown
-  }
+  const { name = '', uid = '' } = set.metadata ?? {}
+  await atVersion(client, { kind: 'StatefulSet', name, version }, signal, (resourceVersion) => {
+    const body = { propagationPolicy: 'Orphan', preconditions: { uid, resourceVersion } }
+    return client.call(signal, { verb: 'delete', resource: RESOURCE, name }, (options) => apps.deleteNamespacedStatefulSet({ name, namespace, body }, options))
+  })
 }
 
 const untilGone = async (client: KubeClient, name: string, uid: string | undefined): Promise<void> => {
@@ -86,16 +84,18 @@ export const recreateSet = async (
 ): Promise<void> => {
   const { apps, namespace } = client
   const { name, version } = of
-  const set = await client.call(signal, { verb: 'get', resource: RESOURCE, name }, (options) => apps.readNamespacedStatefulSet({ name, namespace }, options))
-  if (set.metadata?.resourceVersion !== version) throw workloadChanged({ kind: 'StatefulSet', ...of }, undefined)
+  const ask = { verb: 'get', resource: RESOURCE, name }
+  const set = await atVersion(client, { kind: 'StatefulSet', name, version }, signal, () =>
+    client.call(signal, ask, (options) => apps.readNamespacedStatefulSet({ name, namespace }, options)),
+  )
   const manifest = manifestOf(set)
   const changed = withChange(manifest, change)
   await rehearse(client, changed, signal)
   keep(`${JSON.stringify(manifest, null, 2)}\n`)
-  await orphan(client, set, of, signal)
+  await orphan(client, set, version, signal)
   // The caller's signal ends here: between deletion and creation there is no good moment to stop.
   try {
-    await untilGone(client, name, set.metadata.uid)
+    await untilGone(client, name, set.metadata?.uid)
     await create(client, changed, AbortSignal.timeout(DEADLINE))
   } catch (thrown) {
     throw lost(name, thrown)

@@ -11,6 +11,7 @@ import { uidOf } from './containers.ts'
 import { lookAtPod, notSeen } from './pod-look.ts'
 import { memberChanged, progressOf, replaceStanding } from './pod-writes.ts'
 import type { Entry } from './roster.ts'
+import { specVersion } from './spec-version.ts'
 import { placeAt, scaleTo } from './workload-writes.ts'
 
 const POLL: Millis = 500
@@ -41,16 +42,15 @@ const scaled = async (scaling: Promise<void>): Promise<boolean> => {
 
 /** Has the set make its ordinal, and no fewer than before. False when somebody changed the set meanwhile. */
 const want = async (client: KubeClient, set: V1StatefulSet, member: Pick<Entry, 'name' | 'roles'>, signal: AbortSignal): Promise<boolean> => {
-  const { name = '', resourceVersion: version = '' } = set.metadata ?? {}
   const first = set.spec?.ordinals?.start ?? 0
   const range = rangeWith({ first, replicas: set.spec?.replicas ?? 1 }, member)
-  const of = { kind: 'StatefulSet', name, version }
+  const of = { kind: 'StatefulSet', name: set.metadata?.name ?? '', version: specVersion(set.metadata) }
   return scaled(range.first === first ? scaleTo(client, of, range.replicas, signal) : placeAt(client, of, range, signal))
 }
 
 /** One of it is enough to serve; how many there were nobody knows any more. False when somebody changed it meanwhile. */
 const wantOne = async (client: KubeClient, { metadata }: V1Deployment, signal: AbortSignal): Promise<boolean> =>
-  scaled(scaleTo(client, { kind: 'Deployment', name: metadata?.name ?? '', version: metadata?.resourceVersion ?? '' }, 1, signal))
+  scaled(scaleTo(client, { kind: 'Deployment', name: metadata?.name ?? '', version: specVersion(metadata) }, 1, signal))
 
 /** `before`: the pod as it was looked at, whose old runs count for nothing; null: there was none. */
 const untilStarted = async (client: KubeClient, name: string, before: V1Pod | null, signal: AbortSignal): Promise<void> => {

@@ -3,48 +3,22 @@
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { KdrError, wordsOf } from '../../errors.ts'
 import { type KubeClient, statusBody } from './client.ts'
-
-export interface WorkloadRef {
-  readonly kind: string
-  readonly name: string
-  readonly version: string
-}
+import { atVersion, resourceOf, type WorkloadRef } from './spec-version.ts'
 
 const FIELD_MANAGER = 'kdr'
-const RESOURCES: Readonly<Record<string, 'statefulsets.apps' | 'deployments.apps'>> = { StatefulSet: 'statefulsets.apps', Deployment: 'deployments.apps' }
-
-export const workloadChanged = ({ kind, name, version }: WorkloadRef, cause: unknown): KdrError =>
-  new KdrError(`${kind} ${name} has changed since it was looked at (resourceVersion ${version})`, {
-    code: 'workload-changed',
-    exit: 'refused',
-    hint: 'Look again: kdr diagnose',
-    cause,
-  })
-
-/** A conflict is a version that is no longer the one named. */
-const changedOr = (of: WorkloadRef, thrown: unknown): unknown =>
-  thrown instanceof KdrError && thrown.code === 'conflict' ? workloadChanged(of, thrown) : thrown
-
-const resourceOf = ({ kind, name }: WorkloadRef): 'statefulsets.apps' | 'deployments.apps' => {
-  const resource = RESOURCES[kind]
-  if (resource !== undefined) return resource
-  throw new KdrError(`${kind} ${name} cannot be scaled by kdr`, { code: 'not-on-this-platform', hint: 'kdr scales StatefulSets and Deployments' })
-}
 
 /** Throws `workload-changed`. */
 export const scaleTo = async (client: KubeClient, of: WorkloadRef, replicas: number, signal: AbortSignal): Promise<void> => {
   const { apps, namespace } = client
-  const { name, version } = of
+  const { name } = of
   const resource = resourceOf(of)
-  const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name, namespace, resourceVersion: version }, spec: { replicas } }
-  const to = { name, namespace, body, fieldManager: FIELD_MANAGER }
-  try {
-    await client.call(signal, { verb: 'update', resource: `${resource}/scale`, name }, (options) =>
+  await atVersion(client, of, signal, (resourceVersion) => {
+    const body = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name, namespace, resourceVersion }, spec: { replicas } }
+    const to = { name, namespace, body, fieldManager: FIELD_MANAGER }
+    return client.call(signal, { verb: 'update', resource: `${resource}/scale`, name }, (options) =>
       resource === 'statefulsets.apps' ? apps.replaceNamespacedStatefulSetScale(to, options) : apps.replaceNamespacedDeploymentScale(to, options),
     )
-  } catch (thrown) {
-    throw changedOr(of, thrown)
-  }
+  })
 }
 
 /**
@@ -58,33 +32,32 @@ export const placeAt = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { apps, namespace } = client
-  const { name, version } = of
-  const body = { metadata: { resourceVersion: version }, spec: { ordinals: first === 0 ? null : { start: first }, replicas } }
-  const patch = (dryRun?: 'All') =>
-    client.call(signal, { verb: 'patch', resource: 'statefulsets.apps', name }, (options) =>
+  const { name } = of
+  const patch = (resourceVersion: string, dryRun?: 'All') => {
+    const body = { metadata: { resourceVersion }, spec: { ordinals: first === 0 ? null : { start: first }, replicas } }
+    return client.call(signal, { verb: 'patch', resource: 'statefulsets.apps', name }, (options) =>
       apps.patchNamespacedStatefulSet(
         { name, namespace, body, fieldManager: FIELD_MANAGER, ...(dryRun === undefined ? {} : { dryRun }) },
         setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch, options),
       ),
     )
-  try {
-    const { spec } = await patch('All')
+  }
+  await atVersion(client, of, signal, async (resourceVersion) => {
+    const { spec } = await patch(resourceVersion, 'All')
     if ((spec?.ordinals?.start ?? 0) !== first)
       throw new KdrError(`this API server has no start ordinals for StatefulSet ${name} (Kubernetes 1.27): it would make other pods than the one wanted`, {
         code: 'no-start-ordinals',
         exit: 'refused',
         hint: 'scale it up by hand, once every broker that it makes then may be started',
       })
-    await patch()
-  } catch (thrown) {
-    throw changedOr(of, thrown)
-  }
+    await patch(resourceVersion)
+  })
 }
 
 /** As `kubectl rollout restart` does it: the annotation makes the template another one. Throws `workload-changed`, `rollout-paused`. */
 export const rolloutOf = async (client: KubeClient, of: WorkloadRef, signal: AbortSignal): Promise<void> => {
   const { apps, namespace } = client
-  const { kind, name, version } = of
+  const { kind, name } = of
   if (kind !== 'Deployment')
     throw new KdrError(`${kind} ${name} is no Deployment: its members are restarted one by one, each behind its guards`, { code: 'not-on-this-platform' })
   const ask = { verb: 'get', resource: 'deployments.apps', name }
@@ -95,17 +68,15 @@ export const rolloutOf = async (client: KubeClient, of: WorkloadRef, signal: Abo
       hint: `kubectl rollout resume deployment/${name}`,
     })
   const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date().toISOString() }
-  const body = { metadata: { resourceVersion: version }, spec: { template: { metadata: { annotations } } } }
-  try {
-    await client.call(signal, { verb: 'patch', resource: 'deployments.apps', name }, (options) =>
+  await atVersion(client, of, signal, (resourceVersion) => {
+    const body = { metadata: { resourceVersion }, spec: { template: { metadata: { annotations } } } }
+    return client.call(signal, { verb: 'patch', resource: 'deployments.apps', name }, (options) =>
       apps.patchNamespacedDeployment(
         { name, namespace, body, fieldManager: FIELD_MANAGER },
         setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch, options),
       ),
     )
-  } catch (thrown) {
-    throw changedOr(of, thrown)
-  }
+  })
 }
 
 interface Cause {

@@ -5,6 +5,7 @@ import type { Member, Owner, Workload } from '../../model/member.ts'
 import { type Owned, ownerOf } from './owners.ts'
 import type { Entry } from './roster.ts'
 import type { Snapshot } from './snapshot.ts'
+import { specVersion } from './spec-version.ts'
 
 const controllerOf = (metadata: V1ObjectMeta | undefined): Owned['controller'] => {
   const owner = metadata?.ownerReferences?.find(({ controller }) => controller === true)
@@ -29,7 +30,7 @@ export const workloadOf = ({ pod, set, deployment }: Entry, { pods, sets, deploy
       {
         kind: 'StatefulSet',
         name: set.metadata?.name ?? '',
-        version: set.metadata?.resourceVersion ?? '',
+        version: specVersion(set.metadata),
         replicas: set.spec?.replicas ?? 1,
         first: set.spec?.ordinals?.start ?? 0,
         ordered: set.spec?.podManagementPolicy !== 'Parallel',
@@ -41,8 +42,18 @@ export const workloadOf = ({ pod, set, deployment }: Entry, { pods, sets, deploy
   if (deployment !== null) {
     const { metadata, spec } = deployment
     const none = { whenScaled: false, whenDeleted: false }
-    const { name = '', resourceVersion: version = '' } = metadata ?? {}
-    return known({ kind: 'Deployment', name, version, replicas: spec?.replicas ?? 1, first: 0, ordered: false, deletesClaims: none }, deployments.by)
+    return known(
+      {
+        kind: 'Deployment',
+        name: metadata?.name ?? '',
+        version: specVersion(metadata),
+        replicas: spec?.replicas ?? 1,
+        first: 0,
+        ordered: false,
+        deletesClaims: none,
+      },
+      deployments.by,
+    )
   }
   const owner = controllerOf(pod?.metadata)
   const by = 'owner references of the pod'

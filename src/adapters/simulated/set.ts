@@ -45,7 +45,7 @@ export const placeIn = (set: SimSet, { name, role }: SimMember): void => {
 const unchanged = ({ sets }: Cluster, { name, version }: { readonly name: string; readonly version: string }): SimSet => {
   const set = sets.find((each) => each.name === name)
   if (set !== undefined && version === String(set.version)) return set
-  throw new KdrError(`StatefulSet ${name} has changed since it was looked at (resourceVersion ${version})`, {
+  throw new KdrError(`StatefulSet ${name} has changed since it was looked at (generation ${version}, now ${set?.version ?? 'gone'})`, {
     code: 'workload-changed',
     exit: 'refused',
     hint: 'look again',

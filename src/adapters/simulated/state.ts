@@ -66,7 +66,7 @@ export interface SimMember {
 export interface SimSet {
   readonly name: string
   readonly role: SimMember['role']
-  /** resourceVersion: rises with every write. */
+  /** Its generation: rises with every write. */
   version: number
   replicas: number
   first: number

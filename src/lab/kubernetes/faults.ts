@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubeClient, openClient } from '../../adapters/kubernetes/client.ts'
 import { type KubernetesSettings, openKubernetes } from '../../adapters/kubernetes/open-kubernetes.ts'
 import { readPod } from '../../adapters/kubernetes/pod-look.ts'
+import { specVersion } from '../../adapters/kubernetes/spec-version.ts'
 import { scaleTo } from '../../adapters/kubernetes/workload-writes.ts'
 import { KdrError } from '../../errors.ts'
 import { valueOr } from '../../model/known.ts'
@@ -86,26 +87,13 @@ const wipe = async (cluster: Cluster, member: Member, signal: AbortSignal): Prom
   while (!(await Promise.all(old.map(isNew))).every(Boolean)) await sleep(POLL, undefined, { signal })
 }
 
-/** Looks again where the set's status alone has moved on meanwhile: what is to break here is nobody's but the lab's. */
-const scale = async (cluster: Cluster, member: Member, replicas: number, signal: AbortSignal): Promise<void> => {
-  for (let at: Member = member; ; ) {
-    try {
-      return await scaleTo(cluster.client, setOf(at), replicas, signal)
-    } catch (thrown) {
-      const now = (await cluster.members(signal)).find(({ name }) => name === member.name)
-      if (!(thrown instanceof KdrError && thrown.code === 'workload-changed') || now === undefined) throw thrown
-      at = now
-    }
-  }
-}
-
 /** Only the last one of a StatefulSet can stay stopped: whatever is below it is created again. */
 const stop = async (cluster: Cluster, member: Member, signal: AbortSignal): Promise<void> => {
   const set = setOf(member)
   const uid = (await readPod(cluster.client, member.name, signal))?.metadata?.uid
   if (member.name !== `${set.name}-${set.replicas - 1}`)
     throw usage(`${member.name} is not the last one of StatefulSet ${set.name}: Kubernetes would start it again`, 'nothing-to-break')
-  await scale(cluster, member, set.replicas - 1, signal)
+  await scaleTo(cluster.client, set, set.replicas - 1, signal)
   if (uid !== undefined) await untilOther(cluster, member.name, uid, signal)
 }
 
@@ -120,7 +108,7 @@ const stopAll = async (cluster: Cluster, role: Role, signal: AbortSignal): Promi
       members.some(({ roles }) => roles.includes('zookeeper')),
     )
   const sets = new Map(own.map((member) => [setOf(member).name, member]))
-  for (const member of sets.values()) await scale(cluster, member, 0, signal)
+  for (const member of sets.values()) await scaleTo(cluster.client, setOf(member), 0, signal)
   const running = own.filter(({ state }) => !state.known || state.value !== 'stopped')
   await Promise.all(
     running.map(async ({ name }) => {
@@ -187,7 +175,7 @@ const deploymentsOf = (members: readonly Member[]): ReadonlyMap<string, number> 
 const scaleDeployment = async ({ client }: Cluster, name: string, replicas: number, signal: AbortSignal): Promise<void> => {
   const ask = { verb: 'get', resource: 'deployments.apps', name }
   const found = await client.call(signal, ask, (options) => client.apps.readNamespacedDeployment({ name, namespace: client.namespace }, options))
-  await scaleTo(client, { kind: 'Deployment', name, version: found.metadata?.resourceVersion ?? '' }, replicas, signal)
+  await scaleTo(client, { kind: 'Deployment', name, version: specVersion(found.metadata) }, replicas, signal)
 }
 
 const stopRegistries = async (cluster: Cluster, signal: AbortSignal): Promise<readonly Member[]> => {

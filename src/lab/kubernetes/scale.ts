@@ -79,17 +79,7 @@ export const scaleToZero = async (
     for (const name of names) await hold(ground, name, signal)
     for (const name of names) await remove(ground, name, signal)
     await untilAlone(ground, address, last.id, signal)
-    const ask = { verb: 'get', resource: 'statefulsets.apps', name: set.name }
-    await within(`StatefulSet ${set.name} is scaled to nothing`, signal, async () => {
-      const now = await client.call(signal, ask, (options) => client.apps.readNamespacedStatefulSet({ name: set.name, namespace: client.namespace }, options))
-      return scaleTo(client, { ...set, version: now.metadata?.resourceVersion ?? '' }, 0, signal).then(
-        () => true,
-        (thrown: unknown) => {
-          if (thrown instanceof KdrError && thrown.code === 'workload-changed') return false
-          throw thrown
-        },
-      )
-    })
+    await scaleTo(client, set, 0, signal)
     await remove(ground, last.member.name, signal)
     await within(`${last.member.name} is gone`, signal, async () => (await readPod(client, last.member.name, signal)) === null)
   } finally {

@@ -8,7 +8,6 @@ import { quorumOf } from '../../judgement/quorum.ts'
 import { known, unknown } from '../../model/known.ts'
 import { isUnlooked, type Member } from '../../model/member.ts'
 import { memberOf, type Survey } from '../../model/survey.ts'
-import type { WriteWorld } from '../../ports/world.ts'
 import { withBrokerOut, withMember } from '../../survey/project.ts'
 import { minutes, seconds } from '../../units.ts'
 import { comesByItself } from '../brokers.ts'
@@ -50,24 +49,6 @@ const resolveScaling = (now: Survey, { sets: found }: ToStop): Resolution<Scalin
   if (back !== null) return { nothing: back }
   const doubt = unseenDisk(now)
   return doubt === null ? { target: { sets, members, running } } : { unknown: doubt }
-}
-
-const TRIES = 5
-
-/** Looks again where only its status has moved on: what was approved is how many it has. */
-const scaleDown = async (world: WriteWorld, set: Scaling['sets'][number], signal: AbortSignal): Promise<void> => {
-  const { workloads } = world.change.platform
-  if (workloads === null) throw new Error('this platform has no sets')
-  for (let { version } = set, tries = 1; ; tries += 1) {
-    try {
-      return await workloads.scale({ ...set, version }, 0, signal)
-    } catch (thrown) {
-      if (!(thrown instanceof KdrError && thrown.code === 'workload-changed') || tries === TRIES) throw thrown
-      const now = setNamed(await world.survey(['members']), set.name)
-      if (now?.replicas !== set.replicas) throw thrown
-      version = now.version
-    }
-  }
 }
 
 /** Its set may have been faster: what became of it is seen. */
@@ -115,8 +96,10 @@ export const stopSets = (found: Decision<ToStop>): Step =>
       commands: sets.map(({ name }) => `kubectl scale statefulset ${name} --replicas=0`),
     }),
     act: async (world, { sets, running }, signal) => {
-      for (const set of sets) await scaleDown(world, set, signal)
-      for (const ref of running) await unlessChanged(world.change.platform.stop(ref, { grace: HOPELESS_STOP, hopeless: true }, signal))
+      const { platform } = world.change
+      if (platform.workloads === null) throw new Error('this platform has no sets')
+      for (const set of sets) await platform.workloads.scale(set, 0, signal)
+      for (const ref of running) await unlessChanged(platform.stop(ref, { grace: HOPELESS_STOP, hopeless: true }, signal))
       return undefined
     },
     expect: (now, { members }) => {

@@ -46,7 +46,7 @@ export const pod = ({
 })
 
 export const set = (spec: Partial<NonNullable<V1StatefulSet['spec']>> = {}, labels: Labels = { app: 'kafka' }): V1StatefulSet => ({
-  metadata: { name: 'kafka', uid: 'uid-of-set', resourceVersion: '42' },
+  metadata: { name: 'kafka', uid: 'uid-of-set', generation: 42 },
   spec: {
     replicas: 3,
     serviceName: 'kafka-headless',

@@ -53,7 +53,7 @@ const waitingOf = (now: ReturnType<typeof snapshot>, name: string, events: Told 
 describe('the roster', () => {
   it('has a Schema Registry whose Deployment was scaled to nothing, and nothing else that was', () => {
     const deployment = (name: string, replicas: number): V1Deployment => ({
-      metadata: { name, uid: `uid-of-${name}`, resourceVersion: '7' },
+      metadata: { name, uid: `uid-of-${name}`, generation: 7 },
       spec: {
         replicas,
         selector: {},
@@ -65,7 +65,7 @@ describe('the roster', () => {
     expect(rosterOf(now, roles)).toMatchObject([{ name: 'schema-registry', roles: ['schema-registry'], pod: null, absent: { reason: 'ScaledDown' } }])
     const entry = entryOf(now, 'schema-registry')
     expect(revivesOf(entry)).toBe('never')
-    expect(workloadOf(entry, now)).toMatchObject({ value: { kind: 'Deployment', name: 'schema-registry', version: '7', replicas: 0 } })
+    expect(workloadOf(entry, now)).toMatchObject({ value: { kind: 'Deployment', name: 'schema-registry', version: 'uid-of-schema-registry/7', replicas: 0 } })
     expect(waitingOf(now, 'schema-registry')).toMatchObject({ value: { reason: 'ScaledDown' } })
     expect(rosterOf(all(deployment('schema-registry', 2)), roles)).toEqual([])
   })
@@ -115,7 +115,7 @@ describe('the roster', () => {
     ])
     const gone = entryOf(now, 'kafka-2')
     expect([revivesOf(gone), revivesOf(entryOf(now, 'kafka-0'))]).toEqual(['never', 'always'])
-    expect(workloadOf(gone, now)).toMatchObject({ value: { kind: 'StatefulSet', version: '42', replicas: 1, ordered: true } })
+    expect(workloadOf(gone, now)).toMatchObject({ value: { kind: 'StatefulSet', version: 'uid-of-set/42', replicas: 1, ordered: true } })
     expect(volumesOf(gone, NOT_RUNNING, now, 'kafka')).toMatchObject([
       { path: '/data', backing: { claim: 'data-kafka-2', phase: 'Bound' }, state: { known: false } },
     ])

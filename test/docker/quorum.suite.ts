@@ -15,7 +15,8 @@ const intents = (events: readonly NdEvent[]) => events.filter(({ type }) => type
 /** As it is written on paper, wrapped at any width. */
 const words = ({ out, err }: { readonly out: string; readonly err: string }) => (out + err).replaceAll(/\s+/g, ' ')
 
-export const quorumOn = (kafka: LabVersion) =>
+/** `restores`: with the five minutes that a restore from a copy takes here. */
+export const quorumOn = (kafka: LabVersion, { restores }: { readonly restores: boolean }) =>
   describe(`the quorum in Docker on Kafka ${kafka}`, () => {
     const name = `quorum-docker-${kafka}`
     const cluster = ['--cluster', name]
@@ -124,7 +125,7 @@ export const quorumOn = (kafka: LabVersion) =>
         expect(intents(await recovered())).toEqual([`start-member[${members[0]}]`, 'canary'])
       })
 
-    if (zookeeper)
+    if (zookeeper && restores)
       it('every disk empty: restored from a copy of data and logs, brokers stopped and compared meanwhile', async () => {
         const copies = await truth.platform.data(member(1), AbortSignal.timeout(60_000))
         const files = copies.map((_, at) => path.join(here.home, `zookeeper-1-${at}.tar.gz`))

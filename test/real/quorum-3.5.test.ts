@@ -1,4 +1,4 @@
 // The quorum's recovery on Kafka 3.5.
-import { quorumSuite } from '../real/quorum.suite.ts'
+import { quorumSuite } from './quorum.suite.ts'
 
 quorumSuite('3.5')

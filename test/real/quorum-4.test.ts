@@ -1,4 +1,0 @@
-// The quorum's recovery on Kafka 4.
-import { quorumSuite } from './quorum.suite.ts'
-
-quorumSuite('4')

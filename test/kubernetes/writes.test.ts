@@ -215,14 +215,14 @@ describe('workloads', () => {
     const before = await Promise.all(names.map(uid))
     const old = await readSet('kafka')
     const kept: string[] = []
-    await workloads.recreate(
-      { name: 'kafka', version: await version('kafka') },
-      { podManagementPolicy: 'Parallel', replicas: 3 },
-      (manifest) => kept.push(manifest),
-      soon(),
-    )
+    const looked = await version('kafka')
+    // What is no part of its spec refuses nothing, and is carried over all the same.
+    const noted = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'kafka', namespace: NAMESPACE, annotations: { note: 'written since' } } }
+    await space.client.objects.patch(noted, undefined, undefined, 'somebody', undefined, 'application/merge-patch+json')
+    await workloads.recreate({ name: 'kafka', version: looked }, { podManagementPolicy: 'Parallel', replicas: 3 }, (manifest) => kept.push(manifest), soon())
     const now = await readSet('kafka')
     expect(now.metadata?.uid).not.toBe(old.metadata?.uid)
+    expect(now.metadata?.annotations).toMatchObject({ note: 'written since' })
     expect([now.spec?.podManagementPolicy, now.spec?.replicas]).toEqual(['Parallel', 3])
     const owned = async () => (await space.pod('kafka-2'))?.metadata?.ownerReferences?.[0]?.uid === now.metadata?.uid
     await until('the new set has adopted its pods', owned)

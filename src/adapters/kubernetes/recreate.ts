@@ -5,7 +5,7 @@ import type { V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
-import { atVersion } from './spec-version.ts'
+import { atVersion, type WorkloadRef } from './spec-version.ts'
 
 const POLL: Millis = 200
 /** For the garbage collector to let go of the pods, and for the creation, each. */
@@ -39,12 +39,16 @@ const create = (client: KubeClient, body: V1StatefulSet, signal: AbortSignal, dr
 const rehearse = (client: KubeClient, { metadata, ...rest }: V1StatefulSet, signal: AbortSignal): Promise<V1StatefulSet> =>
   create(client, { ...rest, metadata: { ...metadata, name: `${metadata?.name?.slice(0, 40)}-kdr-rehearsal` } }, signal, 'All')
 
-const orphan = async (client: KubeClient, set: V1StatefulSet, version: string, signal: AbortSignal): Promise<void> => {
+/** Kept as it is when it is deleted, to the last annotation. */
+const orphan = async (client: KubeClient, of: WorkloadRef, keep: (manifest: string) => void, signal: AbortSignal): Promise<V1StatefulSet> => {
   const { apps, namespace } = client
-  const { name = '', uid = '' } = set.metadata ?? {}
-  await atVersion(client, { kind: 'StatefulSet', name, version }, signal, (resourceVersion) => {
-    const body = { propagationPolicy: 'Orphan', preconditions: { uid, resourceVersion } }
-    return client.call(signal, { verb: 'delete', resource: RESOURCE, name }, (options) => apps.deleteNamespacedStatefulSet({ name, namespace, body }, options))
+  const { name } = of
+  return atVersion(client, of, signal, async (resourceVersion, now) => {
+    const set = now as V1StatefulSet
+    keep(`${JSON.stringify(manifestOf(set), null, 2)}\n`)
+    const body = { propagationPolicy: 'Orphan', preconditions: { uid: set.metadata?.uid ?? '', resourceVersion } }
+    await client.call(signal, { verb: 'delete', resource: RESOURCE, name }, (options) => apps.deleteNamespacedStatefulSet({ name, namespace, body }, options))
+    return set
   })
 }
 
@@ -82,22 +86,15 @@ export const recreateSet = async (
   keep: (manifest: string) => void,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { apps, namespace } = client
-  const { name, version } = of
-  const ask = { verb: 'get', resource: RESOURCE, name }
-  const set = await atVersion(client, { kind: 'StatefulSet', name, version }, signal, () =>
-    client.call(signal, ask, (options) => apps.readNamespacedStatefulSet({ name, namespace }, options)),
-  )
-  const manifest = manifestOf(set)
-  const changed = withChange(manifest, change)
-  await rehearse(client, changed, signal)
-  keep(`${JSON.stringify(manifest, null, 2)}\n`)
-  await orphan(client, set, version, signal)
+  const set: WorkloadRef = { kind: 'StatefulSet', ...of }
+  const before = await atVersion(client, set, signal, async (_, now) => now)
+  await rehearse(client, withChange(manifestOf(before as V1StatefulSet), change), signal)
+  const deleted = await orphan(client, set, keep, signal)
   // The caller's signal ends here: between deletion and creation there is no good moment to stop.
   try {
-    await untilGone(client, name, set.metadata?.uid)
-    await create(client, changed, AbortSignal.timeout(DEADLINE))
+    await untilGone(client, of.name, deleted.metadata?.uid)
+    await create(client, withChange(manifestOf(deleted), change), AbortSignal.timeout(DEADLINE))
   } catch (thrown) {
-    throw lost(name, thrown)
+    throw lost(of.name, thrown)
   }
 }

@@ -1,7 +1,9 @@
 // Which spec of which workload was looked at: a write names it, and is refused when it is another one by then. Not
 // its resourceVersion: that rises with its status, which its controller writes whenever a pod becomes ready.
-import type { V1ObjectMeta } from '@kubernetes/client-node'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { V1Deployment, V1ObjectMeta, V1StatefulSet } from '@kubernetes/client-node'
 import { KdrError } from '../../errors.ts'
+import type { Millis } from '../../units.ts'
 import type { KubeClient } from './client.ts'
 
 export interface WorkloadRef {
@@ -10,6 +12,8 @@ export interface WorkloadRef {
   readonly version: string
 }
 
+/** Between two tries: whoever writes the status has other things to do. */
+const PAUSE: Millis = 100
 const RESOURCES: Readonly<Record<string, 'statefulsets.apps' | 'deployments.apps'>> = { StatefulSet: 'statefulsets.apps', Deployment: 'deployments.apps' }
 
 export const resourceOf = ({ kind, name }: Pick<WorkloadRef, 'kind' | 'name'>): 'statefulsets.apps' | 'deployments.apps' => {
@@ -29,29 +33,38 @@ const workloadChanged = ({ kind, name, version }: WorkloadRef, now: string): Kdr
   })
 
 /** Every role that sees workloads at all may list them. */
-const read = async (client: KubeClient, of: WorkloadRef, signal: AbortSignal): Promise<V1ObjectMeta | null> => {
+const read = async (client: KubeClient, of: WorkloadRef, signal: AbortSignal): Promise<V1StatefulSet | V1Deployment | null> => {
   const { apps, namespace } = client
   const resource = resourceOf(of)
   const one = { namespace, fieldSelector: `metadata.name=${of.name}` }
-  const { items } = await client.call(signal, { verb: 'list', resource, name: of.name }, async (options) =>
-    resource === 'statefulsets.apps' ? apps.listNamespacedStatefulSet(one, options) : apps.listNamespacedDeployment(one, options),
+  const { items } = await client.call<{ readonly items: readonly (V1StatefulSet | V1Deployment)[] }>(
+    signal,
+    { verb: 'list', resource, name: of.name },
+    (options) => (resource === 'statefulsets.apps' ? apps.listNamespacedStatefulSet(one, options) : apps.listNamespacedDeployment(one, options)),
   )
-  return items[0]?.metadata ?? null
+  return items[0] ?? null
 }
 
 /**
- * `write` is given the resourceVersion to name, and called again where only the status has moved on since it was read.
+ * `write` is given the resourceVersion to name and what was read at it, and called again where something else than the spec has moved on since.
  * Throws `workload-changed`, and what `write` throws.
  */
-export const atVersion = async <T>(client: KubeClient, of: WorkloadRef, signal: AbortSignal, write: (resourceVersion: string) => Promise<T>): Promise<T> => {
+export const atVersion = async <T>(
+  client: KubeClient,
+  of: WorkloadRef,
+  signal: AbortSignal,
+  write: (resourceVersion: string, now: V1StatefulSet | V1Deployment) => Promise<T>,
+): Promise<T> => {
   for (;;) {
     const now = await read(client, of, signal)
     if (now === null) throw workloadChanged(of, 'gone')
-    if (specVersion(now) !== of.version) throw workloadChanged(of, `${now.generation ?? 'unknown'}`)
+    const { metadata } = now
+    if (specVersion(metadata) !== of.version) throw workloadChanged(of, `${metadata?.generation ?? 'unknown'}`)
     try {
-      return await write(now.resourceVersion ?? '')
+      return await write(metadata?.resourceVersion ?? '', now)
     } catch (thrown) {
       if (!(thrown instanceof KdrError && thrown.code === 'conflict')) throw thrown
+      await sleep(PAUSE, undefined, { signal })
     }
   }
 }

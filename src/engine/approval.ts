@@ -51,14 +51,14 @@ export const approve = async (
   throw new Trouble('unknown', `${step.title}: its target changed ${MAX_CHANGES} times while it was being approved`)
 }
 
-/** How long a guard that could not see is given: longer than a controller's failover takes. */
-const SIGHT: Millis = seconds(30)
+/** How long a guard that could not see is given: longer than a controller's failover takes, ZooKeeper's session timeout (18 s) first. */
+export const SIGHT: Millis = seconds(30)
 
 /** Runs the guards on a fresh survey, again and again while one only lacks sight; returns the forced ones. */
 const guard = async (context: Context, step: Act<unknown>, key: string, target: unknown): Promise<readonly Refusal[]> => {
   const { clock } = context.deps.ports
   const end = clock.monotonic() + SIGHT
-  for (;;) {
+  for (let looks = 0; ; looks += 1) {
     const now = await context.world.survey()
     const unseen = pinned(context, now)
     const guarding = runGuards(step, now, target, context.deps.force)
@@ -69,6 +69,8 @@ const guard = async (context: Context, step: Act<unknown>, key: string, target: 
       if (unseen !== null) throw unseen
       return told(context, step, key, guarding)
     }
+    const why = unseen?.message ?? (guarding.refused === null ? 'what is forced was not seen' : refusalWords(guarding.refused))
+    if (looks === 0) context.journal.record({ type: 'note', text: `${step.title}: ${why}; looking again for up to ${SIGHT / 1000} s` })
     await clock.sleep(context.deps.pace.poll, context.deps.interrupt.signal)
   }
 }

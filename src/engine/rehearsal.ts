@@ -23,14 +23,21 @@ interface Rehearsal {
   projected: Survey | null
   /** First trouble met; the rest is shown and does not stop the walk. */
   trouble: Halt | null
+  /** Whether that was for want of sight. */
+  unseen: boolean
   readonly gates: Gate[]
   /** Evidence that a run would have kept. */
   readonly kept: string[]
   readonly show: (entry: JournalEntry | TransientEntry) => void
 }
 
+export interface Rehearsed extends RunResult {
+  /** What stands in the way was not seen, so that another picture may show that it does not. */
+  readonly unseen: boolean
+}
+
 /** Previews a run: exit 0 when it could be begun, 5 when something refuses, 7 when something that matters is unknown. */
-export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<RunResult> => {
+export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<Rehearsed> => {
   const deps = given as unknown as RehearsalDeps<never>
   const target = await deps.ports.platform.identity(deps.interrupt.signal)
   const notes: Parameters<typeof readWorld>[1] = { finding: {}, last: null }
@@ -47,6 +54,7 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     cluster: target.cluster,
     projected: null,
     trouble: null,
+    unseen: false,
     gates: [],
     kept,
     show,
@@ -73,7 +81,7 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     planDigest: '',
   })
   await walk(deps.scenario.steps(deps.options as never), interpreter(rehearsal))
-  const { trouble, gates } = rehearsal
+  const { trouble, unseen, gates } = rehearsal
   const result =
     trouble === null
       ? { outcome: 'unverified' as const, exit: 'ok' as const, why: 'dry run: nothing was changed, verification was not evaluated', hint: null }
@@ -88,7 +96,7 @@ export const rehearse = async <Options>(given: RehearsalDeps<Options>): Promise<
     why: result.why,
     hint: result.hint,
   })
-  return { run: 'dry-run', ...result, rtoSeconds: null, rpoRecords: null, survey: notes.last, finding: {}, gates }
+  return { run: 'dry-run', ...result, rtoSeconds: null, rpoRecords: null, survey: notes.last, finding: {}, gates, unseen }
 }
 
 const interpreter = (rehearsal: Rehearsal): Interpreter => ({
@@ -160,14 +168,18 @@ const withhold = (rehearsal: Rehearsal, step: Act<unknown> & Step, key: string, 
     const { guard, because, protects } = refused
     rehearsal.show({ type: 'guard.refused', step: step.id, key, guard, because, protects, forced: false })
     // On a projected picture a guard that could not see says nothing yet: it is asked again before anything is done.
-    if (refused.blind !== true || rehearsal.projected === null) met(rehearsal, step, key, new Trouble('refused', refusalWords(refused), refusalHint(refused)))
+    const blind = refused.blind === true
+    if (!blind || rehearsal.projected === null) met(rehearsal, step, key, new Trouble('refused', refusalWords(refused), refusalHint(refused)), blind)
   }
   const gate = gateFor({ step, target, preview, forced, cluster: rehearsal.cluster })
   if (gate !== null) rehearsal.gates.push(gate)
   rehearsal.show({ type: 'step.withheld', step: step.id, key, gate, evaluated: true, why: 'withheld' })
 }
 
-const met = (rehearsal: Rehearsal, step: Step, key: string, trouble: Trouble): void => {
-  rehearsal.trouble ??= haltFor(trouble, false)
+const met = (rehearsal: Rehearsal, step: Step, key: string, trouble: Trouble, unseen = trouble.kind === 'unknown'): void => {
+  if (rehearsal.trouble === null) {
+    rehearsal.trouble = haltFor(trouble, false)
+    rehearsal.unseen = unseen
+  }
   rehearsal.show({ type: 'step.failed', step: step.id, key, why: trouble.message, hint: trouble.hint, kind: trouble.kind })
 }

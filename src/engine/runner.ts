@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto'
 import { EXIT_CODES, type Exit, KdrError } from '../errors.ts'
 import type { RunFolder } from '../ports/run-store.ts'
-import { formatInstant, type Millis, seconds } from '../units.ts'
+import { formatInstant } from '../units.ts'
+import { SIGHT } from './approval.ts'
 import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
 import type { JournalEntry, Outcome } from './events.ts'
@@ -13,7 +14,7 @@ import { Halt } from './halt.ts'
 import type { RunDeps, RunResult } from './interaction.ts'
 import { Journal, readJournal } from './journal.ts'
 import { interruptedHalt, liveInterpreter } from './live.ts'
-import { rehearse } from './rehearsal.ts'
+import { type Rehearsed, rehearse } from './rehearsal.ts'
 import type { Part } from './step.ts'
 import { walk } from './walk.ts'
 
@@ -122,7 +123,7 @@ export const foldOf = (folder: RunFolder) => {
 const drive = async (deps: RunDeps<never>, folder: RunFolder, journal: Journal, parts: readonly Part[], fresh: boolean): Promise<RunResult> => {
   const context = new Context(deps, { folder, journal, past: foldOf(folder) })
   const ending = await endingOf(context, async () => {
-    if (fresh) await preflight(deps)
+    if (fresh) await preflight(deps, (text) => journal.record({ type: 'note', text }))
     await walk(parts, liveInterpreter(context))
   })
   const rtoSeconds = context.recoveredAt === null ? null : (context.recoveredAt - context.past.startedAt) / 1000
@@ -161,22 +162,20 @@ const finish = (journal: Journal, entry: JournalEntry): void => {
 }
 
 /** Where nobody can be asked, the whole list is rehearsed first, so that a missing flag or a refusal is told before anything is touched. */
-const preflight = async (deps: RunDeps<never>): Promise<void> => {
+const preflight = async (deps: RunDeps<never>, tell: (text: string) => void): Promise<void> => {
   if (deps.approver.missing === undefined) return
-  const plan = await planned(deps)
+  const plan = await planned(deps, tell)
   if (plan.outcome === 'refused' || plan.outcome === 'unknown') throw new Halt(plan.why, plan.outcome, plan.exit, plan.hint)
   const missing = deps.approver.missing(plan.gates)
   if (missing.length > 0) throw approvalMissing(missing)
 }
 
-/** How long a picture in which something was not seen is taken again: a slow answer is no reason to give up before anything was touched. */
-const SIGHT: Millis = seconds(20)
-
-/** A rehearsal is of one picture: where that one showed too little, another is taken, at least once more. */
-const planned = async (deps: RunDeps<never>): Promise<RunResult> => {
+/** A rehearsal is of one picture: where that one showed too little, others are taken, as long as a guard would wait. */
+const planned = async (deps: RunDeps<never>, tell: (text: string) => void): Promise<Rehearsed> => {
   const { clock } = deps.ports
   let plan = await rehearse({ ...deps, events: () => {} })
-  for (const end = clock.monotonic() + SIGHT; plan.outcome === 'unknown' && clock.monotonic() < end; ) {
+  if (plan.unseen) tell(`${plan.why}; looking again for up to ${SIGHT / 1000} s`)
+  for (const end = clock.monotonic() + SIGHT; plan.unseen && clock.monotonic() < end; ) {
     await clock.sleep(deps.pace.poll, deps.interrupt.signal)
     plan = await rehearse({ ...deps, events: () => {} })
   }

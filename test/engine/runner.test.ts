@@ -314,6 +314,26 @@ describe('a run whose ports misbehave', () => {
       outcome: 'recovered',
     })
   })
+
+  it('looks again without an operator too, before it gives up on what was not seen', async () => {
+    const here = room('hall')
+    let looks = 0
+    const blind: Guard<Lamp> = { name: 'G9', check: () => (++looks > 3 ? null : { guard: 'G9', because: 'fog', protects: [], force: null, blind: true }) }
+    const approver = grantApprover({ allow: ['restart'], confirm: null, acceptLoss: [] }, 'simulated')
+    const at = stage(here, scenarioOf(switchOn(here, 'hall', { guards: [blind] }), verifyLight('hall')), { approver })
+    expect(await startRun(at.deps)).toMatchObject({ outcome: 'recovered', exit: 'ok' })
+    expect(at.events.filter(({ type }) => type === 'note')).toMatchObject([{ text: 'G9 refuses: fog; looking again for up to 30 s' }])
+  })
+
+  it('refuses at once, and throws no switch, where a guard saw enough', async () => {
+    const here = room('hall')
+    let looks = 0
+    const sure: Guard<Lamp> = { name: 'G9', check: () => (++looks > 0 ? { guard: 'G9', because: 'the fuse is blown', protects: [], force: null } : null) }
+    const approver = grantApprover({ allow: ['restart'], confirm: null, acceptLoss: [] }, 'simulated')
+    const at = stage(here, scenarioOf(switchOn(here, 'hall', { guards: [sure] })), { approver })
+    expect(await startRun(at.deps)).toMatchObject({ outcome: 'refused', exit: 'refused' })
+    expect([looks, here.thrown]).toEqual([1, []])
+  })
 })
 
 describe('a resumed run', () => {

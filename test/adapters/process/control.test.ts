@@ -110,13 +110,14 @@ describe('starting', () => {
 
 describe('a start that was left half-way', () => {
   it('is waited for, not repeated: kdr died while the disk was being formatted', async () => {
-    const one = make('willing', 'ok')
+    const one = make('willing', 'held')
     const abort = new AbortController()
     const first = startNode(one.node, { name: 'kafka1', uid: null }, abort.signal)
-    for (let tries = 0; (await lookUp(one.node)) === null && tries < 100; tries += 1) await sleep(10)
+    for (let tries = 0; (await lookUp(one.node)) === null && tries < 1000; tries += 1) await sleep(10)
     abort.abort()
     await expect(first).rejects.toThrow()
     expect((await membersOf(one.state))[0]?.state).toMatchObject({ value: 'pending' })
+    one.letGo()
     await startNode(one.node, { name: 'kafka1', uid: null }, never)
     expect((await processTable()).filter((row) => runsNode(row, one.node))).toHaveLength(1)
   })

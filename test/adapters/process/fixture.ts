@@ -14,6 +14,8 @@ if (mode === 'oom') { console.log('Terminating due to java.lang.OutOfMemoryError
 setInterval(() => {}, 1000)
 `
 
+const WRITES_META = `printf 'version=1\\nnode.id=7\\ncluster.id=abc\\n' > "$1"`
+
 export type Mode = 'willing' | 'stubborn' | 'dies' | 'oom'
 
 export interface Fixture {
@@ -21,11 +23,12 @@ export interface Fixture {
   readonly node: ProcessNode
   readonly state: ProcessState
   readonly stateFile: string
+  letGo(): void
   remove(): void
 }
 
-/** `format` makes the node one that is formatted while blank: `ok` writes meta.properties, `fails` exits 9. */
-export const fixture = (mode: Mode = 'willing', format: 'none' | 'ok' | 'fails' = 'none'): Fixture => {
+/** `format` makes the node one that is formatted while blank: `ok` writes meta.properties, `held` does so once `letGo` was called, `fails` exits 9. */
+export const fixture = (mode: Mode = 'willing', format: 'none' | 'ok' | 'held' | 'fails' = 'none'): Fixture => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "kdr process's-")))
   const home = join(folder, 'kafka1')
   const [java, server, file, data] = [join(folder, 'java'), join(folder, 'server.cjs'), join(home, 'node.properties'), join(home, 'data')]
@@ -34,9 +37,11 @@ export const fixture = (mode: Mode = 'willing', format: 'none' | 'ok' | 'fails' 
   writeFileSync(server, SERVER)
   writeFileSync(file, 'node.id=7\nlisteners=PLAINTEXT://127.0.0.1:1\n')
   const meta = join(data, 'meta.properties')
+  const held = join(folder, 'let-go')
   const formatter = {
     none: null,
-    ok: ['sh', '-c', `sleep 0.3; printf 'version=1\\nnode.id=7\\ncluster.id=abc\\n' > "$1"`, 'sh', meta],
+    ok: ['sh', '-c', WRITES_META, 'sh', meta],
+    held: ['sh', '-c', `while ! [ -e "$2" ]; do sleep 0.02; done; ${WRITES_META}`, 'sh', meta, held],
     fails: ['sh', '-c', 'echo cannot format; exit 9'],
   }
   const node: ProcessNode = {
@@ -62,5 +67,5 @@ export const fixture = (mode: Mode = 'willing', format: 'none' | 'ok' | 'fails' 
     nodes: [node],
   }
   writeState(stateFile, state)
-  return { folder, node, state, stateFile, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) }
+  return { folder, node, state, stateFile, letGo: () => writeFileSync(held, ''), remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }) }
 }

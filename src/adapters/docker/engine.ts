@@ -2,8 +2,9 @@
 // and the engine's errors put into words once.
 import { readFileSync } from 'node:fs'
 import type { Agent } from 'node:http'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { Instant } from '../../units.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -82,7 +83,9 @@ const connectionOf = (endpoint: Endpoint, agent: Agent | null): Docker.DockerOpt
 
 const client = (endpoint: Endpoint, agent: Agent | null): Docker => {
   try {
-    return new Docker(connectionOf(endpoint, agent))
+    // Loaded by who needs it: with its ssh it takes longer to start than all the rest.
+    const Client: typeof Docker = createRequire(import.meta.url)('dockerode')
+    return new Client(connectionOf(endpoint, agent))
   } catch (cause) {
     throw new KdrError(`cannot prepare the connection to the Docker engine at ${endpoint.host}: ${wordsOf(cause)}`, {
       code: 'docker-endpoint-invalid',

@@ -78,7 +78,13 @@ const brokerOver = (release: Release) => ({
   mem_limit: '1g',
 })
 const controllerOver = () => ({ environment: { ...KRAFT_SESSION, KAFKA_HEAP_OPTS: '-Xms48M -Xmx128M' }, mem_limit: '512m' })
-const zookeeperOver = () => ({ environment: { ZOOKEEPER_TICK_TIME: 1000, KAFKA_HEAP_OPTS: '-Xms32M -Xmx128M' }, mem_limit: '512m' })
+/** A stopped member has no name: a resolver that asks the world for it takes 10 s, and elections are held up by each look. */
+const NO_LONG_LOOKUPS = ['timeout:1', 'attempts:1']
+const zookeeperOver = () => ({
+  environment: { ZOOKEEPER_TICK_TIME: 1000, KAFKA_HEAP_OPTS: '-Xms32M -Xmx128M' },
+  mem_limit: '512m',
+  dns_opt: NO_LONG_LOOKUPS,
+})
 
 /** Confluent's image takes the same variables, but for the min ISR. */
 const REGISTRY = { environment: { SCHEMA_REGISTRY_KAFKASTORE_TIMEOUT_MS: 5000, SCHEMA_REGISTRY_HEAP_OPTS: '-Xms64M -Xmx256M' }, mem_limit: '512m' }

@@ -7,6 +7,7 @@ export type Millis = number
 
 export const seconds = (count: number): Millis => count * 1000
 export const minutes = (count: number): Millis => count * 60_000
+export const hours = (count: number): Millis => count * 3_600_000
 
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 const UNIT: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -77,6 +77,8 @@ export class Context {
       kafka: deps.ports.kafka,
       registry: deps.ports.registry,
       change: deps.write,
+      tell: () => {},
+      stopping: deps.interrupt.signal,
     }
   }
 

@@ -49,7 +49,7 @@ const gaveUp = (progress: Progress, deadline: Millis): WaitResult => {
 }
 
 /** Estimates what is left from the rate since counting began; null until something moved. */
-const paceOf = (start: Millis) => {
+export const paceOf = (start: Millis) => {
   let first: { readonly done: number; readonly at: Millis } | null = null
   return ({ measure }: Progress, now: Millis): Millis | null => {
     if (measure === undefined) return null

@@ -39,10 +39,27 @@ export interface Segment {
   readonly lastOffset: string
   readonly records: number
   readonly batches: number
+  /** Of the batches' first records: within a batch a record may be earlier, so nothing can be left out by it. */
   readonly minTimestamp: number
   readonly maxTimestamp: number
   /** Content of the entry before encryption: codec of `zstd` content is in the path's ending (`.seg.zst`). */
   readonly bytes: number
+}
+
+/** A transaction that was open when the backup began: offsets `from` up to `to`, the high watermark, are not in it. */
+export interface OpenTransaction {
+  readonly topic: string
+  readonly partition: number
+  /** The last stable offset, which it pins. */
+  readonly from: string
+  readonly to: string
+  /** null where the leader did not say. */
+  readonly producerId: string | null
+  readonly transactionalId: string | null
+  /** RFC 3339: when its producer last wrote to this partition; null where the leader did not say. */
+  readonly lastWrite: string | null
+  /** Older than brokers let a transaction become (transaction.max.timeout.ms, 15 min by default): it hangs, and the backup is incomplete. */
+  readonly hanging: boolean
 }
 
 export interface PartitionBackup {
@@ -149,6 +166,7 @@ export interface Manifest {
   readonly compression: Compression | 'auto'
   /** Topics left out by pattern or because they must never be replayed, and why. */
   readonly left_out: readonly { readonly topic: string; readonly why: string }[]
+  readonly open_transactions: readonly OpenTransaction[]
   readonly partitions: readonly PartitionBackup[]
   readonly entries: readonly ManifestEntry[]
 }

@@ -91,9 +91,9 @@ export const eventsOf = async (
   })
 }
 
-/** The container's starts that the engine remembers. */
-export const startsOf = async (engine: Engine, { id }: Container, signal: AbortSignal): Promise<readonly Instant[]> =>
-  (await read(engine, 0, ['container'], id, signal)).filter(({ action }) => action === 'start').map(({ at }) => at)
+/** When the container was started, or ended, as far as the engine remembers. */
+export const turnsOf = async (engine: Engine, { id }: Container, turn: 'start' | 'die', signal: AbortSignal): Promise<readonly Instant[]> =>
+  (await read(engine, 0, ['container'], id, signal)).filter(({ action }) => action === turn).map(({ at }) => at)
 
 /** How the run before the present one ended, by the engine's events; null where it no longer remembers. */
 export const rememberedExit = async (engine: Engine, { id, startedAt }: Container, signal: AbortSignal): Promise<ExitStatus | null> => {

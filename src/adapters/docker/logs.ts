@@ -1,12 +1,12 @@
 // A container's log, told apart by start: Docker keeps one log over all starts of a container.
 import type { Readable } from 'node:stream'
 import type { Instant } from '../../units.ts'
-import type { Container } from './containers.ts'
+import { type Container, lives } from './containers.ts'
 import type { Engine } from './engine.ts'
-import { startsOf } from './events.ts'
+import { turnsOf } from './events.ts'
 import { collect, linesOf, unframe } from './frames.ts'
 
-/** The engine notes a start after the process has begun to run, and waits this long before it restarts one (restartmanager: 100 ms). */
+/** The engine waits this long before it restarts a container (restartmanager: 100 ms); last words are read within it. */
 const SLACK = 100
 /** More of a log than this is not held in memory. */
 const LIMIT = 64 << 20
@@ -52,6 +52,22 @@ const linesBefore = async (engine: Engine, container: Container, end: Instant, t
 }
 
 /**
+ * Since when lines are of the start noted at `start`. The engine notes it after the process has begun to run, on a busy
+ * machine long after: the end before it is the better mark, where one is known.
+ */
+export const beginOf = (start: Instant, ends: readonly Instant[]): Instant => {
+  const end = Math.max(...ends.filter((at) => at < start))
+  return end === Number.NEGATIVE_INFINITY ? start - SLACK : end + Math.min(SLACK, (start - end) / 2)
+}
+
+/** While it runs, the engine shows when it ended last; of a stopped one only its events tell. */
+const endsOf = async (engine: Engine, container: Container, signal: AbortSignal): Promise<readonly Instant[]> => {
+  const { startedAt, finishedAt } = container
+  if (startedAt !== null && finishedAt !== null && finishedAt < startedAt) return [finishedAt]
+  return lives(container) ? [] : turnsOf(engine, container, 'die', signal)
+}
+
+/**
  * Current: since the latest start, running or not. Previous: of the start before that, as far back as that start is
  * known: the engine remembers 256 events only (moby, daemon/events), and what is older than they are stands in one log
  * without a mark, so that lines of yet earlier starts may come first.
@@ -63,13 +79,14 @@ export const logOf = async (
   signal: AbortSignal,
 ): Promise<readonly string[]> => {
   if (tail <= 0 || container.startedAt === null) return []
-  const start = container.startedAt - SLACK
+  const start = beginOf(container.startedAt, await endsOf(engine, container, signal))
   if (!previous) {
     const lines = await read(engine, container, tail, signal)
     return lines.flatMap(({ at, text }) => (at < start ? [] : [text]))
   }
   const lines = await linesBefore(engine, container, start, tail, signal)
-  const starts = lines.length === 0 ? [] : await startsOf(engine, container, signal)
-  const before = Math.max(...starts.filter((at) => at < start)) - SLACK
+  if (lines.length === 0) return []
+  const [starts, ends] = await Promise.all([turnsOf(engine, container, 'start', signal), turnsOf(engine, container, 'die', signal)])
+  const before = beginOf(Math.max(...starts.filter((at) => at < start)), ends)
   return lines.flatMap(({ at, text }) => (at < before ? [] : [text]))
 }

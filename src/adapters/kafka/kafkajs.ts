@@ -63,7 +63,6 @@ export interface Internals {
   readonly ConnectionPool: new (options: object) => ConnectionPool
   readonly Broker: new (options: object) => Broker
   readonly Encoder: new () => Encoder
-  readonly crc32c: (buffer: Buffer) => number
 }
 
 let loaded: Internals | undefined
@@ -75,7 +74,6 @@ export const kafkajs = (): Internals => {
       ConnectionPool: require('kafkajs/src/network/connectionPool'),
       Broker: require('kafkajs/src/broker'),
       Encoder: require('kafkajs/src/protocol/encoder'),
-      crc32c: require('kafkajs/src/protocol/recordBatch/crc32C'),
     }
   }
   return loaded

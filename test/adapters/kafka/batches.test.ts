@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readCommitted, writeBatch } from '../../../src/adapters/kafka/batches.ts'
-import { kafkajs } from '../../../src/adapters/kafka/kafkajs.ts'
+import { crc32c } from '../../../src/model/batches/crc.ts'
 
 const AT = 1_700_000_000_000
 const TRANSACTIONAL = 0x10
@@ -14,7 +14,7 @@ const CONTROL = 0x20
 const FIELD = { length: 8, crc: 17, attributes: 21, signed: 21, producerId: 43, count: 57, payload: 61 }
 
 const resign = (batch: Buffer): Buffer => {
-  batch.writeUInt32BE(kafkajs().crc32c(batch.subarray(FIELD.signed)), FIELD.crc)
+  batch.writeUInt32BE(crc32c(batch.subarray(FIELD.signed)), FIELD.crc)
   return batch
 }
 

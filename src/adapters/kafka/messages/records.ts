@@ -1,13 +1,10 @@
 // Fetch v11 and Produce v9, one partition at a time. Fetch v11 is the last one every supported broker
 // takes with topic names; Produce v9 is the first whose refusals explain themselves.
+
 import type { TopicPartition } from '../../../ports/kafka.ts'
+import type { AbortedTransaction } from '../../../ports/kafka-backup.ts'
 import type { Message } from '../message.ts'
 import { CLIENT, READ_COMMITTED } from './offsets.ts'
-
-export interface AbortedTransaction {
-  readonly producerId: bigint
-  readonly firstOffset: bigint
-}
 
 export interface FetchAnswer {
   readonly error: number

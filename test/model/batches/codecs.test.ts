@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { compressFrameSync } from 'lz4-napi'
 import { compressSync } from 'snappy'
 import { describe, expect, test } from 'vitest'
-import { decompress } from '../../../src/adapters/kafka/compression.ts'
+import { canCompress, compress, decompress } from '../../../src/model/batches/codecs.ts'
 
 const TEXT = Buffer.from('acknowledged '.repeat(40))
 /** TEXT by the zstd tool reading a pipe: a frame without content size, as Java's stream writes it. */
@@ -24,6 +24,29 @@ const xerial = (blocks: readonly Buffer[]): Buffer => {
   })
   return Buffer.concat([Buffer.from('82534e41505059000000000100000001', 'hex'), ...framed])
 }
+
+describe('compress', () => {
+  const bytes = fc.uint8Array({ maxLength: 100_000 }).map((array) => Buffer.from(array))
+
+  test.each([0, 1, 2, 3, 4].filter(canCompress))('writes with codec %i what decompress reads', (codec) => {
+    fc.assert(
+      fc.property(bytes, (data) => {
+        expect(Buffer.compare(decompress(codec, compress(codec, data)), data)).toBe(0)
+      }),
+    )
+  })
+
+  test('writes lz4 in independent blocks, which is all that Java reads', () => {
+    const [flags = 0] = compress(LZ4, TEXT).subarray(4)
+    expect(flags >> 6).toBe(1)
+    expect((flags >> 5) & 1).toBe(1)
+  })
+
+  test('says so where this Node cannot', () => {
+    if (canCompress(4)) return
+    expect(() => compress(4, TEXT)).toThrow(expect.objectContaining({ code: 'codec-unavailable', exit: 'usage' }))
+  })
+})
 
 describe('decompress', () => {
   const bytes = fc.uint8Array({ maxLength: 4000 }).map((array) => Buffer.from(array))

@@ -1,0 +1,49 @@
+// What a read_committed reader sees of what was fetched: no markers of transactions, nothing of aborted ones.
+import { type BatchView, walkBatches } from './batch.ts'
+import { decodeRecords } from './records.ts'
+
+/** As the answer to a fetch names it: from its first offset up to its marker. */
+interface Aborted {
+  readonly producerId: bigint
+  readonly firstOffset: bigint
+}
+
+const ABORT = 0
+
+const abortsWith = (marker: BatchView): boolean => {
+  const key = decodeRecords(marker)[0]?.key
+  return key != null && key.length >= 4 && key.readInt16BE(2) === ABORT
+}
+
+/** Keeps account of aborted transactions, as Kafka's consumer does: from an aborted one's first offset to its abort marker. */
+export const abortedFilter = (aborted: readonly Aborted[]): ((batch: BatchView) => boolean) => {
+  const waiting = [...aborted].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
+  const open = new Set<bigint>()
+  let at = 0
+  return (batch) => {
+    for (let next = waiting[at]; next !== undefined && next.firstOffset <= batch.lastOffset; next = waiting[at]) {
+      open.add(next.producerId)
+      at += 1
+    }
+    if (batch.control) {
+      if (open.has(batch.producerId) && abortsWith(batch)) open.delete(batch.producerId)
+      return false
+    }
+    return !batch.transactional || !open.has(batch.producerId)
+  }
+}
+
+/**
+ * Batches with records at `from` or behind it, without control, aborted and empty ones; the first may begin before `from`.
+ * `next` is past everything that was whole, seen or not. Errors: `corrupt-batch`, `old-message-format`.
+ */
+export const committed = (bytes: Buffer, aborted: readonly Aborted[], from: bigint): { readonly batches: BatchView[]; readonly next: bigint } => {
+  const visible = abortedFilter(aborted)
+  const batches: BatchView[] = []
+  let next = from
+  for (const batch of walkBatches(bytes)) {
+    if (visible(batch) && batch.lastOffset >= from && batch.count > 0) batches.push(batch)
+    if (batch.lastOffset >= next) next = batch.lastOffset + 1n
+  }
+  return { batches, next }
+}

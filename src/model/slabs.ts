@@ -1,0 +1,45 @@
+// Memory for what is read and written by the megabyte, used again and again: Buffers of that size left to the garbage
+// collector cost more than all the copying. Shared, so that a worker thread can hash what lies in one without a copy.
+
+export interface Slab {
+  readonly bytes: Buffer
+  /** Gives the memory back, once: whoever reads it after that reads something else. */
+  release(): void
+}
+
+const MIB = 1024 * 1024
+/** Sizes are rounded up to this much, so that what was given back fits what is asked for next. */
+const STEP = MIB
+
+export class Slabs {
+  readonly #free = new Map<number, Buffer[]>()
+  readonly #keep: number
+  #kept = 0
+
+  /** `keep`: bytes held ready at most; what is given back beyond them goes. */
+  constructor(keep: number = 64 * MIB) {
+    this.#keep = keep
+  }
+
+  /** At least this many bytes, with whatever was in them before. */
+  take(bytes: number): Slab {
+    const size = Math.max(1, Math.ceil(bytes / STEP)) * STEP
+    const memory = this.#free.get(size)?.pop()
+    if (memory !== undefined) this.#kept -= size
+    return this.#lend(memory ?? Buffer.from(new SharedArrayBuffer(size)), size)
+  }
+
+  #lend(bytes: Buffer, size: number): Slab {
+    let lent = true
+    const release = (): void => {
+      if (!lent) return
+      lent = false
+      if (this.#kept + size > this.#keep) return
+      this.#kept += size
+      const free = this.#free.get(size)
+      if (free === undefined) this.#free.set(size, [bytes])
+      else free.push(bytes)
+    }
+    return { bytes, release }
+  }
+}

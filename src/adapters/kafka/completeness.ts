@@ -62,7 +62,7 @@ const compareWithDisks = async (cluster: Cluster, { answer }: MetadataFrom, sign
 const KAFKAS_OWN = /^(org\.apache\.kafka\.metadata\.authorizer\.StandardAuthorizer|kafka\.security\.authorizer\.AclAuthorizer)$/
 const AUTHORIZER = 'authorizer.class.name'
 
-const isKafkasOwn = async (cluster: Cluster, { answer, by }: MetadataFrom, signal: AbortSignal): Promise<boolean> => {
+export const isKafkasOwn = async (cluster: Cluster, { answer, by }: MetadataFrom, signal: AbortSignal): Promise<boolean> => {
   const broker = answer.brokers.find((one) => endpointOf(one) === by) ?? answer.brokers[0]
   if (broker === undefined) return false
   const question = { type: 'broker' as const, names: [`${broker.id}`], keys: [AUTHORIZER] }

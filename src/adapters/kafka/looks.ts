@@ -153,7 +153,7 @@ export const readGroups = async (cluster: Cluster, signal: AbortSignal): Promise
   signal.throwIfAborted()
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [wordsOf(result.reason)] : []))
   if (failures.length > 0) throw new KdrError(`not every broker listed its groups: ${failures.join('; ')}`, { code: 'groups-incomplete' })
-  return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  return results.flatMap((result) => (result.status === 'fulfilled' ? result.value.map(({ id, state }) => ({ id, state })) : []))
 }
 
 const noCoordinator = (group: string, why: string): KdrError => new KdrError(`group ${group} has no coordinator: ${why}`, { code: 'no-coordinator' })

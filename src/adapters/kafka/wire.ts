@@ -67,6 +67,12 @@ export class WireWriter {
     return this
   }
 
+  f64(value: number): this {
+    const at = this.#room(8)
+    this.#buffer.writeDoubleBE(value, at)
+    return this
+  }
+
   raw(bytes: Buffer): this {
     const at = this.#room(bytes.length)
     bytes.copy(this.#buffer, at)
@@ -192,6 +198,10 @@ export class WireReader {
 
   i64(): bigint {
     return this.#buffer.readBigInt64BE(this.#take(8))
+  }
+
+  f64(): number {
+    return this.#buffer.readDoubleBE(this.#take(8))
   }
 
   raw(bytes: number): Buffer {

@@ -57,7 +57,7 @@ describe('requests', () => {
   })
 
   test('CreateTopics leaves counts to the assignment', () => {
-    const question = { name: 't', assignments: [[1, 2]], configs: {}, timeout: 1 }
+    const question = { topics: [{ name: 't', assignments: [[1, 2]], configs: {} }], timeout: 1 }
     expect(encoded(CreateTopics, question)).toBe(
       '02' + '0274' + 'ffffffff' + 'ffff' + '02' + '00000000' + '030000000100000002' + '00' + '01' + '00' + '00000001' + '00' + '00',
     )

@@ -3,7 +3,12 @@ import type { GroupDescription } from '../../../model/groups.ts'
 import type { GroupInfo } from '../../../model/survey.ts'
 import type { Message } from '../message.ts'
 
-export const ListGroups: Message<null, { readonly error: number; readonly groups: readonly GroupInfo[] }> = {
+export interface ListedGroup extends GroupInfo {
+  /** `consumer` of members that use a consumer, empty where offsets were only ever committed, `share` (KIP-932), `sr`, `connect`. */
+  readonly protocolType: string
+}
+
+export const ListGroups: Message<null, { readonly error: number; readonly groups: readonly ListedGroup[] }> = {
   name: 'ListGroups',
   key: 16,
   version: 4,
@@ -16,10 +21,10 @@ export const ListGroups: Message<null, { readonly error: number; readonly groups
     const error = reader.i16()
     const groups = reader.array((each) => {
       const id = each.string()
-      each.string() // protocol type
+      const protocolType = each.string()
       const state = each.string()
       each.tags()
-      return { id, state }
+      return { id, state, protocolType }
     })
     return { error, groups }
   },

@@ -11,12 +11,21 @@ export interface ConfigsAnswer {
   readonly message: string | null
   readonly name: string
   readonly values: ReadonlyMap<string, string | null>
+  /** Only what was set on the topic itself. */
+  readonly own: ReadonlyMap<string, string | null>
 }
 
-const readConfig = (reader: WireReader): readonly [string, string | null] => {
-  const entry = [reader.string(), reader.nullableString()] as const
+const DYNAMIC_TOPIC_CONFIG = 1
+
+interface Entry {
+  readonly pair: readonly [string, string | null]
+  readonly source: number
+}
+
+const readConfig = (reader: WireReader): Entry => {
+  const pair = [reader.string(), reader.nullableString()] as const
   reader.bool() // read-only
-  reader.i8() // source
+  const source = reader.i8()
   reader.bool() // sensitive
   reader.array((synonym) => {
     synonym.string()
@@ -27,21 +36,23 @@ const readConfig = (reader: WireReader): readonly [string, string | null] => {
   reader.i8() // type
   reader.nullableString() // documentation
   reader.tags()
-  return entry
+  return { pair, source }
 }
 
 const readResource = (reader: WireReader): ConfigsAnswer => {
   const error = reader.i16()
   const message = reader.nullableString()
   reader.i8() // resource type
-  const resource = { error, message, name: reader.string(), values: new Map(reader.array(readConfig)) }
+  const name = reader.string()
+  const entries = reader.array(readConfig)
   reader.tags()
-  return resource
+  const own = entries.filter(({ source }) => source === DYNAMIC_TOPIC_CONFIG)
+  return { error, message, name, values: new Map(entries.map(({ pair }) => pair)), own: new Map(own.map(({ pair }) => pair)) }
 }
 
-/** Effective values of `keys` for each of the resources. */
+/** Effective values of `keys` (null: of every key) for each of the resources. */
 export const DescribeConfigs: Message<
-  { readonly type: ResourceType; readonly names: readonly string[]; readonly keys: readonly string[] },
+  { readonly type: ResourceType; readonly names: readonly string[]; readonly keys: readonly string[] | null },
   readonly ConfigsAnswer[]
 > = {
   name: 'DescribeConfigs',

@@ -14,7 +14,7 @@ import type { ReadPorts, WritePorts } from '../ports/world.ts'
 import { type Millis, seconds } from '../units.ts'
 import { addressesOf, listedOnce } from './addresses.ts'
 import { type ChosenCluster, chooseCluster, type LabDirectory, labsHome } from './clusters.ts'
-import { kafkaProbe, kafkaReader, kafkaWriter, platformWriter, readerOf, registryReader, registryWriter } from './halves.ts'
+import { backupReader, kafkaProbe, kafkaReader, kafkaWriter, platformWriter, readerOf, registryReader, registryWriter, restoreWriter } from './halves.ts'
 import type { Invocation } from './invocation.ts'
 
 /** One request to one broker or ZooKeeper: a hung one costs no more than this. A tunnel alone takes a second. */
@@ -151,6 +151,7 @@ export const composeWorld = async (
     clock,
     platform,
     kafka: kafkaReader(kafka),
+    backup: backupReader(kafka),
     coordination,
     connect: settings.connect?.urls.length === 0 ? null : connect,
     registry: registryReader(registry),
@@ -173,7 +174,15 @@ export const composeWorld = async (
     return observer(ports, { ...looking, deadline })(...asked)
   }
   const write =
-    half === 'read' ? null : { platform: platformWriter(opened), kafka: kafkaWriter(kafka), probe: kafkaProbe(kafka), registry: registryWriter(registry) }
+    half === 'read'
+      ? null
+      : {
+          platform: platformWriter(opened),
+          kafka: kafkaWriter(kafka),
+          probe: kafkaProbe(kafka),
+          restore: restoreWriter(kafka),
+          registry: registryWriter(registry),
+        }
   return { ...chosen, ports, observe, write, endpoints, within, lock, close }
 }
 

@@ -1,5 +1,6 @@
 // One half of what an adapter can do, and nothing more: a step that only reads holds no object that could write.
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
+import type { KafkaBackupReader, KafkaRestoreWriter } from '../ports/kafka-backup.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from '../ports/schema-registry.ts'
 
@@ -36,6 +37,16 @@ export const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   close: () => kafka.close(),
 })
 
+export const backupReader = ({ topics, topicOverrides, acls, quotas, scramUsers, groupOffsets, fetchRaw }: KafkaBackupReader): KafkaBackupReader => ({
+  topics,
+  topicOverrides,
+  acls,
+  quotas,
+  scramUsers,
+  groupOffsets,
+  fetchRaw,
+})
+
 export const platformWriter = ({ stop, start, reconnect, exec, inspect, place, workloads }: PlatformWriter): PlatformWriter => ({
   stop,
   start,
@@ -47,6 +58,25 @@ export const platformWriter = ({ stop, start, reconnect, exec, inspect, place, w
 })
 export const kafkaWriter = ({ electLeaders, alterConfigs, reassign, append }: KafkaWriter): KafkaWriter => ({ electLeaders, alterConfigs, reassign, append })
 export const kafkaProbe = ({ createTopic, deleteTopic, produce }: KafkaProbe): KafkaProbe => ({ createTopic, deleteTopic, produce })
+export const restoreWriter = ({
+  createTopics,
+  deleteTopics,
+  deleteRecords,
+  createAcls,
+  alterQuotas,
+  commitOffsets,
+  producer,
+  produceRaw,
+}: KafkaRestoreWriter): KafkaRestoreWriter => ({
+  createTopics,
+  deleteTopics,
+  deleteRecords,
+  createAcls,
+  alterQuotas,
+  commitOffsets,
+  producer,
+  produceRaw,
+})
 
 type Registry = SchemaRegistryReader & SchemaRegistryWriter & SchemaRegistryProbe
 export const registryReader = ({ subjects, list, versions, schema, byId, config, mode, compatible }: Registry): SchemaRegistryReader => ({

@@ -18,6 +18,7 @@ export const readWorld = (
 ): ReadWorld => ({
   clock: deps.ports.clock,
   platform: deps.ports.platform,
+  backup: deps.ports.backup,
   coordination: deps.ports.coordination,
   files: deps.ports.files,
   survey: async (aspects?: readonly Aspect[]) => {

@@ -6,6 +6,7 @@ import type { ConnectReader } from './connect.ts'
 import type { CoordinationReader } from './coordination.ts'
 import type { FileReader } from './files.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from './kafka.ts'
+import type { KafkaBackupReader, KafkaRestoreWriter } from './kafka-backup.ts'
 import type { PlatformReader, PlatformWriter } from './platform.ts'
 import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from './schema-registry.ts'
 
@@ -14,6 +15,7 @@ export interface ReadPorts {
   readonly clock: Clock
   readonly platform: PlatformReader
   readonly kafka: KafkaReader
+  readonly backup: KafkaBackupReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
   /** null where no Connect is looked for. */
@@ -26,12 +28,14 @@ export interface WritePorts {
   readonly platform: PlatformWriter
   readonly kafka: KafkaWriter
   readonly probe: KafkaProbe
+  readonly restore: KafkaRestoreWriter
   readonly registry: SchemaRegistryWriter & SchemaRegistryProbe
 }
 
 export interface ReadWorld {
   readonly clock: Clock
   readonly platform: PlatformReader
+  readonly backup: KafkaBackupReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
   readonly files: FileReader

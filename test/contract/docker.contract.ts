@@ -38,8 +38,8 @@ const bringUp = async (home: string, name: string, kafka: LabVersion): Promise<O
   const coordination = zookeeper.length === 0 ? null : openZooKeeper({ servers: zookeeper, dial, timeout: 3000 })
   const subject: Subject = {
     mode: RELEASES[kafka].mode,
-    ports: { clock: systemClock(), platform, kafka: opened, coordination, connect: null, registry, files: fileReader() },
-    write: { platform, kafka: opened, probe: opened, registry },
+    ports: { clock: systemClock(), platform, kafka: opened, backup: opened, coordination, connect: null, registry, files: fileReader() },
+    write: { platform, kafka: opened, probe: opened, restore: opened, registry },
     faults: openFaults(lab.stateFile),
     endpoints: bootstrap,
     zookeeperServers: zookeeper,

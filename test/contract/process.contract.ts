@@ -18,6 +18,7 @@ import type { LabService, LabVersion } from '../../src/model/lab.ts'
 import { coordinationContract } from './coordination.contract.ts'
 import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
+import { kafkaBackupContract } from './kafka-backup.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
 import { platformContract } from './platform.contract.ts'
 import { registryContract } from './registry.contract.ts'
@@ -41,8 +42,8 @@ const bringUp = async (home: string, name: string, kafka: LabVersion, services: 
   const coordination = lab.zookeeper.length === 0 ? null : openZooKeeper({ servers: lab.zookeeper, dial, timeout: 3000 })
   const subject: Subject = {
     mode: RELEASES[kafka].mode,
-    ports: { clock: systemClock(), platform, kafka: opened, coordination, connect: null, registry, files: fileReader() },
-    write: { platform, kafka: opened, probe: opened, registry },
+    ports: { clock: systemClock(), platform, kafka: opened, backup: opened, coordination, connect: null, registry, files: fileReader() },
+    write: { platform, kafka: opened, probe: opened, restore: opened, registry },
     faults: openFaults(lab.stateFile),
     endpoints: lab.bootstrap,
     zookeeperServers: lab.zookeeper,
@@ -83,6 +84,7 @@ export const processContract = (kafka: LabVersion): void =>
     platformContract(kafka, subject)
     faultsContract(kafka, subject)
     kafkaContract(kafka, subject)
+    kafkaBackupContract(kafka, subject)
     brokenKafkaContract(kafka, subject)
     if (RELEASES[kafka].mode === 'zookeeper') coordinationContract(kafka, subject)
   })

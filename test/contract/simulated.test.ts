@@ -4,6 +4,7 @@ import { clockContract } from './clock.contract.ts'
 import { coordinationContract } from './coordination.contract.ts'
 import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
+import { kafkaBackupContract } from './kafka-backup.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
 import { platformContract } from './platform.contract.ts'
 import { registryContract } from './registry.contract.ts'
@@ -17,6 +18,7 @@ for (const mode of ['zookeeper', 'kraft'] as const) {
   platformContract(name, setUp)
   faultsContract(name, setUp)
   kafkaContract(name, setUp)
+  kafkaBackupContract(name, setUp)
   brokenKafkaContract(name, setUp)
   if (mode === 'zookeeper') coordinationContract(name, setUp)
   registryContract(name, async () => ({ mode, ...createSimulation({ seed: 7, mode, registries: 2 }) }))

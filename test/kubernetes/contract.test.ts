@@ -25,8 +25,8 @@ const open = (kind: Subject['mode'], namespace: string) => {
   const coordination = servers.length === 0 ? null : openZooKeeper({ servers, dial, timeout: REQUEST })
   const subject: Subject = {
     mode: kind,
-    ports: { clock: systemClock(), platform, kafka, coordination, connect: null, registry, files: fileReader() },
-    write: { platform, kafka, probe: kafka, registry },
+    ports: { clock: systemClock(), platform, kafka, backup: kafka, coordination, connect: null, registry, files: fileReader() },
+    write: { platform, kafka, probe: kafka, restore: kafka, registry },
     faults: openKubernetesFaults(settings),
     endpoints,
     zookeeperServers: servers,

@@ -121,7 +121,7 @@ const truthOf = ({ home }: Stand, name: string): Truth => {
   const coordination = lab.zookeeper.length === 0 ? null : openZooKeeper({ servers: lab.zookeeper, dial, timeout: 3000 })
   const soon = () => AbortSignal.timeout(20_000)
   return {
-    ports: { clock: systemClock(), platform, kafka, coordination, connect: null, registry, files: fileReader() },
+    ports: { clock: systemClock(), platform, kafka, backup: kafka, coordination, connect: null, registry, files: fileReader() },
     kafka,
     platform,
     endpoints: lab.bootstrap,

@@ -51,7 +51,12 @@ const listAt = async (cluster: Cluster, endpoint: string, signal: AbortSignal): 
 }
 
 /** null: what was asked of has moved or is loading. */
-const offsetsAt = async (cluster: Cluster, endpoint: string, listed: readonly ListedGroup[], signal: AbortSignal): Promise<readonly GroupOffsets[] | typeof RETRIED> => {
+const offsetsAt = async (
+  cluster: Cluster,
+  endpoint: string,
+  listed: readonly ListedGroup[],
+  signal: AbortSignal,
+): Promise<readonly GroupOffsets[] | typeof RETRIED> => {
   const answers = new Map<string, FetchedGroup>()
   const asked = listed.filter(({ protocolType }) => protocolType !== SHARE).map(({ id }) => id)
   for (const some of pages(asked, GROUPS_PER_REQUEST)) {
@@ -70,7 +75,12 @@ const offsetsAt = async (cluster: Cluster, endpoint: string, listed: readonly Li
 }
 
 /** Of one broker; null where it has to be asked again. A named group that nobody has heard of is Dead. */
-const readAt = async (cluster: Cluster, endpoint: string, named: readonly string[] | null, signal: AbortSignal): Promise<readonly GroupOffsets[] | typeof RETRIED> => {
+const readAt = async (
+  cluster: Cluster,
+  endpoint: string,
+  named: readonly string[] | null,
+  signal: AbortSignal,
+): Promise<readonly GroupOffsets[] | typeof RETRIED> => {
   const all = await listAt(cluster, endpoint, signal)
   if (all === RETRIED) return RETRIED
   const found = new Map(all.map((group) => [group.id, group]))
@@ -113,14 +123,23 @@ const COMMITS_PER_REQUEST = 200
 /** A topic just made may not be known to the coordinator yet; REQUEST_TIMED_OUT says the same of its followers. The same commit again does no harm. */
 const COMMIT_AGAIN = [...LOADING, 3, 7]
 
-const coordinatorOf = async (cluster: Cluster, group: string, signal: AbortSignal): Promise<string | { readonly error: number; readonly message: string | null }> => {
+const coordinatorOf = async (
+  cluster: Cluster,
+  group: string,
+  signal: AbortSignal,
+): Promise<string | { readonly error: number; readonly message: string | null }> => {
   const { by } = await cluster.freshest([], signal)
   const { error, message, host, port } = await cluster.ask(by, 'write', FindCoordinator, group, signal)
   return error === 0 ? `${host.includes(':') ? `[${host}]` : host}:${port}` : { error, message }
 }
 
 /** What was not committed, with why. */
-const commitOnce = async (cluster: Cluster, group: string, offsets: readonly GroupOffset[], signal: AbortSignal): Promise<{ readonly what: string; readonly error: number; readonly message: string | null; readonly left: readonly GroupOffset[] } | null> => {
+const commitOnce = async (
+  cluster: Cluster,
+  group: string,
+  offsets: readonly GroupOffset[],
+  signal: AbortSignal,
+): Promise<{ readonly what: string; readonly error: number; readonly message: string | null; readonly left: readonly GroupOffset[] } | null> => {
   const place = await coordinatorOf(cluster, group, signal)
   if (typeof place !== 'string') return { what: `group ${group} has no coordinator`, ...place, left: offsets }
   const answers = await cluster.ask(place, 'write', OffsetCommit, { group, offsets }, signal)

@@ -1,17 +1,22 @@
-// The Kafka adapter: the port's three halves over one set of connections, made when first needed.
+// The Kafka adapter: the ports' halves over one set of connections, made when first needed.
 import type { Duplex } from 'node:stream'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../ports/kafka.ts'
+import type { KafkaBackupReader, KafkaRestoreWriter } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
+import { readBackupTopics, readOverrides } from './backup-looks.ts'
 import { alterConfigs, electLeaders, reassign } from './changes.ts'
 import { Cluster } from './cluster.ts'
 import { readConfigs } from './configs.ts'
+import { commitOffsets, readGroupOffsets } from './group-offsets.ts'
 import { ping, readGroup, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
 import { readMetadata } from './metadata.ts'
 import { MetadataLog } from './metadata-log.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
 import { fetchRecords, Leaders, produceRecords } from './records.ts'
+import { alterQuotas, createAcls, readAcls, readQuotas, readScramUsers } from './rights.ts'
 import type { TlsSettings } from './socket.ts'
+import { createTopics, deleteRecords, deleteTopics } from './topics.ts'
 import { readProducers, readTransactions } from './transactions.ts'
 
 export interface KafkaSettings {
@@ -26,8 +31,12 @@ export interface KafkaSettings {
   readonly requestTimeout: Millis
 }
 
+const notYet = (): never => {
+  throw new Error('raw batches are not connected')
+}
+
 /** Connects to nothing until asked. Errors of all methods are KdrErrors, or the signal's reason once it is aborted. */
-export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter => {
+export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter & KafkaBackupReader & KafkaRestoreWriter => {
   const cluster = new Cluster(settings.bootstrap, settings)
   const leaders = new Leaders(cluster)
   const log = new MetadataLog(cluster)
@@ -63,5 +72,20 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     alterConfigs: (resource, changes, signal) => alterConfigs(cluster, resource, changes, signal),
     reassign: (moves, signal) => reassign(cluster, moves, signal),
     append: (at, records, signal) => produceRecords(cluster, leaders, at, records, settings.requestTimeout, signal),
+    topics: (names, signal) => readBackupTopics(cluster, names, signal),
+    topicOverrides: (topics, signal) => readOverrides(cluster, topics, signal),
+    acls: (signal) => readAcls(cluster, signal),
+    quotas: (signal) => readQuotas(cluster, signal),
+    scramUsers: (signal) => readScramUsers(cluster, signal),
+    groupOffsets: (groups, signal) => readGroupOffsets(cluster, groups, signal),
+    fetchRaw: async () => notYet(),
+    createTopics: (topics, signal) => createTopics(cluster, topics, signal),
+    deleteTopics: (topics, signal) => deleteTopics(cluster, topics, signal),
+    deleteRecords: (rows, signal) => deleteRecords(cluster, rows, signal),
+    createAcls: (bindings, signal) => createAcls(cluster, bindings, signal),
+    alterQuotas: (quotas, signal) => alterQuotas(cluster, quotas, signal),
+    commitOffsets: (group, offsets, signal) => commitOffsets(cluster, group, offsets, signal),
+    producer: async () => notYet(),
+    produceRaw: async () => notYet(),
   }
 }

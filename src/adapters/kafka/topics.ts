@@ -111,7 +111,11 @@ const PATIENCE: Millis = 30_000
 const POLL: Millis = 200
 
 /** Rows that have to be asked again, with why. */
-const deleteSome = async (cluster: Cluster, rows: readonly Row[], signal: AbortSignal): Promise<ReadonlyMap<Row, { readonly why: string; readonly error: number }>> => {
+const deleteSome = async (
+  cluster: Cluster,
+  rows: readonly Row[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Row, { readonly why: string; readonly error: number }>> => {
   const left = new Map<Row, { readonly why: string; readonly error: number }>()
   const byPlace = new Map<string, Row[]>()
   const places = await cluster.leaders(rows, signal)

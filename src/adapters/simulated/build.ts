@@ -1,6 +1,7 @@
 // The world as it is before anything breaks: everything has been up for an hour, every replica in sync, every
 // leader the preferred one.
 import { REGISTRY_DEFAULTS } from '../../model/registry.ts'
+import type { GroupOffsets } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
 import { EPOCH, type VirtualTime } from './clock.ts'
 import { Cluster, type Mode } from './cluster.ts'
@@ -10,6 +11,7 @@ import { bringUp, ensembleChanged } from './lifecycle.ts'
 import { createMisbehaviour, type SimulatedFaults } from './misbehaviour.ts'
 import { createRandom } from './random.ts'
 import { bootRegistry, createRegistries, makeSchemas } from './registry.ts'
+import { createRights, type RightsOptions, seedGroups } from './rights.ts'
 import { reviewSet } from './set.ts'
 import type { SimMember, SimSet } from './state.ts'
 import { makeTopic, uuid } from './topics.ts'
@@ -34,6 +36,8 @@ export interface WorldOptions {
   readonly sameUrl: boolean
   /** The brokers, and the ZooKeepers, are pods of a StatefulSet each that makes them in order. */
   readonly set: boolean
+  readonly rights: RightsOptions
+  readonly groups: readonly GroupOffsets[]
 }
 
 const AN_HOUR: Millis = 3_600_000
@@ -114,6 +118,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
     ensemble: new Ensemble(ensembleMembers, time, random, misbehaviour.elects),
     registries: createRegistries(options.sameUrl),
     sets: options.set ? setsFor(options) : [],
+    rights: createRights(options.rights),
   })
   for (const set of cluster.sets) set.review = () => reviewSet(cluster, set)
   for (const [at, member] of members.entries()) bringUp(cluster, member, EPOCH - AN_HOUR + at * 900)
@@ -121,6 +126,7 @@ export const buildCluster = (options: WorldOptions, time: VirtualTime): Cluster 
   for (const topic of options.topics) {
     makeTopic(cluster, { name: topic.name, assignments: spread(options.brokers, topic.partitions, topic.replicationFactor ?? 3), configs: topic.configs ?? {} })
   }
+  seedGroups(cluster.groups, options.groups)
   const hanging = options.faults.hangingTransaction
   const partition = hanging === undefined ? undefined : cluster.partition(hanging.topic, hanging.partition)
   if (partition !== undefined) cluster.hanging.set(partition, { producerId: 4711n, producerEpoch: 3, lastTimestamp: EPOCH - AN_HOUR, openSince: 0n })

@@ -7,6 +7,7 @@ import type { Ensemble } from './ensemble.ts'
 import type { Misbehaviour } from './misbehaviour.ts'
 import type { Random } from './random.ts'
 import type { Registries } from './registry.ts'
+import type { Rights, SimGroup } from './rights.ts'
 import { isUp, ReplicaLog, type SimMember, type SimPartition, type SimSet, type SimTopic } from './state.ts'
 import { type Cause, Truth, type WorldEffect } from './truth.ts'
 
@@ -39,6 +40,7 @@ export interface ClusterParts {
   readonly ensemble: Ensemble
   readonly registries: Registries
   readonly sets: readonly SimSet[]
+  readonly rights: Rights
 }
 
 export class Cluster {
@@ -55,6 +57,11 @@ export class Cluster {
   readonly registries: Registries
   /** What makes brokers and ZooKeepers; empty: nobody, each is there. */
   readonly sets: readonly SimSet[]
+  readonly rights: Rights
+  /** What groups have committed, and whether anybody is in them. */
+  readonly groups = new Map<string, SimGroup>()
+  /** Ids handed out to idempotent producers. */
+  lastProducer = 1000n
   readonly truth = new Truth()
   readonly topics = new Map<string, SimTopic>()
   readonly registrations = new Map<number, Registration>()
@@ -86,6 +93,7 @@ export class Cluster {
     this.ensemble = parts.ensemble
     this.registries = parts.registries
     this.sets = parts.sets
+    this.rights = parts.rights
   }
 
   get now(): number {

@@ -54,7 +54,8 @@ const localOffset = async (cluster: Cluster, at: TopicPartition, broker: number,
   const partition = cluster.partition(at.topic, at.partition)
   if (partition === undefined) return unknown('UNKNOWN_TOPIC_OR_PARTITION', by)
   if (!partition.replicas.includes(broker)) return unknown('NOT_LEADER_OR_FOLLOWER', by)
-  return known(end ? BigInt(cluster.logOf(broker, partition).end) : 0n, by)
+  const log = cluster.logOf(broker, partition)
+  return known(BigInt(end ? log.end : log.start), by)
 }
 
 /** Of the last record in its own log; an empty one answers -1. */
@@ -66,15 +67,25 @@ const answerLocalEpoch = async (cluster: Cluster, at: TopicPartition, broker: nu
   return { ...at, offset: known(BigInt(last?.offset ?? -1), end.by), leaderEpoch: last?.epoch ?? null }
 }
 
+/** Before what nobody has decided about yet: an open transaction holds it back. */
+export const lastStable = (cluster: Cluster, partition: SimPartition): number => {
+  const open = cluster.hanging.get(partition)?.openSince ?? null
+  return Math.min(highWatermark(cluster, partition), open === null ? Number.POSITIVE_INFINITY : Number(open))
+}
+
+const markOf = (cluster: Cluster, ask: 'high-watermark' | 'last-stable' | 'log-start', partition: SimPartition): number => {
+  if (ask === 'log-start') return cluster.logOf(partition.leader, partition).start
+  return ask === 'last-stable' ? lastStable(cluster, partition) : highWatermark(cluster, partition)
+}
+
 export const answerOffset = async (cluster: Cluster, question: OffsetQuestion, at: TopicPartition, signal: AbortSignal): Promise<OffsetAnswer> => {
   const leaderEpoch = cluster.partition(at.topic, at.partition)?.epoch ?? null
   if (question.ask === 'local-epoch') return answerLocalEpoch(cluster, at, question.broker, signal)
-  if (question.ask === 'local-end' || question.ask === 'local-start') {
+  if ('broker' in question) {
     const offset = await localOffset(cluster, at, question.broker, question.ask === 'local-end', signal)
     return { ...at, offset, leaderEpoch: offset.known ? leaderEpoch : null }
   }
-  const read = (partition: SimPartition) =>
-    known(question.ask === 'log-start' ? 0n : BigInt(highWatermark(cluster, partition)), `ListOffsets from broker ${partition.leader}`)
+  const read = (partition: SimPartition) => known(BigInt(markOf(cluster, question.ask, partition)), `ListOffsets from broker ${partition.leader}`)
   const offset = await fromLeader(cluster, at, signal, read)
   return { ...at, offset, leaderEpoch: offset.known ? leaderEpoch : null }
 }
@@ -127,7 +138,8 @@ export const fetchFrom = async (cluster: Cluster, at: TopicPartition, offset: bi
   if (!found.known) throw new KdrError(`cannot fetch ${at.topic}-${at.partition}: ${found.why}`, { code: 'no-leader' })
   const partition = found.value
   const from = Number(offset)
-  if (from < 0 || from > cluster.logOf(partition.leader, partition).end) throw kafkaError('OFFSET_OUT_OF_RANGE', `cannot fetch ${at.topic}-${at.partition}`)
+  const log = cluster.logOf(partition.leader, partition)
+  if (from < log.start || from > log.end) throw kafkaError('OFFSET_OUT_OF_RANGE', `cannot fetch ${at.topic}-${at.partition}`)
   const leader = partition.leader
   await until(cluster, options.maxWait, signal, () => partition.leader !== leader || !cluster.up(leader) || highWatermark(cluster, partition) > from)
   if (partition.leader !== leader || !cluster.up(leader)) throw kafkaError('NOT_LEADER_OR_FOLLOWER', `cannot fetch ${at.topic}-${at.partition}`)

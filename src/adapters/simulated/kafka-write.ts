@@ -10,14 +10,14 @@ import { reassignOne } from './reassign.ts'
 import { append, dropTopic, electOne, judgeAppend, kafkaError, makeTopic } from './topics.ts'
 
 /** How long a request may wait: for the controller, and for the ISR to have the records. */
-const REQUEST_TIMEOUT = 5000
+export const REQUEST_TIMEOUT = 5000
 
 const mustBeOwn = (topic: string): void => {
   if (!topic.startsWith('__kdr_')) throw new KdrError(`${topic} is not a topic of kdr`, { code: 'not-a-canary' })
 }
 
 /** Waits until somebody can change topics; Kafka's own answer when nobody can. */
-const governed = async (cluster: Cluster, what: string, signal: AbortSignal): Promise<void> => {
+export const governed = async (cluster: Cluster, what: string, signal: AbortSignal): Promise<void> => {
   // Where no broker is left, the leader of KRaft's controllers takes what they would have forwarded.
   if (cluster.mode === 'zookeeper' || cluster.ensemble.leader === null) await anyBroker(cluster, signal)
   if (!(await until(cluster, REQUEST_TIMEOUT, signal, () => cluster.governed))) throw kafkaError('REQUEST_TIMED_OUT', what)

@@ -176,7 +176,7 @@ export const createKafkaReader = (cluster: Cluster, call: Call): KafkaReader => 
       const problems = await Promise.all(cluster.announced.map((id) => unreachable(cluster, id, signal)))
       const problem = problems.find((words) => words !== null)
       if (problem !== undefined) throw new KdrError(`not every broker listed its groups: ${problem}`, { code: 'groups-incomplete' })
-      return []
+      return [...cluster.groups].map(([id, { state }]) => ({ id, state }))
     }),
   describeGroup: (group, signal) =>
     call('kafka.describeGroup', signal, async () => {

@@ -4,8 +4,11 @@ import type { TargetIdentity } from '../../model/member.ts'
 import type { SchemaKey } from '../../model/schemas.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Faults } from '../../ports/faults.ts'
+import type { GroupOffsets } from '../../ports/kafka-backup.ts'
 import type { Lock, RunStore } from '../../ports/run-store.ts'
 import type { ReadPorts, WritePorts } from '../../ports/world.ts'
+import { createBackupReader } from './backup.ts'
+import { createRestoreWriter } from './backup-write.ts'
 import { buildCluster, type TopicOptions } from './build.ts'
 import { createCall } from './call.ts'
 import { createClock, VirtualTime } from './clock.ts'
@@ -21,6 +24,7 @@ import { createPlatformReader, createPlatformWriter, identityOf } from './platfo
 import { createRandom, type Random } from './random.ts'
 import { catchUp, registriesOf } from './registry.ts'
 import { createRegistryReader, createRegistryWriter } from './registry-port.ts'
+import type { RightsOptions } from './rights.ts'
 import { CrashPlan, createFiles, createRunStore, Disk } from './store.ts'
 import type { AcknowledgedRecord, World } from './truth.ts'
 
@@ -44,6 +48,10 @@ export interface SimulationOptions {
   readonly sameUrl?: boolean
   /** Brokers are pods kafka-0 …, and ZooKeepers zookeeper-0 …, of StatefulSets that make them in order; whatever ends is started again. */
   readonly set?: boolean
+  /** ACLs (with them an authorizer), quotas and SCRAM users; none when left out. */
+  readonly rights?: RightsOptions
+  /** What groups have committed before anything happens; nothing when left out. */
+  readonly groups?: readonly GroupOffsets[]
 }
 
 export interface Simulation {
@@ -138,6 +146,7 @@ const begin = (stage: Stage): Simulation => {
       clock,
       platform: createPlatformReader(cluster, life, call),
       kafka: createKafkaReader(cluster, call),
+      backup: createBackupReader(cluster, call),
       coordination: cluster.mode === 'zookeeper' ? createCoordinationReader(cluster, call) : null,
       connect: null,
       registry: createRegistryReader(cluster, call),
@@ -147,6 +156,7 @@ const begin = (stage: Stage): Simulation => {
       platform: createPlatformWriter(cluster, life, call),
       kafka: createKafkaWriter(cluster, life, call),
       probe: createKafkaProbe(cluster, life, call),
+      restore: createRestoreWriter(cluster, life, call),
       registry: createRegistryWriter(cluster, life, call),
     },
     faults: createFaults(cluster, call),
@@ -187,6 +197,8 @@ export const createSimulation = (options: SimulationOptions): Simulation => {
     registries: options.registries ?? 0,
     sameUrl: options.sameUrl ?? false,
     set: options.set ?? false,
+    rights: options.rights ?? {},
+    groups: options.groups ?? [],
   }
   return begin({
     cluster: buildCluster(world, new VirtualTime()),

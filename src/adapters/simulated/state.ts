@@ -2,12 +2,24 @@
 import { type ExitStatus, ordinalOf } from '../../model/member.ts'
 import type { Instant } from '../../units.ts'
 
+/** A record batch as a producer sent it; its records share it. */
+export interface SimBatch {
+  readonly bytes: Buffer
+  readonly base: number
+  readonly count: number
+  readonly producerId: bigint
+  readonly epoch: number
+  readonly sequence: number
+}
+
 export interface SimRecord {
   readonly offset: number
   readonly epoch: number
   readonly timestamp: Instant
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** Absent where kdr or a workload appended plain records. */
+  readonly batch?: SimBatch
 }
 
 export interface SimPartition {
@@ -95,6 +107,10 @@ export const isUp = (member: SimMember): boolean => member.state === 'running' &
 /** A replica's log on one broker's disk. Records are shared between replicas, so that the same object means the same history. */
 export class ReplicaLog {
   readonly records: SimRecord[] = []
+  /** Records before it were deleted: they are kept, for the truth, and nobody can read them. */
+  start = 0
+  /** The last batches of each idempotent producer, oldest first, as a leader remembers them (ProducerStateEntry). */
+  readonly producers = new Map<bigint, readonly SimBatch[]>()
 
   get end(): number {
     return this.records.length
@@ -111,6 +127,9 @@ export class ReplicaLog {
     const cut = this.end - agreed
     this.records.length = agreed
     for (let at = agreed; at < leader.end; at += 1) this.records.push(leader.records[at] as SimRecord)
+    this.start = leader.start
+    this.producers.clear()
+    for (const [id, batches] of leader.producers) this.producers.set(id, batches)
     return cut
   }
 

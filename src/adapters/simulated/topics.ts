@@ -1,5 +1,6 @@
 // Topics as the controller makes, changes and deletes them, and appends as a leader accepts them.
 import { KdrError } from '../../errors.ts'
+import { OFFSETS_TOPIC } from '../../model/groups.ts'
 import type { Cluster } from './cluster.ts'
 import { applyChange, minIsrOf, replicate, settle } from './controller.ts'
 import type { SimPartition, SimRecord, SimTopic } from './state.ts'
@@ -22,7 +23,7 @@ export const makeTopic = (cluster: Cluster, plan: TopicPlan): SimTopic => {
   const topic: SimTopic = {
     name: plan.name,
     id: uuid(cluster.random.hex(16)),
-    internal: plan.name === '__consumer_offsets' || plan.name === '__transaction_state',
+    internal: plan.name === OFFSETS_TOPIC || plan.name === '__transaction_state',
     configs: new Map(Object.entries(plan.configs)),
     partitions: [],
     czxid: cluster.nextZxid(),
@@ -44,6 +45,9 @@ export const dropTopic = (cluster: Cluster, name: string): void => {
   if (topic === undefined) return
   cluster.topics.delete(name)
   for (const partition of topic.partitions) cluster.forget(partition)
+  // Their coordinators forget what was committed of it, and without their own topic everything.
+  for (const { offsets } of cluster.groups.values()) for (const [key, row] of offsets) if (row.topic === name) offsets.delete(key)
+  if (name === OFFSETS_TOPIC) cluster.groups.clear()
   settle(cluster)
 }
 

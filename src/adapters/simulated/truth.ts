@@ -29,6 +29,11 @@ export interface WorldEffect {
     | 'scale'
     | 'recreate'
     | 'append'
+    | 'delete-records'
+    | 'create-acls'
+    | 'alter-quotas'
+    | 'commit-offsets'
+    | 'produce'
   readonly target: string
 }
 

@@ -67,7 +67,7 @@ test('an answer in time is the answer', async () => {
   const link = linkTo(broker.port, 'breaks')
   const asked = link.ask(ListGroups, null, never)
   setTimeout(broker.release, 50)
-  expect(await asked).toEqual({ error: 0, groups: [{ id: 'g', state: 'Empty' }] })
+  expect(await asked).toEqual({ error: 0, groups: [{ id: 'g', state: 'Empty', protocolType: 'consumer' }] })
   expect([link.broken, link.abandoned]).toEqual([false, false])
   link.destroy(new KdrError('done', { code: 'closed' }))
 })

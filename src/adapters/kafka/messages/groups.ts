@@ -55,7 +55,12 @@ export const OffsetFetch: Message<readonly string[], readonly FetchedGroup[]> = 
   flexible: true,
   encode: (writer, groups) => {
     writer
-      .array(groups, (each, group) => each.string(group).array(null, () => {}).tags())
+      .array(groups, (each, group) =>
+        each
+          .string(group)
+          .array(null, () => {})
+          .tags(),
+      )
       .bool(false)
       .tags()
   },

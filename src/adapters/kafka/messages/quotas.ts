@@ -70,7 +70,10 @@ export const AlterClientQuotas: Message<
 const MECHANISMS = ['UNKNOWN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
 
 /** Of all users; 31 without DESCRIBE on the cluster. */
-export const DescribeScramUsers: Message<null, { readonly error: number; readonly message: string | null; readonly users: readonly (ScramUser & { readonly error: number })[] }> = {
+export const DescribeScramUsers: Message<
+  null,
+  { readonly error: number; readonly message: string | null; readonly users: readonly (ScramUser & { readonly error: number })[] }
+> = {
   name: 'DescribeUserScramCredentials',
   key: 50,
   version: 0,

@@ -1,0 +1,101 @@
+// One object, written beside its name and linked to it when every byte is on the disk: the name appears with
+// all of the content or not at all, and never in another's place.
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { KdrError } from '../../errors.ts'
+import { untilAborted } from '../stores/source.ts'
+import { errnoOf, inFolder } from './errors.ts'
+
+/** What is dirty stays short: the last sync has little left to write, and the page cache is not flooded. */
+const SYNC_EVERY = 32 * 1024 * 1024
+/** What file systems without hard links answer to one: SMB, exFAT. */
+export const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
+
+const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path)}.partial-${randomBytes(6).toString('hex')}`)
+export const isTemporary = (name: string): boolean => /^\..+\.partial-[0-9a-f]{12}$/.test(name)
+
+/** A name, new or gone, is durable only once its folder is. */
+export const syncFolder = async (path: string): Promise<void> => {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } catch (thrown) {
+    // Some network file systems do not sync folders, and then need not.
+    if (!['EINVAL', 'ENOTSUP', 'EBADF'].includes(errnoOf(thrown) ?? '')) throw thrown
+  } finally {
+    await handle.close()
+  }
+}
+
+export const objectExists = (path: string): KdrError =>
+  new KdrError(`${path} is there already, and no backup is ever written over`, { code: 'object-exists', exit: 'refused', hint: 'choose another name' })
+
+const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
+  for (let at = 0; at < chunk.byteLength; ) at += (await handle.write(chunk, at, chunk.byteLength - at, position + at)).bytesWritten
+}
+
+const fill = async (handle: FileHandle, path: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> => {
+  let [at, synced] = [0, 0]
+  let syncing: Promise<void> = Promise.resolve()
+  try {
+    for await (const chunk of untilAborted(source, signal)) {
+      const position = at
+      await inFolder(path, 'write', () => writeAll(handle, chunk, position))
+      at += chunk.byteLength
+      if (at - synced < SYNC_EVERY) continue
+      await syncing
+      syncing = inFolder(path, 'write', () => handle.datasync())
+      syncing.catch(() => {}) // heard when it is waited for
+      synced = at
+    }
+    await syncing
+    await inFolder(path, 'write', () => handle.sync())
+    return at
+  } finally {
+    await syncing.catch(() => {})
+  }
+}
+
+const sameFile = async (one: string, other: string): Promise<boolean> => {
+  const [first, second] = await Promise.all([lstat(one), lstat(other).catch(() => null)])
+  return second !== null && first.ino === second.ino && first.dev === second.dev
+}
+
+/** Gives the file its name. NFS may answer EEXIST to the repetition of a link that it made the first time. */
+const linkNew = async (temporary: string, path: string): Promise<void> => {
+  try {
+    await link(temporary, path)
+  } catch (thrown) {
+    const code = errnoOf(thrown) ?? ''
+    if (code === 'EEXIST' && !(await sameFile(temporary, path))) throw objectExists(path)
+    if (code !== 'EEXIST' && !NO_LINKS.has(code)) throw thrown
+    if (code === 'EEXIST') return
+    if ((await lstat(path).catch(() => null)) !== null) throw objectExists(path)
+    await rename(temporary, path)
+  }
+}
+
+const discard = (path: string): Promise<void> => unlink(path).catch(() => {})
+
+/** Throws `object-exists`, `store-denied`, `store-full`, `store-failed`, whatever `source` throws, and the signal's reason. */
+export const writeWhole = async (path: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ readonly bytes: number }> => {
+  const folder = dirname(path)
+  if ((await inFolder(folder, 'look into', () => lstat(path)).catch(() => null)) !== null) throw objectExists(path)
+  const temporary = temporaryOf(path)
+  const handle = await inFolder(folder, 'write to', () => open(temporary, 'wx', 0o600))
+  try {
+    const bytes = await fill(handle, path, source, signal).finally(() => handle.close())
+    signal.throwIfAborted()
+    await inFolder(path, 'write', () => linkNew(temporary, path))
+    await discard(temporary)
+    await inFolder(folder, 'write to', () => syncFolder(folder)).catch(async (thrown: unknown) => {
+      await discard(path)
+      throw thrown
+    })
+    return { bytes }
+  } catch (thrown) {
+    await discard(temporary)
+    throw thrown
+  }
+}

@@ -1,0 +1,25 @@
+// The content of one entry out of the bytes of its member: nothing of it gets out before its tar header, its
+// lengths, its CRC-32 and its SHA-256 were seen to be what the manifest says.
+import { Damage } from './damage.ts'
+import { sha256 } from './digest.ts'
+import { openMember } from './gzip-member.ts'
+import { headProblem, tarHead, tarLength } from './tar-head.ts'
+
+export interface Expected {
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/** In the memory of `member` where it was not deflated. `mtime` in seconds. Throws Damage. */
+export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted }: Expected, mtime: number): Promise<Buffer> => {
+  const tar = await openMember(member, tarLength(path, bytes))
+  const head = tarHead(path, bytes, mtime).length
+  const problem = headProblem(tar.subarray(0, head), path, bytes, mtime)
+  if (problem !== null) throw new Damage(problem)
+  if (tar.subarray(head + bytes).some((byte) => byte !== 0)) throw new Damage('something lies behind its content')
+  const content = tar.subarray(head, head + bytes)
+  const found = await sha256([content])
+  if (found !== wanted) throw new Damage(`its SHA-256 is ${found}, and the manifest says ${wanted}`)
+  return content
+}

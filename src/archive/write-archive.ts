@@ -1,0 +1,172 @@
+// Writes an archive as one stream, straight into the store: the provisional manifest, entries in the order they
+// are given, the final manifest, and beside it the sidecar, without which none of it counts.
+import type { BackupStoreWriter } from '../ports/backup-store.ts'
+import { parseInstant } from '../units.ts'
+import { gzipContent, zstdContent } from './compression.ts'
+import { sha256 } from './digest.ts'
+import type { Sealer } from './encryption.ts'
+import { deflatedMember, storedMember } from './gzip-member.ts'
+import { isEntryPath, partName } from './layout.ts'
+import { type Compression, MANIFEST, type Manifest, type ManifestEntry, type Sidecar } from './manifest.ts'
+import { manifestText, sidecarOf, sidecarText } from './manifest-text.ts'
+import { openLine, type Place } from './member-line.ts'
+import { sidecarName } from './sidecar.ts'
+import { paddingOf, tarEnd, tarHead } from './tar-head.ts'
+
+export interface ArchiveWriter {
+  /** A small entry; deflated unless told otherwise. */
+  add(path: string, content: Buffer, how?: { readonly compression?: Exclude<Compression, 'zstd'> }): Promise<ManifestEntry>
+  /**
+   * Batches in order. `pieces` may be used again once it resolves; calls may overlap and are written in the order of the calls.
+   * The path of the entry is `path`, with `.zst` or `.gz` where its content is compressed.
+   */
+  addSegment(path: string, pieces: readonly Buffer[], how: { readonly compression: Compression }): Promise<ManifestEntry>
+  /** Makes a backup of it: `entries` of what is given are replaced by those written. */
+  finish(manifest: Manifest): Promise<Sidecar>
+  /** Nothing remains of it; of one that is finished all of it. */
+  abandon(reason: Error): Promise<void>
+  /** Bytes of the archive so far. */
+  readonly written: number
+}
+
+export interface ArchiveOptions {
+  readonly store: BackupStoreWriter
+  readonly name: string
+  readonly provisional: Manifest
+  readonly encryption: Sealer | null
+}
+
+interface Content {
+  readonly path: string
+  readonly pieces: readonly Buffer[]
+  readonly encrypted: boolean
+  /** Whether the member deflates it. */
+  readonly deflate: boolean
+}
+
+const bytesOf = (pieces: readonly Buffer[]): number => pieces.reduce((sum, { length }) => sum + length, 0)
+
+/** What of a segment gets into the tar. Sealed bytes no longer shrink, so that they are compressed before. */
+const segmentContent = async (path: string, pieces: readonly Buffer[], compression: Compression, sealer: Sealer | null): Promise<Content> => {
+  if (compression === 'none' && sealer === null) return { path, pieces, encrypted: false, deflate: false }
+  if (compression === 'gzip' && sealer === null) return { path, pieces, encrypted: false, deflate: true }
+  const plain = Buffer.concat(pieces)
+  const small = compression === 'zstd' ? await zstdContent(plain) : compression === 'gzip' ? await gzipContent(plain) : plain
+  const ending = compression === 'zstd' ? '.zst' : compression === 'gzip' ? '.gz' : ''
+  const content = sealer === null ? small : await sealer.seal(small)
+  return { path: `${path}${ending}`, pieces: [content], encrypted: sealer !== null, deflate: false }
+}
+
+const memberOf = async (content: Content, mtime: number): Promise<Iterable<Buffer>> => {
+  const bytes = bytesOf(content.pieces)
+  const tar = [tarHead(content.path, bytes, mtime), ...content.pieces, Buffer.alloc(paddingOf(bytes))]
+  return content.deflate ? await deflatedMember(tar) : storedMember(tar)
+}
+
+async function* once(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text)
+}
+
+/** Whoever does not wait for it hears of its failure at `finish`. */
+const heard = <T>(promise: Promise<T>): Promise<T> => {
+  promise.catch(() => {})
+  return promise
+}
+
+/** Errors: the store's; `zstd-unsupported`; the signal's reason. After an error of any call nothing remains in the store. */
+export const openArchiveWriter = ({ store, name, provisional, encryption }: ArchiveOptions, signal: AbortSignal): ArchiveWriter => {
+  const line = openLine()
+  const mtime = Math.floor(parseInstant(provisional.backup_date) / 1000)
+  const entries: ManifestEntry[] = []
+  let finished = false
+  const part = partName(name)
+  const stopped = (): void => line.fail(signal.reason)
+  if (signal.aborted) stopped()
+  signal.addEventListener('abort', stopped, { once: true })
+  const stored = store.put(part, line.chunks(), signal)
+  // Told to whoever adds or finishes.
+  stored.catch(line.fail)
+
+  const write = async (making: Promise<Content>): Promise<Place & { readonly content: Content; readonly digest: string }> => {
+    const digesting = making.then(({ pieces }) => sha256(pieces))
+    digesting.catch(() => {})
+    const place = await line.push(making.then((content) => memberOf(content, mtime)))
+    return { ...place, content: await making, digest: await digesting }
+  }
+  const addWhen = async (making: Promise<Content>): Promise<ManifestEntry> => {
+    const { content, digest, offset, length } = await write(making)
+    const entry: ManifestEntry = { path: content.path, part: 1, offset, length, bytes: bytesOf(content.pieces), sha256: digest, encrypted: content.encrypted }
+    entries.push(entry)
+    return entry
+  }
+  const addContent = (making: Promise<Content>): Promise<ManifestEntry> => heard(addWhen(making))
+  const plain = (path: string, content: Buffer, deflate: boolean): Promise<Content> => Promise.resolve({ path, pieces: [content], encrypted: false, deflate })
+  const sealed = async (path: string, content: Buffer, sealer: Sealer): Promise<Content> => ({
+    path,
+    pieces: [await sealer.seal(content)],
+    encrypted: true,
+    deflate: false,
+  })
+  const pathProblem = (path: string): Error | null => (isEntryPath(path) ? null : new Error(`no entry of an archive may be called ${path}`))
+
+  // Whoever adds next hears of it when these fail.
+  write(plain(MANIFEST, Buffer.from(manifestText({ ...provisional, status: 'in-progress' })), true)).catch(() => {})
+  for (const { path, content } of encryption?.keys ?? []) void addContent(plain(path, content, false))
+
+  /** The bytes of the whole part, once the store has them. */
+  const close = async (): Promise<number> => {
+    await line.push(Promise.resolve(storedMember([tarEnd()])))
+    line.close()
+    const { bytes } = await stored
+    if (bytes !== line.written) throw new Error(`the store took ${bytes} bytes of ${part}, which has ${line.written}`)
+    return bytes
+  }
+  const finish = async (manifest: Manifest): Promise<Sidecar> => {
+    const inOrder = [...entries].sort((a, b) => a.offset - b.offset)
+    const paths = new Set(inOrder.map(({ path }) => path))
+    const astray = manifest.partitions.flatMap(({ segments }) => segments).find(({ path }) => !paths.has(path))
+    if (astray !== undefined) throw new Error(`the manifest names ${astray.path}, which is not in the archive`)
+    const final: Manifest = { ...manifest, entries: inOrder }
+    const text = Buffer.from(manifestText(final))
+    const { offset, length, digest } = await write(plain(MANIFEST, text, true))
+    const bytes = await close()
+    const sidecar = sidecarOf(final, [{ name: part, bytes }], { offset, length, bytes: text.length, sha256: digest })
+    await store.put(sidecarName(name), once(sidecarText(sidecar)), signal)
+    finished = true
+    return sidecar
+  }
+  const abandon = async (reason: unknown): Promise<void> => {
+    if (finished) return
+    line.fail(reason)
+    await stored.then(
+      () => store.remove([sidecarName(name), part], new AbortController().signal),
+      () => {},
+    )
+  }
+  return {
+    add: (path, content, how = {}) => {
+      const problem = pathProblem(path)
+      if (problem !== null) return Promise.reject(problem)
+      return addContent(encryption === null ? plain(path, content, how.compression !== 'none') : sealed(path, content, encryption))
+    },
+    addSegment: (path, pieces, { compression }) => {
+      const problem = pathProblem(path)
+      if (problem !== null) return Promise.reject(problem)
+      return addContent(segmentContent(path, pieces, compression, encryption))
+    },
+    finish: async (manifest) => {
+      try {
+        return await finish(manifest)
+      } catch (thrown) {
+        await abandon(thrown).catch(() => {})
+        throw thrown
+      } finally {
+        signal.removeEventListener('abort', stopped)
+      }
+    },
+    abandon,
+    get written() {
+      return line.written
+    },
+  }
+}

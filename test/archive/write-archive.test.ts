@@ -1,0 +1,176 @@
+// Archives as plain tools see them, and as kdr reads them back.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import zlib from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { MANIFEST } from '../../src/archive/manifest.ts'
+import { openArchive } from '../../src/archive/read-archive.ts'
+import { openArchiveWriter } from '../../src/archive/write-archive.ts'
+import { memoryStore } from './memory-store.ts'
+import { emptyManifest, metadata, never, noise, writeSample } from './sample.ts'
+
+const NAME = 'full_backup_20261123_031500'
+const chain = { id: 'chain', sequence: 0, parent: null }
+const hasZstd = 'zstdCompress' in zlib
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kdr-archive-'))
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true })
+})
+
+const shell = (line: string): string => execFileSync('bash', ['-euo', 'pipefail', '-c', line], { cwd: folder, encoding: 'utf8' })
+
+const onDisk = (store: ReturnType<typeof memoryStore>): void => {
+  for (const [name, bytes] of store.objects) writeFileSync(join(folder, name), bytes)
+}
+
+describe('an archive', () => {
+  it('is taken apart by tar, gzip and jq', async () => {
+    const store = memoryStore()
+    const { manifest } = await writeSample({ store })
+    onDisk(store)
+    shell(`gzip -t ${NAME}.tar.gz && tar -xzf ${NAME}.tar.gz`)
+    expect(JSON.parse(shell(`tar -xzf ${NAME}.tar.gz ${MANIFEST} && jq .topics ${MANIFEST}`))).toEqual(['orders'])
+    expect(shell(`jq -r .backup_date ${MANIFEST}; jq -r .status ${MANIFEST}`)).toBe('2026-11-23T03:15:00.250Z\ncomplete\n')
+    expect(shell(`tar -tzf ${NAME}.tar.gz`).split('\n').slice(0, 2)).toEqual([MANIFEST, 'metadata/topics.json'])
+    const archive = await openArchive(store, NAME, null, never)
+    for (const partition of manifest.partitions) {
+      for (const segment of partition.segments) {
+        const { bytes, release } = await archive.segment(partition, segment, never)
+        expect(readFileSync(join(folder, segment.path)).equals(bytes)).toBe(true)
+        release()
+      }
+    }
+  })
+
+  it('cut off, it yields the provisional manifest and no success', async () => {
+    const store = memoryStore()
+    await writeSample({ store })
+    onDisk(store)
+    const bytes = readFileSync(join(folder, `${NAME}.tar.gz`))
+    writeFileSync(join(folder, 'cut.tar.gz'), bytes.subarray(0, bytes.length >> 1))
+    expect(() => shell('tar -xzf cut.tar.gz 2>/dev/null')).toThrow()
+    expect(shell(`jq -r .status ${MANIFEST}`)).toBe('in-progress\n')
+  })
+
+  it('comes back as it was', async () => {
+    const store = memoryStore()
+    const { sidecar, manifest } = await writeSample({ store })
+    const archive = await openArchive(store, NAME, null, never)
+    expect(archive.sidecar).toEqual(sidecar)
+    expect(archive.manifest).toEqual({ ...manifest, entries: archive.manifest.entries })
+    expect(archive.manifest.entries).toHaveLength(10)
+    expect(sidecar).toMatchObject({ records: 40, topics: 1, max_timestamp: 1_700_000_000_500, status: 'complete', encrypted: false })
+    expect(await archive.metadata(never)).toEqual(metadata)
+  })
+
+  it('holds topics with the longest of names', async () => {
+    const store = memoryStore()
+    const topic = 't'.repeat(249)
+    const { manifest } = await writeSample({ store, topic })
+    onDisk(store)
+    shell(`tar -xzf ${NAME}.tar.gz`)
+    const archive = await openArchive(store, NAME, null, never)
+    const [partition] = manifest.partitions
+    for (const segment of partition!.segments) {
+      expect(readFileSync(join(folder, segment.path)).equals((await archive.segment(partition!, segment, never)).bytes)).toBe(true)
+    }
+  })
+
+  it.each(['none', 'gzip'] as const)('with compression %s holds large segments in shared memory', async (compression) => {
+    const store = memoryStore()
+    const { manifest } = await writeSample({ store, compression, payload: 3 << 20 })
+    onDisk(store)
+    shell(`gzip -t ${NAME}.tar.gz && tar -tzf ${NAME}.tar.gz`)
+    const archive = await openArchive(store, NAME, null, never)
+    const [partition] = manifest.partitions
+    expect((await archive.segment(partition!, partition!.segments[1]!, never)).bytes.subarray(61, 61 + 1000)).toEqual(noise('orders 1 0', 1000))
+  })
+
+  it.runIf(hasZstd)('with compression zstd has segments that zstd opens', async () => {
+    const store = memoryStore()
+    const { manifest } = await writeSample({ store, compression: 'zstd' })
+    onDisk(store)
+    shell(`tar -xzf ${NAME}.tar.gz && find data -name '*.zst' | xargs zstd -d -q`)
+    const archive = await openArchive(store, NAME, null, never)
+    const segment = manifest.partitions[1]!.segments[0]!
+    expect(segment.path).toMatch(/\.seg\.zst$/)
+    expect((await archive.segment(manifest.partitions[1]!, segment, never)).bytes).toEqual(readFileSync(join(folder, segment.path.slice(0, -4))))
+  })
+
+  it.skipIf(hasZstd)('refuses compression zstd on a Node that has none', async () => {
+    await expect(writeSample({ store: memoryStore(), compression: 'zstd' })).rejects.toMatchObject({ code: 'zstd-unsupported', exit: 'usage' })
+  })
+})
+
+describe('the writer', () => {
+  const open = (store: ReturnType<typeof memoryStore>, signal = never) =>
+    openArchiveWriter({ store, name: NAME, provisional: emptyManifest(NAME, chain), encryption: null }, signal)
+
+  it('writes in the order of the calls, whatever is ready first', async () => {
+    const store = memoryStore()
+    const writer = open(store)
+    const slow = writer.addSegment('data/orders/0/00000000000000000000.seg', [Buffer.alloc(4 << 20, 'slow')], { compression: 'gzip' })
+    const quick = writer.addSegment('data/orders/1/00000000000000000000.seg', [Buffer.from('quick')], { compression: 'none' })
+    const [first, second] = await Promise.all([slow, quick])
+    expect(second.offset).toBe(first.offset + first.length)
+    await writer.abandon(new Error('enough'))
+  })
+
+  it('leaves nothing where it is abandoned, and tells whoever adds', async () => {
+    const store = memoryStore()
+    const writer = open(store)
+    await writer.add('metadata/topics.json', Buffer.from('[]'))
+    await writer.abandon(new Error('no more'))
+    await expect(writer.add('metadata/acls.json', Buffer.from('[]'))).rejects.toThrow('no more')
+    await expect(writer.finish(emptyManifest(NAME, chain))).rejects.toThrow('no more')
+    expect([...store.objects.keys()]).toEqual([])
+  })
+
+  it('leaves nothing where it is called off', async () => {
+    const store = memoryStore()
+    const off = new AbortController()
+    const writer = open(store, off.signal)
+    await writer.add('metadata/topics.json', Buffer.from('[]'))
+    off.abort(new Error('Ctrl-C'))
+    await expect(writer.add('metadata/acls.json', Buffer.from('[]'))).rejects.toThrow('Ctrl-C')
+    await writer.abandon(new Error('over'))
+    expect([...store.objects.keys()]).toEqual([])
+  })
+
+  it('leaves nothing where the sidecar could not be written', async () => {
+    const store = memoryStore()
+    const put = store.put
+    store.put = (name, source, signal) => (name.endsWith('.json') ? Promise.reject(new Error('disk full')) : put(name, source, signal))
+    await expect(writeSample({ store })).rejects.toThrow('disk full')
+    expect([...store.objects.keys()]).toEqual([])
+  })
+
+  it('passes on what the store says', async () => {
+    const store = memoryStore()
+    store.put = () => Promise.reject(new Error('disk full'))
+    await expect(writeSample({ store })).rejects.toThrow('disk full')
+  })
+
+  it('takes no other paths than a reader would', async () => {
+    const writer = open(memoryStore())
+    for (const path of ['/etc/passwd', '../x', 'data/../../x', 'data/a/0/1.seg', 'data/../0/00000000000000000000.seg', 'other.json']) {
+      await expect(writer.add(path, Buffer.alloc(0))).rejects.toThrow('no entry of an archive')
+    }
+    await writer.abandon(new Error('over'))
+  })
+
+  it('does not take a finished backup away', async () => {
+    const store = memoryStore()
+    const writer = open(store)
+    for (const key of ['topics', 'acls']) await writer.add(`metadata/${key}.json`, Buffer.from('[]'))
+    await writer.finish({ ...emptyManifest(NAME, chain), status: 'complete' })
+    await writer.abandon(new Error('late'))
+    expect(store.objects.size).toBe(2)
+  })
+})

@@ -123,10 +123,10 @@ const cutting = (get: () => Subject): void => {
 
   it('does not cut beyond the end', async () => {
     expect(await codeOf(get().write.restore.deleteRecords([{ ...at, before: 11n }], soon(get())))).toBe('kafka-offset-out-of-range')
-    expect(await codeOf(get().write.restore.deleteRecords([{ topic: `${PREFIX}.none`, partition: 0, before: 0n }], soon(get())))).toMatch(
-      /^(kafka-unknown-topic-or-partition|records-not-deleted)$/,
+    expect(await codeOf(get().write.restore.deleteRecords([{ topic: `${PREFIX}.none`, partition: 0, before: 0n }], soon(get())))).toBe(
+      'kafka-unknown-topic-or-partition',
     )
-  }, 60_000)
+  })
 }
 
 const groups = (get: () => Subject): void => {
@@ -174,7 +174,7 @@ const rights = (get: () => Subject): void => {
   it('sets quotas, of users, clients and defaults, and reads them back', async () => {
     const user = [{ type: 'user', name: `${PREFIX}-user` }]
     const quotas = [
-      { entity: user, values: { producer_byte_rate: 1024.5, consumer_byte_rate: 2048 } },
+      { entity: user, values: { producer_byte_rate: 1024, consumer_byte_rate: 2048 } },
       { entity: [...user, { type: 'client-id', name: null }], values: { request_percentage: 12.5 } },
       { entity: [{ type: 'client-id', name: `${PREFIX}-client` }], values: { consumer_byte_rate: 4096 } },
     ]

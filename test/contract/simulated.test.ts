@@ -6,6 +6,7 @@ import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
 import { kafkaBackupContract } from './kafka-backup.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
+import { kafkaRawContract } from './kafka-raw.contract.ts'
 import { platformContract } from './platform.contract.ts'
 import { registryContract } from './registry.contract.ts'
 import { LOCK_TARGET, lockContract, runStoreContract } from './run-store.contract.ts'
@@ -19,6 +20,7 @@ for (const mode of ['zookeeper', 'kraft'] as const) {
   faultsContract(name, setUp)
   kafkaContract(name, setUp)
   kafkaBackupContract(name, setUp)
+  kafkaRawContract(name, setUp)
   brokenKafkaContract(name, setUp)
   if (mode === 'zookeeper') coordinationContract(name, setUp)
   registryContract(name, async () => ({ mode, ...createSimulation({ seed: 7, mode, registries: 2 }) }))

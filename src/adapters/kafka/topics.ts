@@ -104,24 +104,31 @@ export const deleteTopics = async (cluster: Cluster, topics: readonly string[], 
 
 type Row = TopicPartition & { readonly before: bigint }
 
-/** The leader moved, or its followers were late: the same again does no harm. */
-const MOVED = [UNKNOWN_TOPIC, 5, 6, REQUEST_TIMED_OUT, 9]
+interface Failure {
+  readonly why: string
+  readonly error: number
+  /** The leader moved, or its followers were late: the same again does no harm. */
+  readonly again: boolean
+}
+
+const LEADER_NOT_AVAILABLE = 5
+const MOVED = [UNKNOWN_TOPIC, LEADER_NOT_AVAILABLE, 6, REQUEST_TIMED_OUT, 9]
 const DELETE_WAIT: Millis = 5000
 const PATIENCE: Millis = 30_000
 const POLL: Millis = 200
 
-/** Rows that have to be asked again, with why. */
-const deleteSome = async (
-  cluster: Cluster,
-  rows: readonly Row[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Row, { readonly why: string; readonly error: number }>> => {
-  const left = new Map<Row, { readonly why: string; readonly error: number }>()
+/** Metadata does not know the topic: nobody will. */
+const placeless = (why = 'no answer'): Failure =>
+  why === errorName(UNKNOWN_TOPIC) ? { why, error: UNKNOWN_TOPIC, again: false } : { why, error: LEADER_NOT_AVAILABLE, again: true }
+
+/** Rows that were not answered well, with why. */
+const deleteSome = async (cluster: Cluster, rows: readonly Row[], signal: AbortSignal): Promise<ReadonlyMap<Row, Failure>> => {
+  const left = new Map<Row, Failure>()
   const byPlace = new Map<string, Row[]>()
   const places = await cluster.leaders(rows, signal)
   for (const [at, row] of rows.entries()) {
     const place = places[at]
-    if (place === undefined || 'why' in place) left.set(row, { why: place?.why ?? 'no answer', error: 5 })
+    if (place === undefined || 'why' in place) left.set(row, placeless(place?.why))
     else {
       const mine = byPlace.get(place.endpoint)
       if (mine === undefined) byPlace.set(place.endpoint, [row])
@@ -135,11 +142,11 @@ const deleteSome = async (
         const errors = new Map(answers.map((answer) => [partitionName(answer), answer.error]))
         for (const row of mine) {
           const error = errors.get(partitionName(row)) ?? -1
-          if (error !== 0) left.set(row, { why: errorName(error), error })
+          if (error !== 0) left.set(row, { why: errorName(error), error, again: MOVED.includes(error) })
         }
       } catch (error) {
         signal.throwIfAborted()
-        for (const row of mine) left.set(row, { why: wordsOf(error), error: REQUEST_TIMED_OUT })
+        for (const row of mine) left.set(row, { why: wordsOf(error), error: REQUEST_TIMED_OUT, again: true })
       }
     }),
   )
@@ -153,7 +160,7 @@ export const deleteRecords = async (cluster: Cluster, rows: readonly Row[], sign
   const end = performance.now() + PATIENCE
   while (left.length > 0) {
     const failed = await deleteSome(cluster, left, signal)
-    for (const [row, { error }] of failed) if (!MOVED.includes(error)) throw kafkaError(`records of ${partitionName(row)} were not deleted`, error)
+    for (const [row, { error, again: may }] of failed) if (!may) throw kafkaError(`records of ${partitionName(row)} were not deleted`, error)
     left = [...failed.keys()]
     const [first] = failed
     if (first === undefined) return

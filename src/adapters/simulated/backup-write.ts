@@ -10,6 +10,7 @@ import { replicate } from './controller.ts'
 import { anyBroker, unreachable, until } from './kafka-logs.ts'
 import { governed, REQUEST_TIMEOUT } from './kafka-write.ts'
 import type { Life } from './life.ts'
+import { produceBatches } from './raw.ts'
 import { addAcls, addQuotas } from './rights.ts'
 import { dropTopic, highWatermark, kafkaError, makeTopic } from './topics.ts'
 
@@ -138,5 +139,10 @@ export const createRestoreWriter = (cluster: Cluster, life: Life, call: Call): K
       cluster.lastProducer += 1n
       return { id: cluster.lastProducer, epoch: 0 }
     }),
-  produceRaw: () => Promise.reject(new Error('raw batches are not simulated yet')),
+  produceRaw: (rows, signal) =>
+    call('restore.produceRaw', signal, async () => {
+      const stored = await produceBatches(cluster, rows, signal)
+      for (const row of stored) if (row.error === null) cluster.note('kdr', life.number, 'produce', partitionName(row))
+      return stored
+    }),
 })

@@ -6,6 +6,7 @@ import type { BackupTopic, BackupTopics, GroupOffsets, KafkaBackupReader } from 
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { anyBroker, unreachable } from './kafka-logs.ts'
+import { fetchBatches } from './raw.ts'
 import type { SimTopic } from './state.ts'
 
 const topicOf = ({ name, id, internal, partitions }: SimTopic): BackupTopic => ({
@@ -74,5 +75,5 @@ export const createBackupReader = (cluster: Cluster, call: Call): KafkaBackupRea
       await anyBroker(cluster, signal)
       return groupOffsets(cluster, groups, signal)
     }),
-  fetchRaw: () => Promise.reject(new Error('raw batches are not simulated yet')),
+  fetchRaw: (at, offset, options, signal) => call('backup.fetchRaw', signal, () => fetchBatches(cluster, at, offset, options.maxBytes, signal)),
 })

@@ -81,6 +81,18 @@ const ManifestSchema = v.strictObject({
   encryption: v.nullable(v.strictObject({ scheme: v.literal('age'), recipients: v.array(v.string()) })),
   compression: v.picklist([...compression.options, 'auto']),
   left_out: v.array(v.strictObject({ topic: v.string(), why: v.string() })),
+  open_transactions: v.array(
+    v.strictObject({
+      topic,
+      partition: whole,
+      from: offset,
+      to: offset,
+      producerId: v.nullable(v.string()),
+      transactionalId: v.nullable(v.string()),
+      lastWrite: v.nullable(date),
+      hanging: v.boolean(),
+    }),
+  ),
   partitions: v.array(Partition),
   entries: v.array(Entry),
 })

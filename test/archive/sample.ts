@@ -71,6 +71,7 @@ export const emptyManifest = (name: string, chain: ChainLink): Manifest => ({
   encryption: null,
   compression: 'auto',
   left_out: [],
+  open_transactions: [],
   partitions: [],
   entries: [],
 })

@@ -1,4 +1,4 @@
 // The platform and faults contracts on containers.
 import { dockerContract } from '../contract/docker.contract.ts'
 
-dockerContract('4')
+dockerContract('4', 'everything')

@@ -1,10 +1,14 @@
 // Every scenario there is, on one real cluster after the other disaster: told in time, previewed without a trace,
 // refused without a grant, and recovered under a ledger.
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ledger, openLedger } from '../../src/drill/ledger.ts'
 import type { LabVersion } from '../../src/model/lab.ts'
+import type { SchemaManifest } from '../../src/model/schemas.ts'
 import { SCENARIOS } from '../../src/scenarios/registry.ts'
 import { allInSync, bringUp, eventsOf, type Ready, takeDown, until } from './harness.ts'
+import { ask } from './registries.ts'
 
 const GRANTS = ['--non-interactive', '--allow', 'restart,change,stop,delete', '--confirm']
 
@@ -69,6 +73,21 @@ export const everyScenarioOn = (kafka: LabVersion) =>
         await until('full ISR', async () => allInSync(await lab.truth.rows()))
         await healthy()
       })
+    })
+
+    it('imports nothing over a registry that is not empty: exit 5', async () => {
+      const [file, other] = ['schemas.json', 'other.json'].map((each) => path.join(lab.here.home, each)) as [string, string]
+      const { members } = (await lab.here.json(['lab', 'status', '--name', name])) as { members: readonly { role: string; address: string }[] }
+      const address = members.find(({ role }) => role === 'schema-registry')?.address ?? ''
+      expect((await ask(address, 'POST', '/subjects/kept/versions', { schema: '"string"' })).status).toBe(200)
+      expect((await lab.here.kdr(['schemas', 'export', file, ...cluster])).code).toBe(0)
+      const manifest = JSON.parse(readFileSync(file, 'utf8')) as SchemaManifest
+      const [first] = manifest.versions
+      writeFileSync(other, JSON.stringify({ ...manifest, raw: null, versions: [...manifest.versions, { ...first, subject: 'unheard-of', id: 130 }] }))
+      const ran = await lab.here.kdr(['recover', 'schema-registry', ...cluster, ...GRANTS, name, '--schemas', other])
+      expect(ran.code, ran.out + ran.err).toBe(5)
+      expect(ran.out + ran.err).toContain('42205')
+      expect((await ask(address, 'GET', '/subjects')).body).toEqual(['kept'])
     })
 
     it('has lost nothing that was acknowledged in all of this', async () => {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openFaults } from '../../src/lab/faults.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import type { Fault } from '../../src/ports/faults.ts'
-import { bringUp, type Ready, takeDown, until } from './harness.ts'
-import { ask, recordsOf, remake, type Said, setPolicy } from './registries.ts'
+import { bringUp, type Ready, takeDown, until } from '../real/harness.ts'
+import { ask, recordsOf, remake, type Said, setPolicy } from '../real/registries.ts'
 
 const soon = () => AbortSignal.timeout(60_000)
 const NAMES = ['schema-registry1', 'schema-registry2'] as const

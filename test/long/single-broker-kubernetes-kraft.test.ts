@@ -1,8 +1,8 @@
 // The main job on the newest Kafka without ZooKeeper, on any cluster: pod kafka-2 is deleted by force under
 // load, and scaled away.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GRANTS, type Ground, open } from '../kubernetes/harness.ts'
 import { until } from '../real/harness.ts'
-import { GRANTS, type Ground, open } from './harness.ts'
 
 describe('single-broker on KRaft in Kubernetes', () => {
   let ground: Ground

@@ -1,0 +1,96 @@
+// Full or incremental: what the store and the brokers say about it, asked before anything is written.
+import type { Known } from '../../model/known.ts'
+import { known, unknown } from '../../model/known.ts'
+import type { BackupTopic } from '../../ports/kafka-backup.ts'
+import type { ChainLink, Manifest } from '../manifest.ts'
+import { type PartitionPlan, placeOf } from './ends.ts'
+import { findParent, type Parent } from './parent.ts'
+import type { CreateOptions, CreatePorts } from './types.ts'
+import { type Cleaning, goOn, whyFull } from './why-full.ts'
+
+const POLICY = 'cleanup.policy'
+const TOMBSTONES = 'delete.retention.ms'
+/** Topics per DescribeConfigs. */
+const CHUNK = 500
+
+export interface Chosen {
+  readonly type: 'full' | 'incremental'
+  readonly plans: readonly PartitionPlan[]
+  readonly chain: ChainLink
+  readonly since: string | null
+  readonly forcedFull: string | null
+}
+
+const epochEndsOf = async (
+  { kafka }: CreatePorts,
+  parent: Manifest,
+  plans: readonly PartitionPlan[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Known<bigint>>> => {
+  const epochs = new Map(parent.partitions.map((one) => [placeOf(one), one.leaderEpoch]))
+  const rows = plans.flatMap(({ topic, partition, problem }) => {
+    const epoch = epochs.get(placeOf({ topic, partition }))
+    return epoch === undefined || problem !== null ? [] : [{ topic, partition, epoch }]
+  })
+  if (rows.length === 0) return new Map()
+  const answers = await kafka.endOfEpoch(rows, signal)
+  return new Map(answers.map((answer) => [placeOf(answer), answer.endOffset]))
+}
+
+const cleaningOf = (configs: Known<ReadonlyMap<string, string | null>> | undefined): Known<Cleaning> => {
+  if (configs === undefined) return unknown('no answer', 'DescribeConfigs')
+  if (!configs.known) return configs
+  const policy = configs.value.get(POLICY)
+  const tombstones = Number(configs.value.get(TOMBSTONES) ?? Number.NaN)
+  if (policy === undefined || policy === null || Number.isNaN(tombstones)) return unknown(`${POLICY} or ${TOMBSTONES} was not told`, configs.by)
+  return known({ compacted: policy.split(',').some((one) => one.trim() === 'compact'), tombstones }, configs.by)
+}
+
+/** Of topics with records after the parent: where there are none, no delete can have been missed. */
+const cleanings = async (
+  { kafka }: CreatePorts,
+  parent: Manifest,
+  plans: readonly PartitionPlan[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Known<Cleaning>>> => {
+  const ends = new Map(parent.partitions.map((one) => [placeOf(one), BigInt(one.end)]))
+  const grown = [...new Set(plans.filter((plan) => plan.end > (ends.get(placeOf(plan)) ?? plan.end)).map(({ topic }) => topic))]
+  const found = new Map<string, Known<Cleaning>>()
+  for (let at = 0; at < grown.length; at += CHUNK) {
+    const names = grown.slice(at, at + CHUNK)
+    const answers = await kafka.configs('topic', names, [POLICY, TOMBSTONES], signal)
+    for (const name of names) found.set(name, cleaningOf(answers.get(name)))
+  }
+  return found
+}
+
+const fullChain = (clock: CreatePorts['clock']): ChainLink => ({ id: clock.randomHex(8), sequence: 0, parent: null })
+
+const nextLink = ({ sidecar }: Parent): ChainLink => ({
+  id: sidecar.chain.id,
+  sequence: sidecar.chain.sequence + 1,
+  parent: { name: sidecar.name, sha256: sidecar.manifest.sha256 },
+})
+
+/** Where `auto` finds no chain of this cluster, a full backup is what was wanted: `forcedFull` is null then. */
+export const chooseChain = async (
+  options: Pick<CreateOptions, 'type'>,
+  ports: CreatePorts,
+  seen: { readonly clusterId: string | null; readonly topics: readonly BackupTopic[]; readonly plans: readonly PartitionPlan[] },
+  signal: AbortSignal,
+): Promise<Chosen> => {
+  const full = (forcedFull: string | null): Chosen => ({ type: 'full', plans: seen.plans, chain: fullChain(ports.clock), since: null, forcedFull })
+  if (options.type === 'full') return full(null)
+  const { parent, why, first } = await findParent(ports.store, seen.clusterId, signal)
+  if (parent === null) return full(options.type === 'auto' && first ? null : why)
+  const { manifest } = parent
+  const forced = whyFull(manifest, {
+    present: new Set(seen.topics.map(({ name }) => name)),
+    plans: seen.plans,
+    epochEnds: await epochEndsOf(ports, manifest, seen.plans, signal),
+    cleaning: await cleanings(ports, manifest, seen.plans, signal),
+    now: ports.clock.now(),
+  })
+  if (forced !== null) return full(forced)
+  return { type: 'incremental', plans: goOn(manifest, seen.plans), chain: nextLink(parent), since: manifest.backup_date, forcedFull: null }
+}

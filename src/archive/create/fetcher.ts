@@ -1,0 +1,77 @@
+// Fetches of one partition: within the memory and the rate that all partitions share, and patient for a while
+// with a partition that nobody leads.
+import { KdrError } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { TopicPartition } from '../../ports/kafka.ts'
+import type { KafkaBackupReader, RawFetch } from '../../ports/kafka-backup.ts'
+import type { Millis } from '../../units.ts'
+import type { Memory } from './memory.ts'
+import type { Held } from './segments.ts'
+import type { Throttle } from './throttle.ts'
+
+const PAUSE: Millis = 1000
+
+export interface Fetched extends Held {
+  readonly fetch: RawFetch
+}
+
+/** Shared by all partitions, so that a broker that stays away does not hold up thousands of them one after the other. */
+export interface Patience {
+  left: Millis
+}
+
+export interface FetchContext {
+  readonly backup: Pick<KafkaBackupReader, 'fetchRaw'>
+  readonly clock: Clock
+  readonly throttle: Throttle
+  readonly memory: Memory
+  readonly patience: Patience
+  readonly rack: string | null
+}
+
+/** `maxBytes` of memory are taken already, and given back where this throws. */
+const fetchOnce = async (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> => {
+  const { backup, throttle, memory, rack } = context
+  const { maxBytes } = throttle
+  try {
+    await throttle.wait(signal)
+    const fetch = await backup.fetchRaw(at, offset, { maxBytes, rack }, signal)
+    const bytes = fetch.batches.length
+    throttle.pay(bytes)
+    memory.adjust(bytes - maxBytes)
+    let held = true
+    const release = (): void => {
+      if (!held) return
+      held = false
+      fetch.release()
+      memory.give(bytes)
+    }
+    return { fetch, bytes, release }
+  } catch (thrown) {
+    memory.give(maxBytes)
+    throw thrown
+  }
+}
+
+/** The caller must hold no memory. Throws the last KdrError once patience is over. */
+export const fetchNow = async (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> => {
+  for (;;) {
+    await context.memory.take(context.throttle.maxBytes, signal)
+    try {
+      return await fetchOnce(context, at, offset, signal)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      if (!(thrown instanceof KdrError) || context.patience.left <= 0) throw thrown
+    }
+    context.patience.left -= PAUSE
+    await context.clock.sleep(PAUSE, signal)
+  }
+}
+
+/** While the one before is worked on; null where memory is short. Its failure is met when it is awaited. */
+export const fetchAhead = (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> | null => {
+  if (!context.memory.tryTake(context.throttle.maxBytes)) return null
+  const fetched = fetchOnce(context, at, offset, signal)
+  fetched.catch(() => undefined)
+  return fetched
+}

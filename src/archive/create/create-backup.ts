@@ -108,7 +108,11 @@ const write = (writer: ArchiveWriter, key: keyof BackupMetadata, content: unknow
 const readAll = async (
   options: CreateOptions,
   ports: CreatePorts,
-  { plans, counters, writer }: { readonly plans: readonly PartitionPlan[]; readonly counters: ReadonlyMap<string, PositionCounter>; readonly writer: ArchiveWriter },
+  {
+    plans,
+    counters,
+    writer,
+  }: { readonly plans: readonly PartitionPlan[]; readonly counters: ReadonlyMap<string, PositionCounter>; readonly writer: ArchiveWriter },
   tell: Tell,
   signal: AbortSignal,
 ): Promise<readonly PartitionRead[]> => {
@@ -124,7 +128,10 @@ const readAll = async (
     throttle: openThrottle(bytesPerSecond, { fetchBytes: FETCH_BYTES, parallel }, clock),
     memory: new Memory(MEMORY),
     patience: { left: PATIENCE },
-    sink: { compression, write: (path: string, pieces: readonly Buffer[], how: Parameters<ArchiveWriter['addSegment']>[2]) => writer.addSegment(path, pieces, how) },
+    sink: {
+      compression,
+      write: (path: string, pieces: readonly Buffer[], how: Parameters<ArchiveWriter['addSegment']>[2]) => writer.addSegment(path, pieces, how),
+    },
   }
   const reads = await readData(context, { plans, counters, parallel, first: options.schemasTopic }, signal)
   progress.done()
@@ -136,7 +143,10 @@ const gapsOf = (manifest: Manifest): readonly CreateGap[] =>
 
 const finalOf = (provisional: Manifest, seen: Seen, partitions: Manifest['partitions'], finished: string): Manifest => {
   const gaps = partitions.filter((one) => one.gaps.length > 0)
-  const incomplete = [...seen.incomplete, ...gaps.map((one) => `${placeOf(one)}: ${one.gaps.map(({ from, to, why }) => `offsets ${from} to ${to} are missing: ${why}`).join('; ')}`)]
+  const incomplete = [
+    ...seen.incomplete,
+    ...gaps.map((one) => `${placeOf(one)}: ${one.gaps.map(({ from, to, why }) => `offsets ${from} to ${to} are missing: ${why}`).join('; ')}`),
+  ]
   return {
     ...provisional,
     status: incomplete.length === 0 ? 'complete' : 'incomplete',
@@ -189,7 +199,10 @@ const abandon = async (writer: ArchiveWriter, name: string, where: string, throw
     await writer.abandon(thrown instanceof Error ? thrown : new Error(wordsOf(thrown)))
     tell({ type: 'note', text: `${name} was abandoned: nothing of it remains in ${where}` })
   } catch (failed) {
-    tell({ type: 'note', text: `${name} was abandoned, and what was written of it could not be removed from ${where}: ${wordsOf(failed)}; the next create removes it` })
+    tell({
+      type: 'note',
+      text: `${name} was abandoned, and what was written of it could not be removed from ${where}: ${wordsOf(failed)}; the next create removes it`,
+    })
   }
 }
 
@@ -197,7 +210,8 @@ const locked = async (options: CreateOptions, ports: CreatePorts, tell: Tell, si
   const { store, clock } = ports
   // Whoever holds the lock is the only one at work here: what is unfinished now stays so.
   const cleared = await store.clear({ olderThan: clock.now() }, signal)
-  if (cleared > 0) tell({ type: 'note', text: `removed ${cleared} unfinished ${cleared === 1 ? 'file' : 'files'} that an earlier backup left in ${store.where}` })
+  if (cleared > 0)
+    tell({ type: 'note', text: `removed ${cleared} unfinished ${cleared === 1 ? 'file' : 'files'} that an earlier backup left in ${store.where}` })
   const began = formatInstant(clock.now())
   const seen = await see(options, ports, signal)
   if (seen.chosen.forcedFull !== null) tell({ type: 'note', text: `a full backup is made: ${seen.chosen.forcedFull}` })

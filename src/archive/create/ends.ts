@@ -20,7 +20,12 @@ export const placeOf = ({ topic, partition }: TopicPartition): string => `${topi
 
 type Ask = 'last-stable' | 'high-watermark' | 'log-start'
 
-const ask = async (kafka: CreatePorts['kafka'], question: Ask, at: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, OffsetAnswer>> => {
+const ask = async (
+  kafka: CreatePorts['kafka'],
+  question: Ask,
+  at: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, OffsetAnswer>> => {
   const answers = await kafka.offsets({ ask: question }, at, signal)
   return new Map(answers.map((answer) => [placeOf(answer), answer]))
 }
@@ -40,7 +45,11 @@ export const readEnds = async (kafka: CreatePorts['kafka'], topics: readonly Bac
   const starts = await ask(kafka, 'log-start', at, signal)
   return rows.map(({ metadataEpoch, ...row }) => {
     const place = placeOf(row)
-    const [end, watermark, start] = [stable, watermarks, starts].map((answers) => answers.get(place)?.offset ?? NOT_ASKED) as [Known<bigint>, Known<bigint>, Known<bigint>]
+    const [end, watermark, start] = [stable, watermarks, starts].map((answers) => answers.get(place)?.offset ?? NOT_ASKED) as [
+      Known<bigint>,
+      Known<bigint>,
+      Known<bigint>,
+    ]
     const leaderEpoch = stable.get(place)?.leaderEpoch ?? metadataEpoch
     if (!end.known || !watermark.known || !start.known) {
       const why = [end, watermark, start].find((one) => !one.known)

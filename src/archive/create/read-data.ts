@@ -16,7 +16,12 @@ const inOrder = (plans: readonly PartitionPlan[], first: string): readonly Parti
 /** In the order of `plans`. */
 export const readData = async (
   context: ReadContext,
-  { plans, counters, parallel, first }: { readonly plans: readonly PartitionPlan[]; readonly counters: ReadonlyMap<string, PositionCounter>; readonly parallel: number; readonly first: string },
+  {
+    plans,
+    counters,
+    parallel,
+    first,
+  }: { readonly plans: readonly PartitionPlan[]; readonly counters: ReadonlyMap<string, PositionCounter>; readonly parallel: number; readonly first: string },
   signal: AbortSignal,
 ): Promise<readonly PartitionRead[]> => {
   const failing = new AbortController()

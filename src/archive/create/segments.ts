@@ -97,7 +97,9 @@ export class Segments {
     const { compression } = this.#sink
     try {
       const path = segmentPath(this.#topic, this.#partition, tally.base)
-      const entry = await this.#sink.write(path, pieces, { compression: compression === 'auto' ? chooseCompression(codecs.map((length, codec) => ({ codec, bytes: { length } }))) : compression })
+      const entry = await this.#sink.write(path, pieces, {
+        compression: compression === 'auto' ? chooseCompression(codecs.map((length, codec) => ({ codec, bytes: { length } }))) : compression,
+      })
       this.written.push({ segment: { path: entry.path, ...tally.summary(), bytes }, entry })
     } finally {
       for (const one of held) one.release()

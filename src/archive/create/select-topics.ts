@@ -17,7 +17,13 @@ export interface Selection {
 }
 
 /** `*` and `?` only: dots are common in names and mean themselves. */
-const patternOf = (glob: string): RegExp => new RegExp(`^${glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`)
+const patternOf = (glob: string): RegExp =>
+  new RegExp(
+    `^${glob
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+  )
 
 /** Named in full: nothing else can have been meant. */
 export const isLiteral = (glob: string): boolean => !/[*?]/.test(glob)
@@ -33,7 +39,11 @@ export const selectTopics = (topics: readonly BackupTopic[], globs: readonly str
   const patterns = globs.map(patternOf)
   const idle = globs.filter((_, at) => !topics.some(({ name }) => patterns[at]?.test(name) === true))
   if (idle.length > 0)
-    throw new KdrError(`no topic matches ${idle.join(', ')}`, { code: 'no-such-topic', exit: 'usage', hint: 'a topic that this principal may not describe is not shown' })
+    throw new KdrError(`no topic matches ${idle.join(', ')}`, {
+      code: 'no-such-topic',
+      exit: 'usage',
+      hint: 'a topic that this principal may not describe is not shown',
+    })
   const kept: BackupTopic[] = []
   const leftOut: LeftOut[] = []
   for (const topic of topics) {

@@ -16,7 +16,11 @@ export interface Throttle {
 }
 
 /** `parallel` fetches may be under way at once: an eighth of a second's bytes together, or the smallest there are. */
-export const openThrottle = (bytesPerSecond: number | null, { fetchBytes, parallel }: { readonly fetchBytes: number; readonly parallel: number }, clock: Clock): Throttle => {
+export const openThrottle = (
+  bytesPerSecond: number | null,
+  { fetchBytes, parallel }: { readonly fetchBytes: number; readonly parallel: number },
+  clock: Clock,
+): Throttle => {
   if (bytesPerSecond === null) return { maxBytes: fetchBytes, wait: async () => undefined, pay: () => undefined }
   /** When all that was fetched so far will have been paid for. */
   let paid = clock.monotonic()

@@ -62,7 +62,8 @@ export const hangingLines = (open: readonly OpenTransaction[]): readonly string[
   open
     .filter(({ hanging }) => hanging)
     .map(({ topic, partition, from, to, producerId, transactionalId, lastWrite }) => {
-      const who = producerId === null ? 'a producer that its leader did not name' : `producer ${producerId}${transactionalId === null ? '' : ` (${transactionalId})`}`
+      const who =
+        producerId === null ? 'a producer that its leader did not name' : `producer ${producerId}${transactionalId === null ? '' : ` (${transactionalId})`}`
       const since = lastWrite === null ? '' : `, which last wrote at ${lastWrite}`
       return `${topic}-${partition}: a transaction of ${who}${since} hangs and keeps offsets ${from} to ${to} out`
     })

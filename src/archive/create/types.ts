@@ -1,6 +1,7 @@
 // What a backup is made from, what it is asked to be, and what it says about itself when it is done.
-import type { Clock } from '../../ports/clock.ts'
+
 import type { BackupStore } from '../../ports/backup-store.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { KafkaReader } from '../../ports/kafka.ts'
 import type { KafkaBackupReader } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'

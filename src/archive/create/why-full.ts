@@ -32,8 +32,7 @@ const curable = ({ to, why }: Gap, logStart: bigint): boolean => BigInt(to) > lo
 export const wherePartitionBroke = (before: PartitionBackup, plan: PartitionPlan, epochEnd: Known<bigint> | undefined): string | null => {
   const place = placeOf(plan)
   const end = BigInt(before.end)
-  if (before.topicId !== null && plan.topicId !== null && before.topicId !== plan.topicId)
-    return `${plan.topic} was deleted and created again since`
+  if (before.topicId !== null && plan.topicId !== null && before.topicId !== plan.topicId) return `${plan.topic} was deleted and created again since`
   if (plan.problem !== null) return null
   if (plan.end < end) return `${place} was cut short since: it was kept to offset ${end} and now ends at ${plan.end}`
   if (plan.logStart > end) return `${place} begins at offset ${plan.logStart} now and was kept to ${end}: what lay between is gone`
@@ -41,7 +40,8 @@ export const wherePartitionBroke = (before: PartitionBackup, plan: PartitionPlan
   if (gap !== undefined) return `the last backup lacks offsets ${gap.from} to ${gap.to} of ${place}, which are still there`
   if (end === 0n) return null
   if (epochEnd === undefined || !epochEnd.known) return `it cannot be told whether ${place} was cut short since: ${epochEnd?.why ?? 'no answer'}`
-  if (epochEnd.value < end) return `${place} was cut short since: leader epoch ${before.leaderEpoch} ends at offset ${epochEnd.value}, and it was kept to ${end}`
+  if (epochEnd.value < end)
+    return `${place} was cut short since: leader epoch ${before.leaderEpoch} ends at offset ${epochEnd.value}, and it was kept to ${end}`
   return null
 }
 

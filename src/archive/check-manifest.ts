@@ -71,6 +71,12 @@ const contentProblems = (manifest: Manifest, parts: number): string[] => {
   const entries = new Map(manifest.entries.map((entry) => [entry.path, entry]))
   const names = new Set(manifest.partitions.map(({ topic, partition }) => `${topic}/${partition}`))
   const held = new Set(manifest.partitions.flatMap(({ segments }) => segments.map(({ path }) => path)))
+  // Of a topic that turned out to have been created again while it was read: written, and then not kept.
+  const dropped = new Set(
+    manifest.partitions
+      .filter(({ segments, gaps, start, end }) => segments.length === 0 && gaps.some(({ from, to }) => from === start && to === end))
+      .map(({ topic, partition }) => `${topic}/${partition}`),
+  )
   const problems = manifest.partitions.flatMap((partition) => partitionProblems(partition, entries))
   if (entries.size < manifest.entries.length) problems.push('two entries have one path')
   if (names.size < manifest.partitions.length) problems.push('a partition stands in it twice')
@@ -79,7 +85,8 @@ const contentProblems = (manifest: Manifest, parts: number): string[] => {
   for (const { path, part, bytes, encrypted } of manifest.entries) {
     if (part > parts) problems.push(`${path} is said to lie in part ${part} of ${parts}`)
     if (bytes > LARGEST_ENTRY) problems.push(`${path} is said to have ${bytes} bytes`)
-    if (segmentName(path) !== null && !held.has(path)) problems.push(`${path} belongs to no partition`)
+    const named = segmentName(path)
+    if (named !== null && !held.has(path) && !dropped.has(`${named.topic}/${named.partition}`)) problems.push(`${path} belongs to no partition`)
     if (encrypted !== (manifest.encryption !== null && path !== IDENTITY)) problems.push(`${path} is said to be ${encrypted ? '' : 'not '}encrypted`)
   }
   return problems

@@ -72,7 +72,7 @@ describe('requests', () => {
   })
 
   test('Produce waits for all in-sync replicas', () => {
-    const question = { topic: 't', partition: 2, batch: Buffer.from('ab'), timeout: 3 }
+    const question = { rows: [{ topic: 't', partition: 2, batch: Buffer.from('ab') }], timeout: 3 }
     expect(encoded(Produce, question)).toBe('00' + 'ffff' + '00000003' + '02' + '0274' + '02' + '00000002' + '036162' + '00' + '00' + '00')
   })
 

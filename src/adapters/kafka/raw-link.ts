@@ -146,7 +146,8 @@ export class RawLink {
     this.#streams = streams
     for (const stream of streams) {
       stream.on('error', (error) => this.destroy(translate(this.endpoint, error)))
-      for (const event of ['end', 'close']) stream.on(event, () => this.destroy(new KdrError(`${this.endpoint} closed the connection`, { code: 'broker-refused' })))
+      for (const event of ['end', 'close'])
+        stream.on(event, () => this.destroy(new KdrError(`${this.endpoint} closed the connection`, { code: 'broker-refused' })))
     }
   }
 
@@ -228,11 +229,7 @@ export class RawLink {
   }
 
   #header({ kind, pieces, correlation }: Waiting): Buffer {
-    const writer = new WireWriter(64)
-      .i16(kind.key)
-      .i16(kind.version)
-      .i32(correlation)
-      .oldString(this.#settings.clientId)
+    const writer = new WireWriter(64).i16(kind.key).i16(kind.version).i32(correlation).oldString(this.#settings.clientId)
     if (kind.flexible) writer.tags()
     const header = writer.finish()
     const length = pieces.reduce((sum, piece) => sum + piece.length, header.length)

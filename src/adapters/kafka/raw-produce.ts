@@ -64,7 +64,8 @@ export class RawProducer {
   /** Rejects once nothing of `rows` is under way any more. Errors: `broker-silent`, `broker-refused`, `broker-unreachable`. */
   async produce(rows: readonly RawProduce[], signal: AbortSignal): Promise<readonly RawProduced[]> {
     signal.throwIfAborted()
-    const answers = this.#looking === 0 && rows.every((row) => this.#places.known(row) !== undefined) ? this.#send(rows, signal) : await this.#inTurn(rows, signal)
+    const answers =
+      this.#looking === 0 && rows.every((row) => this.#places.known(row) !== undefined) ? this.#send(rows, signal) : await this.#inTurn(rows, signal)
     const settled = await Promise.allSettled(answers)
     const failed = settled.find((one) => one.status === 'rejected')
     if (failed !== undefined) throw failed.reason

@@ -1,7 +1,8 @@
 // Fetch v11 and Produce v9. Fetch v11 is the last one every supported broker takes with topic names; Produce v9 is the
 // first whose refusals explain themselves.
-import type { AbortedTransaction } from '../../../ports/kafka-backup.ts'
+
 import type { TopicPartition } from '../../../ports/kafka.ts'
+import type { AbortedTransaction } from '../../../ports/kafka-backup.ts'
 import { byTopic, type Message } from '../message.ts'
 import { type WireReader, WireWriter } from '../wire.ts'
 import { CLIENT, READ_COMMITTED } from './offsets.ts'

@@ -187,6 +187,6 @@ describe('answers', () => {
         )
         .tags(),
     )
-    expect(decoded(Produce, answer.i32(0).tags())).toEqual({ error: 87, message: 'no key', baseOffset: -1n })
+    expect(decoded(Produce, answer.i32(0).tags())).toEqual({ throttle: 0, rows: [{ topic: 't', partition: 0, error: 87, message: 'no key', baseOffset: -1n }] })
   })
 })

@@ -136,7 +136,7 @@ const readFileAt = (path: string, file: string, base: string): string => {
 }
 
 /** The secret behind a reference, its last line end cut off; told to `learn` at once. */
-const resolveSecret = (path: string, reference: SecretReference, base: string, request: ConfigRequest): string => {
+export const resolveSecret = (path: string, reference: SecretReference, base: string, request: ConfigRequest): string => {
   const value = 'env' in reference ? request.env[reference.env] : readFileAt(path, reference.file, base).replace(/\r?\n$/, '')
   if (value === undefined || value === '') {
     throw broken(
@@ -180,12 +180,15 @@ const registryOf = (of: ClusterFile['schemaRegistry'], path: string, base: strin
   return { ...resolveRest({ ...rest, urls: [...urls] }, path, base, request), topic, group }
 }
 
+/** What relative paths of a configuration are relative to. */
+export const configBase = ({ path }: Config, cwd: string): string => (path === null ? cwd : dirname(path))
+
 /** One cluster, every reference in it resolved. Paths are relative to the file they stand in. Throws `bad-reference`. */
 export const resolveCluster = (config: Config, name: string, request: ConfigRequest): ClusterSettings => {
   const cluster = config.settings.clusters?.[name]
   if (cluster === undefined)
     throw new KdrError(`there is no cluster ${name} in ${config.path ?? 'the configuration'}`, { code: 'cluster-not-found', exit: 'usage' })
-  const base = config.path === null ? request.cwd : dirname(config.path)
+  const base = configBase(config, request.cwd)
   const at = `clusters.${name}.kafka`
   const { tls, sasl } = cluster.kafka ?? {}
   const pem = (key: 'ca' | 'cert' | 'key'): string | null => {

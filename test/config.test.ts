@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { backupSecrets, backupSettings } from '../src/config/backup.ts'
 import { EXAMPLE } from '../src/config/example.ts'
 import { parseConfig } from '../src/config/parse.ts'
 import { type ConfigRequest, loadConfig, resolveCluster, stateRoot } from '../src/config.ts'
@@ -54,6 +55,12 @@ describe('what is wrong is named with its line, its path and what was expected',
     ],
     [`defualt: prod\n${cluster('')}`, 'kdr.yaml:1 defualt is not a known key (did you mean default?)'],
     [`default: prd\n${cluster('')}`, 'kdr.yaml:1 default names no cluster of this file (did you mean prod?)'],
+    ['backup: { stroe: /x }', 'kdr.yaml:1 backup.stroe is not a known key (did you mean store?)'],
+    ['backup: { s3: { sse: { kind: none } } }', 'backup.s3.sse.kind expected AES256 or aws:kms'],
+    ['backup: { encryption: { recipients: [AGE-SECRET-KEY-1X] } }', 'backup.encryption.recipients.0 expected a recipient of age, age1…'],
+    ['backup: { encryption: { passphrase: hunter2 } }', 'backup.encryption.passphrase must be a reference'],
+    ['backup: { keep: { full: 0 } }', 'backup.keep.full expected a whole number, 1 or more'],
+    [cluster('    backup: { keep: { dasy: 3 } }'), 'clusters.prod.backup.keep.dasy is not a known key (did you mean days?)'],
     ['clusters: [', 'kdr.yaml:1 is not valid YAML'],
   ]
   it.each(cases)('%j', (text, says) => {
@@ -160,10 +167,11 @@ describe('the example', () => {
 
   it('is valid with everything in it uncommented, so it shows no key that does not exist', () => {
     const all = EXAMPLE.split('\n')
-      .map((line) => line.replace(/^( *)# (?=(default: | {2}|prod:))/, '$1'))
+      .map((line) => line.replace(/^( *)# (?=(default: |backup:| {2}|prod:))/, '$1'))
       .join('\n')
     const settings = parse(all)
     expect(settings.default).toBe('prod')
+    expect(Object.keys(settings.backup ?? {})).toEqual(['store', 's3', 'encryption', 'keep'])
     expect(Object.keys(settings.clusters?.['prod'] ?? {})).toEqual([
       'platform',
       'kafka',
@@ -172,7 +180,34 @@ describe('the example', () => {
       'schemaRegistry',
       'thresholds',
       'stability',
+      'backup',
       'notes',
     ])
+  })
+})
+
+describe('where backups are kept', () => {
+  const settings = (text: string, name: string | null) => {
+    writeFileSync(join(folder, 'kdr.yaml'), text)
+    const config = loadConfig(request({}))
+    return { of: backupSettings(config, name, '/elsewhere'), secrets: (env: Record<string, string>) => backupSecrets(config, name, request(env)) }
+  }
+
+  it('is the cluster’s own where it says so, key by key', () => {
+    const text = `backup: { store: backups, keep: { days: 30 }, s3: { region: eu } }\n${cluster('    backup: { store: "s3://bucket/prod/" }\n')}`
+    expect(settings(text, 'prod').of).toMatchObject({ store: 's3://bucket/prod', keep: { days: 30, full: null }, s3: { region: 'eu' } })
+    expect(settings(text, null).of.store).toBe(join(folder, 'backups'))
+  })
+
+  it('is nowhere unless somebody said so', () => {
+    expect(settings('{}', null).of).toMatchObject({ store: null, recipients: [], keep: { days: null, full: null } })
+  })
+
+  it('reads keys by reference, and hides every line of them', () => {
+    writeFileSync(join(folder, 'key'), '# created\nAGE-SECRET-KEY-1ABC\n')
+    const { secrets } = settings('backup: { encryption: { identity: { file: key }, passphrase: { env: PASS } } }', null)
+    expect(secrets({ PASS: 'horse' })).toEqual({ identity: '# created\nAGE-SECRET-KEY-1ABC', passphrase: 'horse' })
+    expect(learned).toEqual(expect.arrayContaining(['horse', 'AGE-SECRET-KEY-1ABC']))
+    expect(thrown(() => secrets({})).message).toContain('backup.encryption.passphrase refers to $PASS, which is not set')
   })
 })

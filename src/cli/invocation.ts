@@ -33,3 +33,9 @@ export const optionList = (invocation: Invocation, name: string): readonly strin
   const value = invocation.options[name]
   return Array.isArray(value) ? value.map(String) : []
 }
+
+/** null where it was not given. */
+export const optionNumber = (invocation: Invocation, name: string): number | null => {
+  const value = invocation.options[name]
+  return typeof value === 'number' ? value : null
+}

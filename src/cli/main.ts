@@ -4,7 +4,8 @@ import { EXIT_CODES, KdrError } from '../errors.ts'
 import { exitOf, type Interruption, listenForSignals } from './interruption.ts'
 import type { Invocation } from './invocation.ts'
 import type { Format, Globals, Terminal } from './terminal.ts'
-import { buildTree, type Dispatch, pathOf } from './tree.ts'
+import { buildTree, pathOf } from './tree.ts'
+import type { Dispatch } from './tree-parts.ts'
 import { VERSION } from './version.ts'
 
 const FORMATS: readonly Format[] = ['text', 'json', 'ndjson']

@@ -3,12 +3,9 @@
 import { didYouMean } from '../config/suggest.ts'
 import type { ClusterSettings } from '../config.ts'
 import { DEFAULT_STABILITY } from '../config.ts'
-import type { Scenario } from '../engine/step.ts'
 import { KdrError } from '../errors.ts'
 import type { Options } from '../scenarios/options.ts'
 import type { ScenarioEntry } from '../scenarios/registry.ts'
-
-export const loadScenario = async (id: string | undefined): Promise<Scenario<Options>> => (await findScenario(id)).load()
 
 /** Throws `scenario-not-found` (exit 2) with a suggestion. */
 export const findScenario = async (id: string | undefined): Promise<ScenarioEntry> => {

@@ -5,7 +5,7 @@ import { grantApprover } from '../engine/gate.ts'
 import type { RehearsalDeps, RunDeps, RunResult } from '../engine/interaction.ts'
 import type { Scenario } from '../engine/step.ts'
 import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
-import type { Options } from '../scenarios/options.ts'
+import type { Need } from '../ports/platform.ts'
 import { seconds } from '../units.ts'
 import { type Keeping, openKeeping, type World } from './compose.ts'
 import { asksOperator, forcedGuards, grantNotes, grantsOf } from './grants.ts'
@@ -21,7 +21,6 @@ import { planRenderer } from './render/plan.ts'
 import { fanOut, type Renderer, silent } from './render/renderer.ts'
 import { type Style, styleFor, wrap } from './render/text.ts'
 import { endingLines } from './render/words.ts'
-import { findScenario } from './scenarios.ts'
 
 /** An API server that never answers must not keep the operator waiting. */
 const PREFLIGHT = seconds(20)
@@ -42,6 +41,17 @@ export interface Session {
   recall(started: Of<'run.started'>): void
   close(): void
 }
+
+/** What a command has to say of its run besides how it ended. */
+export interface Report {
+  readonly sink: EventSink
+  /** The document for `--output json`, made of that of every run. */
+  json(run: Readonly<Record<string, unknown>>): unknown
+  /** For a person, before how it ended. */
+  lines(): readonly string[]
+}
+
+const NO_REPORT: Report = { sink: () => {}, json: (run) => run, lines: () => [] }
 
 /** A machine reads stdout in ndjson; a person reads stderr; a dry run is itself the result. */
 const rendererFor = (invocation: Invocation, style: Style, { clock }: World['ports'], dryRun: boolean): Renderer => {
@@ -70,7 +80,7 @@ const writeJunit = (file: string, text: string): void => {
 }
 
 /** What a script reads of a run that has ended: docs/json.md. */
-const resultJson = (result: RunResult, started: Of<'run.started'> | null): unknown => ({
+const resultJson = (result: RunResult, started: Of<'run.started'> | null): Readonly<Record<string, unknown>> => ({
   schema: 'kdr/run/1',
   run: result.run,
   scenario: started?.scenario ?? null,
@@ -85,7 +95,7 @@ const resultJson = (result: RunResult, started: Of<'run.started'> | null): unkno
   gates: result.gates,
 })
 
-export const openSession = async (invocation: Invocation, world: World, dryRun: boolean): Promise<Session> => {
+export const openSession = async (invocation: Invocation, world: World, dryRun: boolean, report = NO_REPORT): Promise<Session> => {
   const { terminal, interruption } = invocation
   const keeping = await openKeeping(invocation.env)
   const style = await styleFor(terminal)
@@ -106,9 +116,9 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
   const finish = (result: RunResult): Exit => {
     renderer.close()
     if (junit !== null && file !== undefined) writeJunit(file, terminal.redact(junit.text()))
-    if (terminal.format === 'json') terminal.json(resultJson(result, started))
+    if (terminal.format === 'json') terminal.json(report.json(resultJson(result, started)))
     else if (terminal.format === 'text')
-      for (const line of ['', ...endingLines(finished ?? endOf(result), started)]) terminal.out(wrap(line, terminal.columns, '', '  '))
+      for (const line of [...report.lines(), '', ...endingLines(finished ?? endOf(result), started)]) terminal.out(wrap(line, terminal.columns, '', '  '))
     return result.exit
   }
   interruption.onFirst(() => {
@@ -123,8 +133,8 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
     }
     return survey
   }
-  const events = fanOut(remember, interruption.watch, renderer.sink, beside.sink, machine.sink, junit?.sink ?? silent.sink)
-  const recall = fanOut(remember, interruption.watch, renderer.sink, beside.sink, junit?.sink ?? silent.sink)
+  const events = fanOut(remember, report.sink, interruption.watch, renderer.sink, beside.sink, machine.sink, junit?.sink ?? silent.sink)
+  const recall = fanOut(remember, report.sink, interruption.watch, renderer.sink, beside.sink, junit?.sink ?? silent.sink)
   return { keeping, renderer, style, events, observe, finish, recall, close: () => renderer.close() }
 }
 
@@ -141,7 +151,7 @@ const endOf = (result: RunResult): Of<'run.finished'> => ({
 })
 
 /** The reading half of a run's needs: all that a dry run gets. */
-export const rehearsalDeps = (
+export const rehearsalDeps = <Options>(
   invocation: Invocation,
   world: World,
   session: Session,
@@ -160,12 +170,11 @@ export const rehearsalDeps = (
 })
 
 /** Everything a run needs: the write half, the journal, the lock, and whoever answers. */
-export const runDeps = async (
+export const runDeps = async <Options>(
   invocation: Invocation,
   world: World,
   session: Session,
-  scenario: Scenario<Options>,
-  options: Options,
+  { scenario, options, need }: { readonly scenario: Scenario<Options>; readonly options: Options; readonly need: Need },
 ): Promise<RunDeps<Options>> => {
   const { keeping } = session
   if (world.write === null) throw new Error('a run needs a world with a write half')
@@ -179,8 +188,7 @@ export const runDeps = async (
   })
   for (const note of grantNotes(invocation)) invocation.terminal.err(`note: ${note}`)
   const signal = world.ports.clock.deadline(PREFLIGHT, invocation.interruption.signal)
-  const { need } = await findScenario(scenario.id)
-  await demandPermissions(world, need?.(options) ?? 'recover', signal)
+  await demandPermissions(world, need, signal)
   const { identity } = await world.ports.platform.identity(signal)
   return {
     ...rehearsalDeps(invocation, world, session, scenario, options),

@@ -1,36 +1,10 @@
 // The command tree: names, arguments, options and help, and nothing that takes time to load. What a
 // command does is in commands/, imported when it runs.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { EFFECTS } from '../engine/step.ts'
 import { LAB_SERVICES, LAB_VERSIONS } from '../model/lab.ts'
 import { COMMON_FAULTS, FAULTS, SET_FAULTS } from '../ports/faults.ts'
-import type { CommandModule } from './invocation.ts'
-import type { Format } from './terminal.ts'
-
-interface Plan {
-  readonly load: () => Promise<CommandModule>
-  /** Formats that apply to this command, the default first. */
-  readonly formats: readonly Format[]
-}
-
-/** Turns a plan into commander's action; given by main.ts. */
-export type Dispatch = (plan: Plan, command: Command, args: readonly unknown[]) => Promise<void>
-
-const TEXT_JSON: readonly Format[] = ['text', 'json']
-const ALL: readonly Format[] = ['text', 'json', 'ndjson']
-
-const repeat = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
-const split = (value: string, before: readonly string[] | undefined): readonly string[] => [
-  ...(before ?? []),
-  ...value.split(',').filter((word) => word !== ''),
-]
-
-const effects = (value: string, before: readonly string[] | undefined): readonly string[] => {
-  const given = split(value, before)
-  const odd = given.find((word) => !EFFECTS.some((effect) => effect === word))
-  if (odd !== undefined) throw new InvalidArgumentError(`${odd} is not an effect; known: ${EFFECTS.join(', ')}.`)
-  return given
-}
+import { backup } from './backup-tree.ts'
+import { ALL, type Dispatch, examples, grants, type PlanCommand, split, TEXT_JSON } from './tree-parts.ts'
 
 const services = (value: string, before: readonly string[] | undefined): readonly string[] => {
   const given = split(value, before)
@@ -53,8 +27,6 @@ const interval = (value: string): number => {
 
 const brokerIds = (value: string): readonly number[] => value.split(',').map(brokerId)
 
-const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n\nExit codes: kdr help exit-codes`
-
 const globals = (program: Command): Command =>
   program
     .option('--cluster <name>', 'cluster of the configuration, or a lab, by name')
@@ -63,17 +35,6 @@ const globals = (program: Command): Command =>
     .option('--no-color', 'no colour')
     .option('-q, --quiet', 'results and questions only, no progress')
     .option('-v, --verbose', 'reasons, commands and causes in full')
-
-const grants = (command: Command): Command =>
-  command
-    .option('--non-interactive', 'never ask; only what the flags below grant is done')
-    .addOption(new Option('--allow <effects>', `effects granted without a question, by comma: ${EFFECTS.slice(3).join(', ')}`).argParser(effects))
-    .option('--confirm <cluster>', "the cluster's name, which stop, delete and lose-data want besides")
-    .option('--accept-loss <topic:partitions>', 'partitions whose records may be lost, as orders:0-2,5 (repeatable)', repeat)
-    .option('--force <guard>', 'override this guard by name, where it may be (repeatable)', repeat)
-    .option('--take-over <run>', 'take the lock over from this run, knowingly')
-    .option('--junit <file>', 'write a JUnit report: a case per step, guard and verification')
-    .option('--reason <text>', 'why, for the journal')
 
 const recover = (program: Command): Command =>
   grants(
@@ -132,7 +93,7 @@ const faultHelp = (): string => {
   return `\nFaults:\n  of processes and in Docker: ${common.join(', ')}\n  in Docker besides: ${docker.join(', ')}\nA simulated cluster and one on Kubernetes are broken by kdr drill; only the latter knows ${sets.join(', ')}.`
 }
 
-const lab = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+const lab = (program: Command, plan: PlanCommand): void => {
   const group = program.command('lab').description('disposable clusters, to break and recover')
   const named = (command: Command) => command.option('--name <lab>', 'name of the lab, which is its cluster name too', 'lab')
   const up = named(group.command('up').description('start one; one that is there already is left as it is'))
@@ -167,7 +128,7 @@ const lab = (program: Command, plan: (command: Command, load: Plan['load'], form
   )
 }
 
-const runs = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+const runs = (program: Command, plan: PlanCommand): void => {
   const group = program.command('runs').description('what was run, from the journals')
   plan(group.command('list').description('runs, newest first').addHelpText('after', examples('kdr runs list')), () => import('./commands/runs-list.ts'))
   plan(
@@ -188,7 +149,7 @@ const runs = (program: Command, plan: (command: Command, load: Plan['load'], for
   )
 }
 
-const schemas = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+const schemas = (program: Command, plan: PlanCommand): void => {
   const group = program.command('schemas').description('schemas of the Schema Registry')
   plan(
     group
@@ -200,7 +161,7 @@ const schemas = (program: Command, plan: (command: Command, load: Plan['load'], 
   )
 }
 
-const config = (program: Command, plan: (command: Command, load: Plan['load'], formats?: readonly Format[]) => Command): void => {
+const config = (program: Command, plan: PlanCommand): void => {
   const group = program.command('config').description('the configuration file')
   plan(
     group
@@ -228,7 +189,7 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText('after', '\nIn an incident: kdr diagnose, then what it says. More: kdr help <command>, kdr help exit-codes')
-  const plan = (command: Command, load: Plan['load'], formats: readonly Format[] = TEXT_JSON): Command =>
+  const plan: PlanCommand = (command, load, formats = TEXT_JSON) =>
     command.action((...all: unknown[]) => dispatch({ load, formats }, command, all.slice(0, command.registeredArguments.length)))
   const diagnose = program.command('diagnose').description('which runbook fits, with the evidence for and against, and what not to do')
   diagnose.addOption(
@@ -257,6 +218,7 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   )
   plan(drill(program), () => import('./commands/drill.ts'), ALL)
   runs(program, plan)
+  backup(program, plan)
   schemas(program, plan)
   const doctor = program.command('doctor').description('what this machine and the cluster need for a recovery, and how to get it')
   plan(doctor.addHelpText('after', examples('kdr doctor', 'kdr doctor --cluster prod --output json')), () => import('./commands/doctor.ts'))

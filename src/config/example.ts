@@ -8,6 +8,26 @@ export const EXAMPLE = `# kdr: which clusters there are and how to reach them.
 # Cluster meant when nobody says --cluster. A lab (kdr lab up) is a cluster too, and needs nothing here.
 # default: prod
 
+# Where kdr backup keeps and looks for backups. The same keys under a cluster win over these, one by one.
+# backup:
+#   # A folder, relative to this file, or s3://bucket/prefix. Flag: --store.
+#   store: /var/kafka-backups
+#   # Credentials come from the usual chain of AWS (environment, profile, role), never from here.
+#   s3:
+#     endpoint: https://minio.example:9000   # another server than Amazon's
+#     region: eu-central-1
+#     pathStyle: true                        # bucket in the path, as other servers want it
+#     storageClass: STANDARD_IA
+#     sse: { kind: aws:kms, keyId: alias/backups }    # or { kind: AES256 }
+#     objectLock: { mode: GOVERNANCE, days: 30 }
+#   # By age: to whom it is encrypted, by public keys or with a passphrase; and with which key it is read.
+#   encryption:
+#     recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
+#     identity: { file: kdr.age-identity }
+#     # passphrase: { env: KDR_BACKUP_PASSPHRASE }
+#   # What kdr backup prune keeps, unless its flags say otherwise.
+#   keep: { days: 30, full: 4 }
+
 clusters:
   # prod:
   #   # What runs the members: one of kubernetes, docker, process.
@@ -77,5 +97,8 @@ clusters:
   #   # After a recovery was verified it is looked at again after this long.
   #   stability:
   #     interval: 60s
+  #   # What differs from backup: above.
+  #   backup:
+  #     store: s3://kafka-backups/prod
   #   notes: who to call, what is special
 `

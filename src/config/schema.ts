@@ -96,6 +96,39 @@ const thresholds = v.strictObject({
   roundTripP99: v.optional(duration),
 })
 
+const whole = (least: number) => {
+  const says = `expected a whole number, ${least} or more`
+  return v.pipe(v.number(says), v.integer(says), v.minValue(least, says))
+}
+
+const STORAGE = /^[A-Z][A-Z0-9_]*$/
+
+/** How an S3 server is spoken to; credentials come from the usual chain of AWS, never from here. */
+const s3 = v.strictObject({
+  endpoint: v.optional(v.pipe(v.string('expected https://host:port'), v.regex(/^https?:\/\/[^\s/@]+\/?$/, 'expected https://host:port'))),
+  region: v.optional(named('a region')),
+  pathStyle: v.optional(v.boolean('expected true or false')),
+  storageClass: v.optional(v.pipe(v.string('expected a storage class such as STANDARD_IA'), v.regex(STORAGE, 'expected a storage class such as STANDARD_IA'))),
+  sse: v.optional(v.strictObject({ kind: v.picklist(['AES256', 'aws:kms'], 'expected AES256 or aws:kms'), keyId: v.optional(named('the id of a KMS key')) })),
+  objectLock: v.optional(v.strictObject({ mode: v.picklist(['GOVERNANCE', 'COMPLIANCE'], 'expected GOVERNANCE or COMPLIANCE'), days: whole(1) })),
+})
+
+const RECIPIENT = 'expected a recipient of age, age1…'
+
+const encryption = v.strictObject({
+  recipients: v.optional(v.array(v.pipe(v.string(RECIPIENT), v.regex(/^age1[02-9ac-hj-np-z]{50,}$/, RECIPIENT)), 'expected a list of age1… recipients')),
+  identity: v.optional(reference),
+  passphrase: v.optional(reference),
+})
+
+/** Where backups go, how, and how long they stay. */
+const backup = v.strictObject({
+  store: v.optional(named('a folder or s3://bucket/prefix')),
+  s3: v.optional(s3),
+  encryption: v.optional(encryption),
+  keep: v.optional(v.strictObject({ days: v.optional(whole(0)), full: v.optional(whole(1)) })),
+})
+
 const cluster = v.strictObject({
   platform,
   kafka: v.optional(v.strictObject({ bootstrap: v.optional(hosts), tls: v.optional(tls), sasl: v.optional(sasl) })),
@@ -104,18 +137,32 @@ const cluster = v.strictObject({
   schemaRegistry: v.optional(schemaRegistry),
   thresholds: v.optional(thresholds),
   stability: v.optional(v.strictObject({ interval: duration })),
+  backup: v.optional(backup),
   notes: v.optional(v.string('expected text')),
 })
 
 export const fileSchema = v.strictObject({
   default: v.optional(named("a cluster's name")),
+  backup: v.optional(backup),
   // A file that names no cluster yet is valid: the example is one.
   clusters: v.nullish(v.record(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, dots, dashes')), cluster)),
 })
 
 export type FileSettings = v.InferOutput<typeof fileSchema>
 export type ClusterFile = v.InferOutput<typeof cluster>
+export type BackupFile = v.InferOutput<typeof backup>
 export type SecretReference = v.InferOutput<typeof reference>
+
+const backupKeys = (at: string): Readonly<Record<string, readonly string[]>> => ({
+  [at]: Object.keys(backup.entries),
+  [`${at}.s3`]: Object.keys(s3.entries),
+  [`${at}.s3.sse`]: ['kind', 'keyId'],
+  [`${at}.s3.objectLock`]: ['mode', 'days'],
+  [`${at}.encryption`]: Object.keys(encryption.entries),
+  [`${at}.encryption.identity`]: ['env', 'file'],
+  [`${at}.encryption.passphrase`]: ['env', 'file'],
+  [`${at}.keep`]: ['days', 'full'],
+})
 
 /** Keys that may stand at a path, for "did you mean"; an asterisk is any cluster's name. */
 export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -139,4 +186,6 @@ export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'clusters.*.schemaRegistry.auth.password': ['env', 'file'],
   'clusters.*.thresholds': Object.keys(thresholds.entries),
   'clusters.*.stability': ['interval'],
+  ...backupKeys('backup'),
+  ...backupKeys('clusters.*.backup'),
 }

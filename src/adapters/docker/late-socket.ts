@@ -2,9 +2,7 @@
 // those of the search included, arrive on it.
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import type { Intake } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
-import { readingTo } from '../system/intake.ts'
 import type { Address } from './route.ts'
 
 /** From the first packet to the connection: whoever dials has shorter deadlines of their own. */
@@ -19,11 +17,8 @@ class LateSocket extends Duplex {
   /** Writes that came before the connection. */
   #waiting: (() => void)[] = []
 
-  readonly #intake: Intake | undefined
-
-  constructor(find: (signal: AbortSignal) => Promise<Address>, intake: Intake | undefined) {
+  constructor(find: (signal: AbortSignal) => Promise<Address>) {
     super({ allowHalfOpen: true })
-    this.#intake = intake
     find(AbortSignal.any([this.#search.signal, AbortSignal.timeout(CONNECT_DEADLINE)])).then(
       (address) => this.#connect(address),
       (thrown: unknown) => this.destroy(thrown instanceof Error ? thrown : new Error(String(thrown))),
@@ -32,7 +27,7 @@ class LateSocket extends Duplex {
 
   #connect({ host, port }: Address): void {
     if (this.destroyed) return
-    const socket = connect({ host, port, ...readingTo(this.#intake) })
+    const socket = connect({ host, port })
     this.#socket = socket
     socket.setNoDelay(true)
     if (this.#idle) socket.unref()
@@ -92,4 +87,4 @@ class LateSocket extends Duplex {
 }
 
 /** `find` is called at once; what it throws is the stream's error. */
-export const lateSocket = (find: (signal: AbortSignal) => Promise<Address>, intake?: Intake): Duplex => new LateSocket(find, intake)
+export const lateSocket = (find: (signal: AbortSignal) => Promise<Address>): Duplex => new LateSocket(find)

@@ -1,10 +1,21 @@
 // kdr config check: is the file valid, and does everything it refers to exist?
 
+import { backupSecrets } from '../../config/backup.ts'
 import { type Complaint, ConfigError } from '../../config/parse.ts'
 import { loadConfig, resolveCluster } from '../../config.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import { configRequest } from '../clusters.ts'
 import type { Invocation } from '../invocation.ts'
+
+const complaintOf = (check: () => unknown): readonly Complaint[] => {
+  try {
+    check()
+    return []
+  } catch (thrown) {
+    if (!(thrown instanceof KdrError)) throw thrown
+    return [{ path: '', line: null, says: thrown.message }]
+  }
+}
 
 /** Every cluster is resolved, so that one broken reference does not hide the next. */
 const complaintsOf = (
@@ -13,16 +24,14 @@ const complaintsOf = (
   const request = configRequest(invocation)
   const config = loadConfig(request)
   const clusters = Object.keys(config.settings.clusters ?? {})
-  const complaints = clusters.flatMap((name): readonly Complaint[] => {
-    try {
-      resolveCluster(config, name, request)
-      return []
-    } catch (thrown) {
-      if (!(thrown instanceof KdrError)) throw thrown
-      return [{ path: '', line: null, says: thrown.message }]
-    }
-  })
-  return { path: config.path, clusters, complaints }
+  const checks = [
+    () => backupSecrets(config, null, request),
+    ...clusters.flatMap((name) => [
+      () => resolveCluster(config, name, request),
+      ...(config.settings.clusters?.[name]?.backup === undefined ? [] : [() => backupSecrets(config, name, request)]),
+    ]),
+  ]
+  return { path: config.path, clusters, complaints: checks.flatMap(complaintOf) }
 }
 
 export const run = async (invocation: Invocation): Promise<Exit> => {

@@ -54,6 +54,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     winner('cluster', globals.cluster, ['KDR_CLUSTER', env['KDR_CLUSTER']], config.settings.default, null, where),
     winner('output', globals.output, ['KDR_OUTPUT', env['KDR_OUTPUT']], undefined, 'text', where),
     { path: 'state', value: stateRoot(env), origin: env['XDG_STATE_HOME'] ? '$XDG_STATE_HOME' : 'default' },
+    ...flatten(config.settings.backup ?? {}, 'backup', where).filter(({ path }) => path !== 'backup'),
     ...clusters,
     ...Object.keys(config.settings.clusters ?? {}).flatMap((name) => defaultsFor(name, clusters)),
   ]

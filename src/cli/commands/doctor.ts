@@ -1,6 +1,7 @@
 // kdr doctor: everything a recovery needs, checked before there is an incident.
 import { type Exit, KdrError, wordsOf } from '../../errors.ts'
 import { openWorld } from '../compose.ts'
+import { backupRights, storeFindings } from '../doctor-backup.ts'
 import { clusterFindings } from '../doctor-cluster.ts'
 import { type Finding, finding, machineFindings } from '../doctor-machine.ts'
 import type { Invocation } from '../invocation.ts'
@@ -14,12 +15,17 @@ interface Examined {
 
 /** A machine without any cluster is examined all the same; a cluster that was named must be there. */
 const examine = async (invocation: Invocation): Promise<Examined> => {
-  const machine = await machineFindings(invocation)
-  if (machine.some(({ id, result }) => id === 'config' && result !== 'PASS')) return { cluster: null, findings: machine }
+  const found = await machineFindings(invocation)
+  const valid = found.every(({ id, result }) => id !== 'config' || result === 'PASS')
+  const machine = valid ? [...found, ...(await storeFindings(invocation))] : found
+  if (!valid) return { cluster: null, findings: machine }
   try {
     const world = await openWorld(invocation, 'read')
     try {
-      return { cluster: world.name, findings: [...machine, ...(await clusterFindings(invocation, world))] }
+      return {
+        cluster: world.name,
+        findings: [...machine, ...(await clusterFindings(invocation, world)), ...(await backupRights(world, invocation.interruption.signal))],
+      }
     } finally {
       await world.close()
     }

@@ -25,7 +25,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
       return session.finish(await rehearse(rehearsalDeps(invocation, world, session, scenario, options)))
     }
     const { startRun } = await import('../../engine/runner.ts')
-    return session.finish(await startRun(await runDeps(invocation, world, session, scenario, options)))
+    return session.finish(await startRun(await runDeps(invocation, world, session, { scenario, options, need: entry.need?.(options) ?? 'recover' })))
   } finally {
     session.close()
     await world.close()

@@ -1,11 +1,12 @@
 // kdr runs resume [run]: goes on where the live system is, not where the journal left off.
+
 import { decode } from '../../engine/codec.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import type { Options } from '../../scenarios/options.ts'
 import { openKeeping, openWorld } from '../compose.ts'
 import { latestUnfinished, summarise } from '../history.ts'
 import type { Invocation } from '../invocation.ts'
-import { loadScenario } from '../scenarios.ts'
+import { findScenario } from '../scenarios.ts'
 import { openSession, runDeps } from '../session.ts'
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
@@ -22,13 +23,17 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
       hint: 'leave --cluster out: the run knows its own',
     })
   }
-  const scenario = await loadScenario(id)
-  const world = await openWorld({ ...invocation, globals: { ...invocation.globals, cluster } }, 'write')
+  const about: Invocation = { ...invocation, globals: { ...invocation.globals, cluster } }
+  const entry = await findScenario(id)
+  const scenario = await entry.load()
+  const world = await openWorld(about, 'write')
   const session = await openSession(invocation, world, false)
   try {
     if (past.started !== null) session.recall(past.started)
     // The options it was approved with, as journalled; flags of today do not change the list.
-    return session.finish(await resumeRun(await runDeps(invocation, world, session, scenario, decode(options) as Options), past.run))
+    const given = decode(options) as Options
+    const need = entry.need?.(given) ?? 'recover'
+    return session.finish(await resumeRun(await runDeps(invocation, world, session, { scenario, options: given, need }), past.run))
   } finally {
     session.close()
     await world.close()

@@ -16,7 +16,8 @@ interface Waiting {
   detail: string
 }
 
-class LiveLine {
+/** The last line, rewritten once a second until it is erased. */
+export class LiveLine {
   readonly #terminal: Terminal
   readonly #text: () => string
   readonly #timer: NodeJS.Timeout

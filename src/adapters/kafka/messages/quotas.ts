@@ -79,8 +79,7 @@ export const DescribeScramUsers: Message<
   version: 0,
   flexible: true,
   encode: (writer) => {
-    // Not null, which means the same: 4.3 never answers a principal to whom it refuses that.
-    writer.array([], () => {}).tags()
+    writer.array(null, () => {}).tags()
   },
   decode: (reader) => {
     reader.i32() // throttle time

@@ -1,0 +1,53 @@
+// An S3 bucket, or a prefix of it, as a backup store. Credentials come from the usual chain only: environment,
+// profile, web identity, container and instance roles.
+import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
+import type { BackupStore, StoredObject } from '../../ports/backup-store.ts'
+import { checkedName } from '../stores/names.ts'
+import { Bucket, type S3Options } from './bucket.ts'
+import { readRange, streamRange } from './download.ts'
+import { clearUploads, removeOne } from './housekeeping.ts'
+import { locksOf } from './lock.ts'
+import { upload } from './upload.ts'
+
+async function* list(bucket: Bucket, prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
+  const inside = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+  if (inside !== '') checkedName(inside.slice(0, -1))
+  let from: string | undefined
+  do {
+    const what = { Bucket: bucket.options.bucket, Prefix: bucket.under(prefix), Delimiter: '/', ...(from === undefined ? {} : { ContinuationToken: from }) }
+    const page: ListObjectsV2CommandOutput = await bucket.run('list', signal, ({ sdk, client }) =>
+      client.send(new sdk.ListObjectsV2Command(what), { abortSignal: signal }),
+    )
+    for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+      const name = bucket.nameOf(Key)
+      if (name !== null) yield { name, bytes: Size, modified: LastModified?.getTime() ?? 0 }
+    }
+    from = page.IsTruncated === true ? page.NextContinuationToken : undefined
+  } while (from !== undefined)
+}
+
+/** Nothing is asked of the bucket, and no SDK loaded, until something is asked of the store. */
+export const openS3 = (options: S3Options): BackupStore => {
+  const bucket = new Bucket(options)
+  const locks = locksOf(bucket)
+  return {
+    where: bucket.where,
+    list: ({ prefix = '' }, signal) => list(bucket, prefix, signal),
+    head: async (name, signal) => {
+      const head = await bucket.head(bucket.key(name), `look for ${name}`, signal)
+      return head === null ? null : { name, bytes: head.ContentLength ?? 0, modified: head.LastModified?.getTime() ?? 0 }
+    },
+    read: async (name, range, signal, into) => readRange(bucket, name, range, into, signal),
+    stream: (name, range, signal) => streamRange(bucket, name, range, signal),
+    close: () => bucket.close(),
+    put: async (name, source, signal) => upload(bucket, name, source, locks.check, signal),
+    remove: async (names, signal) => {
+      for (const name of names) {
+        locks.check()
+        await removeOne(bucket, name, signal)
+      }
+    },
+    clear: ({ olderThan }, signal) => clearUploads(bucket, olderThan, signal),
+    lock: (key, holder, signal) => locks.take(key, holder, signal),
+  }
+}

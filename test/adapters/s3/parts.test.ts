@@ -1,0 +1,50 @@
+// Parts hold the largest object that S3 takes, and little memory does for what is not large.
+import { describe, expect, it } from 'vitest'
+import { LARGEST_OBJECT, PartMemory, partSize, partsOnTheWay } from '../../../src/adapters/s3/parts.ts'
+
+const MIB = 1024 * 1024
+const GIB = 1024 * MIB
+
+/** Memory in use while byte `at` of the object is written. */
+const memoryAt = (at: number): number => {
+  let number = 1
+  for (let end = partSize(1); end <= at; end += partSize(number)) number += 1
+  return partSize(number) * (1 + partsOnTheWay(partSize(number)))
+}
+
+describe('partSize', () => {
+  it('holds 5 TiB in 10,000 parts, none outside 5 MiB to 5 GiB, none smaller than the one before', () => {
+    const sizes = Array.from({ length: 10_000 }, (_, at) => partSize(at + 1))
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThanOrEqual(LARGEST_OBJECT)
+    for (const [at, size] of sizes.entries()) {
+      expect(size).toBeGreaterThanOrEqual(at === 0 ? 5 * MIB : (sizes[at - 1] ?? 0))
+      expect(size).toBeLessThanOrEqual(5 * GIB)
+    }
+  })
+
+  it('keeps within 64 MiB up to 50 GiB and within 256 MiB up to 490 GiB', () => {
+    for (const gib of [0, 1, 7, 8, 20, 50]) expect(memoryAt(gib * GIB)).toBeLessThanOrEqual(64 * MIB)
+    for (const gib of [60, 130, 240, 490]) expect(memoryAt(gib * GIB)).toBeLessThanOrEqual(256 * MIB)
+  })
+})
+
+describe('PartMemory', () => {
+  it('hands out no more than may be on its way, and memory again once it is free', async () => {
+    const memory = new PartMemory()
+    const done: (() => void)[] = []
+    const buffers: Buffer[] = []
+    for (let at = 0; at < 6; at += 1) {
+      const buffer = await memory.take(8 * MIB)
+      buffers.push(buffer)
+      memory.lend(
+        buffer,
+        () => new Promise((resolve) => done.push(resolve)),
+        () => {},
+      )
+    }
+    const seventh = memory.take(8 * MIB)
+    expect(await Promise.race([seventh, Promise.resolve('waits')])).toBe('waits')
+    done[2]?.()
+    expect(await seventh).toBe(buffers[2])
+  })
+})

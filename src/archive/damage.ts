@@ -11,13 +11,22 @@ export interface Problem {
 /** Thrown inside of the archive layer, where it is known what is wrong but not where. */
 export class Damage extends Error {}
 
-export const corrupt = ({ where, what }: Problem, cause?: unknown): KdrError =>
-  new KdrError(`${where}: ${what}`, {
-    code: 'archive-corrupt',
-    exit: 'corrupt',
-    hint: 'kdr backup verify names all that is wrong with it; use another backup',
-    ...(cause === undefined ? {} : { cause }),
-  })
+/** A problem as an error (exit 21). */
+export class CorruptArchive extends KdrError {
+  readonly problem: Problem
+
+  constructor(problem: Problem, cause?: unknown) {
+    super(`${problem.where}: ${problem.what}`, {
+      code: 'archive-corrupt',
+      exit: 'corrupt',
+      hint: 'kdr backup verify names all that is wrong with it; use another backup',
+      ...(cause === undefined ? {} : { cause }),
+    })
+    this.problem = problem
+  }
+}
+
+export const corrupt = (problem: Problem, cause?: unknown): CorruptArchive => new CorruptArchive(problem, cause)
 
 /** `Damage` as `archive-corrupt` at its place; every other error as it is. */
 export const placed = (thrown: unknown, where: string): unknown => (thrown instanceof Damage ? corrupt({ where, what: thrown.message }) : thrown)

@@ -2,6 +2,7 @@
 // that is restored follows it.
 import * as v from 'valibot'
 import { KdrError } from '../errors.ts'
+import { corrupt } from './damage.ts'
 import { BACKUP_NAME, isEntryPath, TOPIC_NAME } from './layout.ts'
 import { type BackupMetadata, FORMAT, type Manifest } from './manifest.ts'
 
@@ -134,8 +135,7 @@ const MetadataSchema = v.strictObject({
   schemas: v.unknown(),
 })
 
-const broken = (where: string, why: string): KdrError =>
-  new KdrError(`${where}: ${why}`, { code: 'archive-corrupt', exit: 'corrupt', hint: 'kdr backup verify names all that is wrong with it; use another backup' })
+const broken = (where: string, what: string): KdrError => corrupt({ where, what })
 
 const jsonOf = (text: string, where: string): unknown => {
   try {

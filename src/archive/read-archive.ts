@@ -2,15 +2,14 @@
 // handed out unchecked, so that a restore cannot bring back what was damaged.
 import { KdrError } from '../errors.ts'
 import type { BackupStoreReader } from '../ports/backup-store.ts'
-import { parseInstant } from '../units.ts'
 import { LARGEST_ENTRY, manifestProblems, nameProblems } from './check-manifest.ts'
-import { expand } from './compression.ts'
-import { corrupt, Damage, type Problem, placed } from './damage.ts'
-import { type EntryOpener, missingKey, type Opener } from './encryption.ts'
+import { corrupt, type Problem, placed } from './damage.ts'
+import type { Opener } from './encryption.ts'
 import { entryContent } from './entry-content.ts'
-import { BACKUP_NAME, IDENTITY, METADATA, partName, segmentName } from './layout.ts'
-import { type BackupMetadata, MANIFEST, type Manifest, type ManifestEntry, type PartitionBackup, type Segment, type Sidecar } from './manifest.ts'
+import { BACKUP_NAME, METADATA, partName } from './layout.ts'
+import { type BackupMetadata, MANIFEST, type Manifest, type PartitionBackup, type Segment, type Sidecar } from './manifest.ts'
 import { parseManifest, parseMetadata } from './manifest-schema.ts'
+import { type Lent, mtimeOf, openEntries } from './read-entries.ts'
 import { parseSidecar, sidecarName } from './sidecar.ts'
 
 export interface Archive {
@@ -19,7 +18,7 @@ export interface Archive {
   /** Content as it was before encryption and compression. Errors: `archive-corrupt` (exit 21), `wrong-key` (exit 22), the store's. */
   entry(path: string, signal: AbortSignal): Promise<Buffer>
   /** Record batches in order; `release` gives the memory back and must be called once. Errors as `entry`. */
-  segment(partition: PartitionBackup, segment: Segment, signal: AbortSignal): Promise<{ readonly bytes: Buffer; release(): void }>
+  segment(partition: PartitionBackup, segment: Segment, signal: AbortSignal): Promise<Lent>
   metadata(signal: AbortSignal): Promise<BackupMetadata>
 }
 
@@ -53,8 +52,6 @@ const partProblems = async (store: BackupStoreReader, sidecar: Sidecar, signal: 
   }
   return problems
 }
-
-export const mtimeOf = (date: string): number => Math.floor(parseInstant(date) / 1000)
 
 /** The final manifest, checked by the sidecar. Throws `archive-corrupt`. */
 const readManifest = async (store: BackupStoreReader, sidecar: Sidecar, signal: AbortSignal): Promise<Manifest> => {
@@ -103,58 +100,30 @@ export const openArchive = async (store: BackupStoreReader, name: string, opener
 
 /** What lies in the entries of an archive whose manifest holds. */
 const archiveOf = (store: BackupStoreReader, sidecar: Sidecar, manifest: Manifest, opener: Opener | null): Archive => {
-  const entries = new Map(manifest.entries.map((entry) => [entry.path, entry]))
-  const sizes = new Map(manifest.partitions.flatMap(({ segments }) => segments.map(({ path, bytes }) => [path, bytes] as const)))
-  const mtime = mtimeOf(manifest.backup_date)
-  const whereOf = (entry: ManifestEntry): string => `${sidecar.parts[entry.part - 1]?.name}: ${entry.path}`
-  const raw = async (entry: ManifestEntry, signal: AbortSignal): Promise<Buffer> => {
-    const part = sidecar.parts[entry.part - 1]?.name ?? partName(manifest.name)
-    const member = await store.read(part, { start: entry.offset, end: entry.offset + entry.length }, signal)
-    return entryContent(member, entry, mtime)
-  }
-  let unlocking: Promise<EntryOpener> | null = null
-  const unlock = async (signal: AbortSignal): Promise<EntryOpener> => {
-    if (opener === null) throw missingKey(manifest.name, manifest.encryption?.recipients ?? [])
-    const identity = entries.get(IDENTITY)
-    return opener.unlock(identity === undefined ? null : await raw(identity, signal))
-  }
-  const decrypted = async (content: Buffer, signal: AbortSignal): Promise<Buffer> => {
-    unlocking ??= unlock(signal)
-    // A look that was called off is not the last word.
-    const keys = await unlocking.catch((thrown: unknown) => {
-      unlocking = null
-      throw thrown
-    })
-    const plain = await keys.open(content)
-    if (plain === null) throw new Damage('it cannot be decrypted, though the key is right')
-    return plain
-  }
-  const contentOf = async (entry: ManifestEntry, signal: AbortSignal): Promise<Buffer> => {
+  const entries = openEntries(store, manifest, opener)
+  const lent = async (path: string, signal: AbortSignal): Promise<Lent> => {
+    const entry = entries.byPath.get(path)
+    if (entry === undefined) throw corrupt({ where: `${manifest.name}: ${path}`, what: 'there is no such entry' })
     try {
-      const content = await raw(entry, signal)
-      const plain = entry.encrypted ? await decrypted(content, signal) : content
-      const bytes = sizes.get(entry.path)
-      if (bytes === undefined) return plain
-      const batches = await expand(segmentName(entry.path)?.codec ?? null, plain, bytes)
-      if (batches.length !== bytes) throw new Damage(`${batches.length} bytes of batches lie in it, and the manifest says ${bytes}`)
-      return batches
+      return await entries.opened(entry, signal)
     } catch (thrown) {
-      throw placed(thrown, whereOf(entry))
+      throw placed(thrown, entries.whereOf(entry))
     }
   }
-  const entry = (path: string, signal: AbortSignal): Promise<Buffer> => {
-    const found = entries.get(path)
-    if (found === undefined) throw corrupt({ where: `${manifest.name}: ${path}`, what: 'there is no such entry' })
-    return contentOf(found, signal)
+  const copied = async (path: string, signal: AbortSignal): Promise<Buffer> => {
+    const { bytes, release } = await lent(path, signal)
+    const copy = Buffer.from(bytes)
+    release()
+    return copy
   }
   return {
     sidecar,
     manifest,
-    entry: async (path, signal) => entry(path, signal),
-    segment: async (_partition, { path }, signal) => ({ bytes: await entry(path, signal), release: () => {} }),
+    entry: copied,
+    segment: (_partition, { path }, signal) => lent(path, signal),
     metadata: async (signal) => {
       const keys = Object.keys(METADATA) as (keyof BackupMetadata)[]
-      const texts = await Promise.all(keys.map(async (key) => [key, (await entry(METADATA[key], signal)).toString('utf8')] as const))
+      const texts = await Promise.all(keys.map(async (key) => [key, (await copied(METADATA[key], signal)).toString('utf8')] as const))
       return parseMetadata(Object.fromEntries(texts) as Record<keyof BackupMetadata, string>, manifest.name)
     },
   }

@@ -122,6 +122,8 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
     return bytes
   }
   const finish = async (manifest: Manifest): Promise<Sidecar> => {
+    if (manifest.name !== name || manifest.backup_date !== provisional.backup_date)
+      throw new Error('the manifest is of another backup than the provisional one')
     const inOrder = [...entries].sort((a, b) => a.offset - b.offset)
     const paths = new Set(inOrder.map(({ path }) => path))
     const astray = manifest.partitions.flatMap(({ segments }) => segments).find(({ path }) => !paths.has(path))

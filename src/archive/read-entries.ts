@@ -1,0 +1,90 @@
+// Entries of one archive by their manifest: read, checked, decrypted, expanded. Complaints are Damage, without
+// their place, which whoever asks knows.
+import { Slabs } from '../model/slabs.ts'
+import type { BackupStoreReader } from '../ports/backup-store.ts'
+import { parseInstant } from '../units.ts'
+import { expand } from './compression.ts'
+import { Damage } from './damage.ts'
+import { type EntryOpener, missingKey, type Opener } from './encryption.ts'
+import { entryContent } from './entry-content.ts'
+import { IDENTITY, partName, segmentName } from './layout.ts'
+import type { Manifest, ManifestEntry } from './manifest.ts'
+
+export interface Lent {
+  readonly bytes: Buffer
+  /** Gives the memory back; must be called once. */
+  release(): void
+}
+
+export interface Entries {
+  readonly byPath: ReadonlyMap<string, ManifestEntry>
+  /** `data-1.tar.gz: path`, as errors name it. */
+  whereOf(entry: ManifestEntry): string
+  /** As it lies in the tar, checked by its SHA-256. Throws Damage. */
+  sealed(entry: ManifestEntry, signal: AbortSignal): Promise<Lent>
+  /** As it was before encryption and compression. Throws Damage; `wrong-key`. */
+  opened(entry: ManifestEntry, signal: AbortSignal): Promise<Lent>
+}
+
+export const mtimeOf = (date: string): number => Math.floor(parseInstant(date) / 1000)
+
+/** Of all archives together: a chain has many, and one is read at a time. */
+const slabs = new Slabs(32 << 20)
+
+/** `content` made of `lent`: memory that it does not lie in goes back at once. */
+const replaced = (lent: Lent, content: Buffer): Lent => {
+  if (content.buffer === lent.bytes.buffer) return { bytes: content, release: lent.release }
+  lent.release()
+  return { bytes: content, release: () => {} }
+}
+
+/** `work` on what was lent, which goes back where that fails. */
+const within = async (lent: Lent, work: (bytes: Buffer) => Promise<Buffer>): Promise<Lent> => {
+  try {
+    return replaced(lent, await work(lent.bytes))
+  } catch (thrown) {
+    lent.release()
+    throw thrown
+  }
+}
+
+export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener: Opener | null): Entries => {
+  const byPath = new Map(manifest.entries.map((entry) => [entry.path, entry]))
+  const sizes = new Map(manifest.partitions.flatMap(({ segments }) => segments.map(({ path, bytes }) => [path, bytes] as const)))
+  const mtime = mtimeOf(manifest.backup_date)
+  const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> => {
+    const range = { start: entry.offset, end: entry.offset + entry.length }
+    return within(slabs.take(entry.length), async (memory) =>
+      entryContent(await store.read(partName(manifest.name, entry.part), range, signal, memory), entry, mtime),
+    )
+  }
+  let unlocking: Promise<EntryOpener> | null = null
+  const unlock = async (signal: AbortSignal): Promise<EntryOpener> => {
+    if (opener === null) throw missingKey(manifest.name, manifest.encryption?.recipients ?? [])
+    const identity = byPath.get(IDENTITY)
+    if (identity === undefined) return opener.unlock(null)
+    const { bytes, release } = await sealed(identity, signal)
+    return opener.unlock(bytes).finally(release)
+  }
+  const decrypted = async (content: Buffer, signal: AbortSignal): Promise<Buffer> => {
+    unlocking ??= unlock(signal)
+    const keys = await unlocking.catch((thrown: unknown) => {
+      // A look that was called off is not the last word.
+      unlocking = null
+      throw thrown
+    })
+    const plain = await keys.open(content)
+    if (plain === null) throw new Damage('it cannot be decrypted, though the key is right')
+    return plain
+  }
+  const opened = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
+    within(await sealed(entry, signal), async (content) => {
+      const plain = entry.encrypted ? await decrypted(content, signal) : content
+      const bytes = sizes.get(entry.path)
+      if (bytes === undefined) return plain
+      const batches = await expand(segmentName(entry.path)?.codec ?? null, plain, bytes)
+      if (batches.length !== bytes) throw new Damage(`${batches.length} bytes of batches lie in it, and the manifest says ${bytes}`)
+      return batches
+    })
+  return { byPath, whereOf: ({ part, path }) => `${partName(manifest.name, part)}: ${path}`, sealed, opened }
+}

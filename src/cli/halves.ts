@@ -14,7 +14,7 @@ export const readerOf = (platform: PlatformReader, cluster: string): PlatformRea
   data: (member, signal) => platform.data(member, signal),
   replicas: (member, signal) => platform.replicas(member, signal),
   events: (since, signal) => platform.events(since, signal),
-  dial: (host, port) => platform.dial(host, port),
+  dial: (host, port, intake) => platform.dial(host, port, intake),
   permissions: (need, signal) => platform.permissions(need, signal),
   close: () => platform.close(),
 })

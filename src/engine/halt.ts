@@ -20,11 +20,14 @@ export class Halt extends Error {
 export class Trouble extends Error {
   readonly kind: 'blocked' | 'refused' | 'unknown' | 'failed' | 'deadline'
   readonly hint: string | null
+  /** Of the error behind it, where that has one of its own: a corrupt archive is not just a failure. */
+  readonly exit: Exit | null
 
-  constructor(kind: Trouble['kind'], why: string, hint: string | null = null) {
+  constructor(kind: Trouble['kind'], why: string, hint: string | null = null, exit: Exit | null = null) {
     super(why)
     this.kind = kind
     this.hint = hint
+    this.exit = exit
   }
 }
 
@@ -42,5 +45,5 @@ export const haltFor = (trouble: Trouble, changed: boolean): Halt => {
       )
     return new Halt(message, 'refused', 'refused', hint)
   }
-  return new Halt(message, 'failed', 'failed', hint)
+  return new Halt(message, 'failed', trouble.exit ?? 'failed', hint)
 }

@@ -1,6 +1,6 @@
 // The interpreter that acts: resolve → guards → preview → gate → guards again → intent → act → until done →
 // settled. Every danger of a run passes through this file.
-import { KdrError, wordsOf } from '../errors.ts'
+import { type Exit, KdrError, wordsOf } from '../errors.ts'
 import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
 import type { Told } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
@@ -87,12 +87,14 @@ export const interruptedHalt = (context: Context): Halt => {
 const asTrouble = (thrown: unknown, open: boolean): Trouble => {
   if (thrown instanceof Trouble) return thrown
   if (endsRun(thrown)) throw thrown
-  return new Trouble(open ? 'unknown' : 'failed', wordsOf(thrown), hintOf(thrown))
+  return new Trouble(open ? 'unknown' : 'failed', wordsOf(thrown), hintOf(thrown), exitOf(thrown))
 }
 
 const ENDING: ReadonlySet<unknown> = new Set(['approval-missing', 'journal-failed', 'lock-lost'])
 
 const endsRun = (thrown: unknown): boolean => thrown instanceof Halt || (thrown instanceof KdrError && ENDING.has(thrown.code))
+
+const exitOf = (thrown: unknown): Exit | null => (thrown instanceof KdrError && thrown.exit !== 'failed' ? thrown.exit : null)
 
 const hintOf = (thrown: unknown): string | null => (thrown instanceof KdrError ? (thrown.hint ?? null) : null)
 
@@ -180,7 +182,8 @@ const actOnce = async (context: Context, step: Act<unknown> & Step, key: string,
     const { state, detail, hopeless } = step.done(await allThere(context, step), target)
     const worked = hopeless === undefined && (state === 'done' || state === 'under-way')
     const words = `${step.title}: ${wordsOf(thrown)}`
-    if (!worked) throw new Trouble(state === 'not-started' && !limit.aborted ? 'failed' : 'unknown', `${words}; ${hopeless ?? detail}`, hintOf(thrown))
+    if (!worked)
+      throw new Trouble(state === 'not-started' && !limit.aborted ? 'failed' : 'unknown', `${words}; ${hopeless ?? detail}`, hintOf(thrown), exitOf(thrown))
     journal.record({ type: 'note', text: `${words}; yet the live system shows it ${state}: ${detail}` })
   }
   journal.record({ type: 'step.acted', step: step.id, key })

@@ -213,5 +213,5 @@ const endingOfThrown = (context: Context, thrown: unknown): Ending => {
     if (context.open.size > 0) return { outcome: 'unknown', exit: 'unknown', why, hint }
     return context.changed ? { outcome: 'stopped', exit: 'stopped', why, hint } : { outcome: 'failed', exit: 'failed', why, hint }
   }
-  return { outcome: 'failed', exit: 'failed', why, hint }
+  return { outcome: 'failed', exit: thrown.exit, why, hint }
 }

@@ -1,6 +1,7 @@
 // One plain, immutable picture of the whole system, taken through every adapter at once. What could
 // not be seen is unknown, never assumed; every value says who saw it.
 import type { Instant, Millis } from '../units.ts'
+import type { Contents, Rights } from './contents.ts'
 import type { Known } from './known.ts'
 import { isLeftover, type Member, type TargetIdentity } from './member.ts'
 import type { PartitionTable } from './partitions.ts'
@@ -154,6 +155,8 @@ export interface Survey {
   /** null: no Schema Registry is expected. */
   readonly registry: Known<RegistryView | null>
   readonly schemas: Known<RegistryProof>
+  readonly contents: Known<Contents>
+  readonly rights: Known<Rights>
   readonly canary: Known<CanaryResult>
 }
 
@@ -173,6 +176,8 @@ export type Aspect =
   | 'transactions'
   | 'registry'
   | 'schemas'
+  | 'contents'
+  | 'rights'
 
 export const ALL_ASPECTS: readonly Aspect[] = ['members', 'signals', 'brokers', 'coordination', 'partitions', 'log-dirs', 'reassigning', 'connect', 'registry']
 

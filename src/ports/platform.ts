@@ -65,6 +65,14 @@ export interface Permission {
  */
 export type Need = 'look' | 'recover' | 'recreate' | 'restore' | 'roll' | 'everything'
 
+/** Where a plain socket may read to directly, so that what comes by the gigabyte is not copied. */
+export interface Intake {
+  /** Where the next bytes go: room for one at least. */
+  buffer(): Uint8Array
+  /** So many of them came. */
+  filled(bytes: number): void
+}
+
 export interface PlatformReader {
   readonly kind: PlatformKind
   readonly commands: PlatformCommands
@@ -85,8 +93,11 @@ export interface PlatformReader {
   replicas(member: string, signal: AbortSignal): Promise<readonly ReplicaOnDisk[]>
   /** What the platform says happened since then; empty where it keeps no such record. */
   events(since: Instant, signal: AbortSignal): Promise<readonly PlatformEvent[]>
-  /** Connects behind the scenes; errors arrive as the stream's `error`. Host and port are as advertised inside the platform. */
-  dial(host: string, port: number): Duplex
+  /**
+   * Connects behind the scenes; errors arrive as the stream's `error`. Host and port are as advertised inside the platform. What
+   * comes goes to `intake` where it is given and the platform can, and then never shows as `data`.
+   */
+  dial(host: string, port: number, intake?: Intake): Duplex
   /** Every verb that is needed for it; empty where the platform asks for none. */
   permissions(need: Need, signal: AbortSignal): Promise<readonly Permission[]>
   close(): Promise<void>

@@ -1,7 +1,15 @@
 // A backup becomes topics again: looked at whole before anything is created, loaded where retention and limits
 // cannot touch it, put back as it was, proven. Not among the runbook's five pages: `kdr backup restore` runs it.
 import type { ArchiveSource, RestoreOptions } from '../archive/restore/options.ts'
-import type { Scenario } from '../engine/step.ts'
+import { phase, type Scenario } from '../engine/step.ts'
+import { checkTarget } from '../steps/backups/check-target.ts'
+import { chooseBackup } from '../steps/backups/choose-backup.ts'
+import { commitGroups, mapGroups } from '../steps/backups/groups.ts'
+import { loadData, preserveOffsets } from '../steps/backups/load.ts'
+import { openedOnce } from '../steps/backups/restoring.ts'
+import { restoreAcls, restoreQuotas } from '../steps/backups/rights.ts'
+import { createTopics, deleteTopics, enterLoadMode, restoreConfigs } from '../steps/backups/topics.ts'
+import { compareRecords, reportRestore, verifyRestore } from '../steps/backups/verify-restore.ts'
 import { hours } from '../units.ts'
 
 export const RESTORE_BACKUP = 'restore-backup'
@@ -13,8 +21,17 @@ export const restoreBackup = (source: ArchiveSource): Scenario<RestoreOptions> =
   verdict: 'complete-loss',
   symptoms: ['Topics, or records of them, are gone, and there is a backup of them'],
   objectives: { rto: hours(24 * 7), rpoRecords: 0 },
-  steps: () => {
-    void source
-    return []
+  aspects: ['contents', 'rights'],
+  steps: (options) => {
+    const open = openedOnce(source, options.name)
+    const from = { options, open, chosen: chooseBackup(options, open), plan: checkTarget(options, open) }
+    const groups = mapGroups(from)
+    return [
+      phase('look', 'Look before touching anything', from.chosen.step, from.plan.step),
+      phase('metadata', 'Topics and rights', deleteTopics(from), createTopics(from), enterLoadMode(from), restoreAcls(from), restoreQuotas(from)),
+      phase('data', 'Records', preserveOffsets(from), loadData(from), compareRecords(from)),
+      phase('finish', 'Settings and consumer groups', restoreConfigs(from), groups.step, commitGroups(groups)),
+      phase('verify', 'Verify', verifyRestore(from), reportRestore(from, groups)),
+    ]
   },
 })

@@ -10,6 +10,7 @@ import type { ReadPorts } from '../ports/world.ts'
 import { brokersOf, endpointsOf, type Sightings } from './brokers.ts'
 import { readLogs, readOpenTransactions, readThrottles } from './closer.ts'
 import { readConnect } from './connect.ts'
+import { readContents, readRights } from './contents.ts'
 import { controllerAddresses, quorumView, readRecorded } from './kraft.ts'
 import { type Looking, NOT_ASKED, notAsked, type ObserverSettings, WAVES } from './looking.ts'
 import { partitionsOf, readPersisted, recordedTable } from './partitions.ts'
@@ -195,6 +196,17 @@ const readCloser = async (look: Looking, first: First): Promise<Pick<Survey, 'lo
   return { logs, throttles, transactions }
 }
 
+/** What only a restore asks for. */
+const readHoldings = async ({ asked, base, ports, left, ...stage }: Looking): Promise<Pick<Survey, 'contents' | 'rights'>> => {
+  const [contents, rights] = await Promise.all([
+    asked('contents')
+      ? reading(stage, left('last'), 'Metadata, ListOffsets', (signal) => readContents(ports, signal))
+      : (base?.contents ?? notAsked('contents')),
+    asked('rights') ? reading(stage, left('last'), 'ACLs, quotas, groups', (signal) => readRights(ports, signal)) : (base?.rights ?? notAsked('rights')),
+  ])
+  return { contents, rights }
+}
+
 /** ZooKeeper's and Metadata's must agree: a disagreement names both. */
 const clusterIdOf = (look: Looking, first: First): Known<string> => {
   const { metadata, coordination } = first
@@ -232,6 +244,8 @@ export const observer =
     // Nothing else waits for every schema there is.
     const schemas = readSchemas(look, first.members)
     schemas.catch(() => {})
+    const holdings = readHoldings(look)
+    holdings.catch(() => {})
     const record = readRecord(look, first)
     const table = readPartitions(look, first, record)
     const [brokers, partitions] = await Promise.all([readBrokers(look, first, table, record), table])
@@ -248,6 +262,7 @@ export const observer =
       groups: first.groups,
       connect: first.connect,
       ...closer,
+      ...(await holdings),
       registry,
       schemas: base?.schemas ?? unknown('no schema was tried', 'probe'),
       canary: base?.canary ?? unknown('no canary was sent', 'canary'),

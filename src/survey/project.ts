@@ -1,5 +1,6 @@
 // The picture once a step has worked, for `expect`: a dry run goes on from it. Every value written here
 // says `projected`, so that nothing projected is ever taken for seen.
+import type { Extent, Rights, TopicContents } from '../model/contents.ts'
 import type { Known } from '../model/known.ts'
 import { known, unknown } from '../model/known.ts'
 import { type Member, ordinalOf } from '../model/member.ts'
@@ -233,3 +234,30 @@ export const withUncleanSeen = (survey: Survey): Survey => ({
 
 /** Whether any of it was never seen: a dry run that went on from what it expects. */
 export const isProjected = ({ brokers, coordination, partitions }: Survey): boolean => [brokers, coordination, partitions].some(({ by }) => by === BY)
+
+const BLANK: Extent = { start: 0n, end: 0n }
+
+/** These topics as they are after `change`; one that is not there is given empty. null takes it away. */
+export const withTopics = (
+  survey: Survey,
+  topics: readonly { readonly name: string; readonly partitions: number; readonly replicationFactor: number }[],
+  change: (topic: TopicContents, name: string) => TopicContents | null,
+): Survey => ({
+  ...survey,
+  contents: projected(survey.contents, (contents) => {
+    const all = new Map(contents.topics)
+    for (const { name, partitions, replicationFactor } of topics) {
+      const fresh: TopicContents = {
+        partitions: Array.from({ length: partitions }, () => known(BLANK, BY)),
+        replicationFactor,
+        overrides: known(new Map(), BY),
+      }
+      const after = change(all.get(name) ?? fresh, name)
+      if (after === null) all.delete(name)
+      else all.set(name, after)
+    }
+    return { ...contents, topics: all }
+  }),
+})
+
+export const withRights = (survey: Survey, change: (rights: Rights) => Rights): Survey => ({ ...survey, rights: projected(survey.rights, change) })

@@ -168,6 +168,8 @@ const surveyOf = (here: Room, simulation: Simulation): Survey => {
     logs: none,
     throttles: none,
     transactions: none,
+    contents: none,
+    rights: none,
     groups: here.seen
       ? known(
           [...here.lamps].map(([id, state]) => ({ id, state })),

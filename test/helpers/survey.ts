@@ -140,6 +140,8 @@ export const healthy = (kind: Kind = 'zookeeper', brokers = 3): Survey => ({
   logs: blind,
   throttles: blind,
   transactions: blind,
+  contents: blind,
+  rights: blind,
   registry: seen(null),
   schemas: unknown('no schema was tried', BY),
   canary: seen({ at: NOW, sent: 30, received: 30, p99: 40, ledBy: range(brokers), lost: 0, problem: null }),

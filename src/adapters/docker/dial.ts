@@ -1,6 +1,7 @@
 // How everything reaches the containers: a name as advertised inside becomes an address that can be dialled from
 // here. Where that is changes with every start of a container.
 import type { Duplex } from 'node:stream'
+import type { Intake } from '../../ports/platform.ts'
 import { type Container, containersOf } from './containers.ts'
 import type { Engine } from './engine.ts'
 import { lateSocket } from './late-socket.ts'
@@ -15,7 +16,7 @@ const failing = (code: string, words: string): Error => Object.assign(new Error(
  * Connections to `host:port` as advertised inside the project. Errors arrive on the stream. `absent` are the names of
  * services that were last seen without a container: they are not looked for in the world's DNS.
  */
-export const dialer = (engine: Engine, project: string, absent: () => readonly string[]): ((host: string, port: number) => Duplex) => {
+export const dialer = (engine: Engine, project: string, absent: () => readonly string[]): ((host: string, port: number, intake?: Intake) => Duplex) => {
   let kept: { readonly at: number; readonly all: readonly Container[] } | null = null
 
   const look = async (signal: AbortSignal): Promise<readonly Container[]> => {
@@ -35,5 +36,5 @@ export const dialer = (engine: Engine, project: string, absent: () => readonly s
     if ('unreachable' in route) throw failing('EHOSTUNREACH', `${wanted.host}:${wanted.port}: ${route.unreachable}`)
     return route
   }
-  return (host, port) => lateSocket((signal) => find({ host, port }, signal))
+  return (host, port, intake) => lateSocket((signal) => find({ host, port }, signal), intake)
 }

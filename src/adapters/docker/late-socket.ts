@@ -2,7 +2,9 @@
 // those of the search included, arrive on it.
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { Intake } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
+import { readingTo } from '../system/intake.ts'
 import type { Address } from './route.ts'
 
 /** From the first packet to the connection: whoever dials has shorter deadlines of their own. */
@@ -17,8 +19,11 @@ class LateSocket extends Duplex {
   /** Writes that came before the connection. */
   #waiting: (() => void)[] = []
 
-  constructor(find: (signal: AbortSignal) => Promise<Address>) {
+  readonly #intake: Intake | undefined
+
+  constructor(find: (signal: AbortSignal) => Promise<Address>, intake: Intake | undefined) {
     super({ allowHalfOpen: true })
+    this.#intake = intake
     find(AbortSignal.any([this.#search.signal, AbortSignal.timeout(CONNECT_DEADLINE)])).then(
       (address) => this.#connect(address),
       (thrown: unknown) => this.destroy(thrown instanceof Error ? thrown : new Error(String(thrown))),
@@ -27,7 +32,7 @@ class LateSocket extends Duplex {
 
   #connect({ host, port }: Address): void {
     if (this.destroyed) return
-    const socket = connect({ host, port })
+    const socket = connect({ host, port, ...readingTo(this.#intake) })
     this.#socket = socket
     socket.setNoDelay(true)
     if (this.#idle) socket.unref()
@@ -87,4 +92,4 @@ class LateSocket extends Duplex {
 }
 
 /** `find` is called at once; what it throws is the stream's error. */
-export const lateSocket = (find: (signal: AbortSignal) => Promise<Address>): Duplex => new LateSocket(find)
+export const lateSocket = (find: (signal: AbortSignal) => Promise<Address>, intake?: Intake): Duplex => new LateSocket(find, intake)

@@ -21,16 +21,66 @@ const SHARE = 'share'
 
 const incomplete = (why: string, hint?: string): KdrError => new KdrError(why, { code: 'groups-incomplete', ...(hint === undefined ? {} : { hint }) })
 
-/** Leaders of the partitions that groups are kept in, by partition; empty where no group ever committed. */
-const coordinators = async (cluster: Cluster, signal: AbortSignal): Promise<readonly string[]> => {
+const UNKNOWN_TOPIC = 3
+const LEADER_NOT_AVAILABLE = 5
+const NOT_COORDINATOR = 16
+const TOPIC_AUTHORIZATION_FAILED = 29
+
+/** Leaders of the partitions that groups are kept in, by partition; empty where no group ever committed; null where that topic is hidden from the principal. */
+const coordinators = async (cluster: Cluster, signal: AbortSignal): Promise<readonly string[] | null> => {
   const { answer } = await cluster.freshest([OFFSETS_TOPIC], signal)
-  const count = answer.topics.find(({ name, error }) => name === OFFSETS_TOPIC && (error === 0 || error === 5))?.partitions.length ?? 0
-  const rows = Array.from({ length: count }, (_, partition) => ({ topic: OFFSETS_TOPIC, partition }))
-  const places = rows.length === 0 ? [] : await cluster.leaders(rows, signal)
+  const { error, partitions } = answer.topics.find(({ name }) => name === OFFSETS_TOPIC) ?? { error: -1, partitions: [] }
+  if (error === UNKNOWN_TOPIC) return []
+  if (error === TOPIC_AUTHORIZATION_FAILED) return null
+  if (error !== 0 && error !== LEADER_NOT_AVAILABLE) throw incomplete(`${OFFSETS_TOPIC} cannot be described: ${errorName(error)}`)
+  const rows = partitions.map((_, partition) => ({ topic: OFFSETS_TOPIC, partition }))
+  const places = await cluster.leaders(rows, signal)
   return places.map((place, partition) => {
     if ('endpoint' in place) return place.endpoint
     throw incomplete(`groups kept in ${OFFSETS_TOPIC}-${partition} cannot be read: ${place.why}`)
   })
+}
+
+/** Who coordinates each of these groups, found without a look at the topic they are kept in, and without making it: whoever does not, says so. */
+const askAround = async (cluster: Cluster, groups: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>> => {
+  const found = new Map<string, string>()
+  const endpoints = [...(await cluster.registered(signal)).values()]
+  await Promise.allSettled(
+    endpoints.map(async (endpoint) => {
+      for (const { group, error } of await cluster.ask(endpoint, 'look', OffsetFetch, groups, signal)) if (error !== NOT_COORDINATOR) found.set(group, endpoint)
+    }),
+  )
+  signal.throwIfAborted()
+  return found
+}
+
+/** Where each of these groups is, or of all of them (null) where any is; null where some could not be found yet. */
+const places = async (
+  cluster: Cluster,
+  groups: readonly string[] | null,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly string[] | null> | null> => {
+  const leaders = await coordinators(cluster, signal)
+  const byPlace = new Map<string, string[] | null>()
+  if (groups === null) {
+    if (leaders === null)
+      throw incomplete(
+        `groups may be hidden: this principal may not describe ${OFFSETS_TOPIC}`,
+        `Grant it DESCRIBE on topic ${OFFSETS_TOPIC}, or name the groups.`,
+      )
+    if (leaders[0] !== undefined) await mustSeeAll(cluster, leaders[0], signal)
+    for (const endpoint of leaders) byPlace.set(endpoint, null)
+    return byPlace
+  }
+  const found = leaders === null ? await askAround(cluster, groups, signal) : null
+  for (const group of leaders?.length === 0 ? [] : groups) {
+    const endpoint = found === null ? leaders?.[coordinatorPartition(group, leaders.length)] : found.get(group)
+    if (endpoint === undefined) return null
+    const mine = byPlace.get(endpoint)
+    if (mine) mine.push(group)
+    else byPlace.set(endpoint, [group])
+  }
+  return byPlace
 }
 
 /** Without DESCRIBE on the cluster brokers list only the groups the principal may describe (KafkaApis.handleListGroupsRequest). */
@@ -50,7 +100,7 @@ const listAt = async (cluster: Cluster, endpoint: string, signal: AbortSignal): 
   return groups
 }
 
-/** null: what was asked of has moved or is loading. */
+/** What has moved or is loading is to be asked for again. */
 const offsetsAt = async (
   cluster: Cluster,
   endpoint: string,
@@ -74,7 +124,7 @@ const offsetsAt = async (
   })
 }
 
-/** Of one broker; null where it has to be asked again. A named group that nobody has heard of is Dead. */
+/** Of one broker. A named group that nobody has heard of is Dead. */
 const readAt = async (
   cluster: Cluster,
   endpoint: string,
@@ -88,23 +138,22 @@ const readAt = async (
   return offsetsAt(cluster, endpoint, listed, signal)
 }
 
-/** Each coordinator once. Every one of them, or null. */
+/** Each coordinator once. Every group, or null: some have to be asked for again. */
 const readOnce = async (cluster: Cluster, groups: readonly string[] | null, signal: AbortSignal): Promise<readonly GroupOffsets[] | null> => {
-  const leaders = await coordinators(cluster, signal)
-  const [first] = leaders
-  if (first === undefined) return (groups ?? []).map((group) => ({ group, state: 'Dead', protocolType: '', offsets: [] }))
-  if (groups === null) await mustSeeAll(cluster, first, signal)
-  const coordinatorOf = (group: string) => leaders[coordinatorPartition(group, leaders.length)] as string
-  const places = [...new Set(groups === null ? leaders : groups.map(coordinatorOf))]
-  const results = await Promise.allSettled(
-    places.map((endpoint) => readAt(cluster, endpoint, groups === null ? null : groups.filter((group) => coordinatorOf(group) === endpoint), signal)),
-  )
+  const byPlace = await places(cluster, groups, signal)
+  if (byPlace === null) return null
+  const results = await Promise.allSettled(Array.from(byPlace, ([endpoint, named]) => readAt(cluster, endpoint, named, signal)))
   signal.throwIfAborted()
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []))
-  if (failures.length > 0) throw incomplete(`not every group could be read: ${failures.map(wordsOf).join('; ')}`)
-  const read = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  if (read.includes(RETRIED)) return null
-  return read.flatMap((rows) => (rows === RETRIED ? [] : rows)).sort((a, b) => (a.group < b.group ? -1 : 1))
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [wordsOf(result.reason)] : []))
+  if (failures.length > 0) throw incomplete(`not every group could be read: ${failures.join('; ')}`)
+  const rows: GroupOffsets[] = []
+  for (const result of results) {
+    if (result.status === 'rejected' || result.value === RETRIED) return null
+    rows.push(...result.value)
+  }
+  const nowhere = byPlace.size === 0 ? (groups ?? []) : []
+  for (const group of nowhere) rows.push({ group, state: 'Dead', protocolType: '', offsets: [] })
+  return rows.sort((a, b) => (a.group < b.group ? -1 : 1))
 }
 
 /** Throws `groups-incomplete`, which says whose are missing, `no-broker-answered`. */
@@ -113,7 +162,7 @@ export const readGroupOffsets = async (cluster: Cluster, groups: readonly string
   for (;;) {
     const read = await readOnce(cluster, groups, signal)
     if (read !== null) return read
-    if (performance.now() > end) throw incomplete(`coordinators of groups were still reading their partitions after ${PATIENCE / 1000} s`)
+    if (performance.now() > end) throw incomplete(`coordinators of groups were still not to be found, or reading their partitions, after ${PATIENCE / 1000} s`)
     await pause(POLL, signal)
   }
 }

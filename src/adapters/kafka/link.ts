@@ -3,6 +3,7 @@
 // down at once, so that nothing keeps the process alive.
 import type { Duplex } from 'node:stream'
 import { KdrError, wordsOf } from '../../errors.ts'
+import type { Intake } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
 import { within } from './deadline.ts'
 import { type Connection, kafkajs, makeConnection, type Sasl, type Versions } from './kafkajs.ts'
@@ -14,7 +15,7 @@ export interface LinkSettings {
   readonly clientId: string
   readonly tls: TlsSettings | null
   readonly sasl: Sasl | null
-  readonly dial: (host: string, port: number) => Duplex
+  readonly dial: (host: string, port: number, intake?: Intake) => Duplex
   readonly requestTimeout: Millis
 }
 
@@ -33,7 +34,7 @@ export const splitEndpoint = (endpoint: string): { readonly host: string; readon
 }
 
 /** Errors of the network, TLS and login, by what they prove: only `broker-refused` proves that nobody serves there. */
-const translate = (endpoint: string, error: unknown): KdrError => {
+export const translate = (endpoint: string, error: unknown): KdrError => {
   if (error instanceof KdrError) return error
   const { name, code } = error as { name?: string; code?: string }
   const words = wordsOf(error).replace(/^Connection error: /, '')

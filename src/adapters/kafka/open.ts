@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../ports/kafka.ts'
 import type { KafkaBackupReader, KafkaRestoreWriter } from '../../ports/kafka-backup.ts'
+import type { Intake } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
 import { readBackupTopics, readOverrides } from './backup-looks.ts'
 import { alterConfigs, electLeaders, reassign } from './changes.ts'
@@ -13,6 +14,8 @@ import { readMetadata } from './metadata.ts'
 import { MetadataLog } from './metadata-log.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
+import { RawFetcher } from './raw-fetch.ts'
+import { newProducer, RawProducer } from './raw-produce.ts'
 import { fetchRecords, Leaders, produceRecords } from './records.ts'
 import { alterQuotas, createAcls, readAcls, readQuotas, readScramUsers } from './rights.ts'
 import type { TlsSettings } from './socket.ts'
@@ -26,13 +29,9 @@ export interface KafkaSettings {
   readonly tls: TlsSettings | null
   readonly sasl: { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string } | null
   /** `platform.dial`: every connection goes through it. */
-  readonly dial: (host: string, port: number) => Duplex
+  readonly dial: (host: string, port: number, intake?: Intake) => Duplex
   /** One request to one broker. A hung broker costs no more than this. */
   readonly requestTimeout: Millis
-}
-
-const notYet = (): never => {
-  throw new Error('raw batches are not connected')
 }
 
 /** Connects to nothing until asked. Errors of all methods are KdrErrors, or the signal's reason once it is aborted. */
@@ -40,6 +39,8 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
   const cluster = new Cluster(settings.bootstrap, settings)
   const leaders = new Leaders(cluster)
   const log = new MetadataLog(cluster)
+  const fetcher = new RawFetcher(cluster, settings)
+  const producer = new RawProducer(cluster, settings)
   return {
     ping: (endpoints, signal) => ping(cluster, endpoints, signal),
     metadata: (signal) => readMetadata(cluster, signal),
@@ -55,7 +56,11 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     groups: (signal) => readGroups(cluster, signal),
     describeGroup: (group, signal) => readGroup(cluster, group, signal),
     fetch: (at, offset, options, signal) => fetchRecords(cluster, leaders, at, offset, options, signal),
-    close: async () => cluster.close(),
+    close: async () => {
+      fetcher.close()
+      producer.close()
+      cluster.close()
+    },
     createTopic: async (name, assignments, configs, signal) => {
       mustBeCanary(name)
       await createCanary(cluster, name, assignments, configs, signal)
@@ -78,14 +83,14 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     quotas: (signal) => readQuotas(cluster, signal),
     scramUsers: (signal) => readScramUsers(cluster, signal),
     groupOffsets: (groups, signal) => readGroupOffsets(cluster, groups, signal),
-    fetchRaw: async () => notYet(),
+    fetchRaw: (at, offset, options, signal) => fetcher.fetch(at, offset, options, signal),
     createTopics: (topics, signal) => createTopics(cluster, topics, signal),
     deleteTopics: (topics, signal) => deleteTopics(cluster, topics, signal),
     deleteRecords: (rows, signal) => deleteRecords(cluster, rows, signal),
     createAcls: (bindings, signal) => createAcls(cluster, bindings, signal),
     alterQuotas: (quotas, signal) => alterQuotas(cluster, quotas, signal),
     commitOffsets: (group, offsets, signal) => commitOffsets(cluster, group, offsets, signal),
-    producer: async () => notYet(),
-    produceRaw: async () => notYet(),
+    producer: (signal) => newProducer(cluster, signal),
+    produceRaw: (rows, signal) => producer.produce(rows, signal),
   }
 }

@@ -112,7 +112,8 @@ export const produceRecords = (
   return leaders.at(
     at,
     async (endpoint) => {
-      const { error, message, baseOffset } = await cluster.ask(endpoint, 'write', Produce, { topic, partition, batch, timeout }, signal, TELLS)
+      const { rows } = await cluster.ask(endpoint, 'write', Produce, { rows: [{ topic, partition, batch }], timeout }, signal, TELLS)
+      const { error, message, baseOffset } = rows[0] ?? { error: -1, message: 'the answer names no partition', baseOffset: -1n }
       failOn(`Produce to ${partitionName(at)} at ${endpoint}`, error, message)
       return baseOffset
     },

@@ -4,8 +4,9 @@ import { connect, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { KdrError } from '../../errors.ts'
-import type { PlatformReader, PlatformWriter } from '../../ports/platform.ts'
+import type { Intake, PlatformReader, PlatformWriter } from '../../ports/platform.ts'
 import { replicasIn } from '../log-dir/replicas.ts'
+import { readingTo } from '../system/intake.ts'
 import { placeFiles } from '../zookeeper/place.ts'
 import { commandsOf } from './commands.ts'
 import { mustBe, startNode, stopNode } from './control.ts'
@@ -26,9 +27,9 @@ const complete = (state: ProcessState, file: string): ProcessState => {
 
 const notHere = (words: string): KdrError => new KdrError(words, { code: 'not-on-this-platform', exit: 'usage' })
 
-const dial = (host: string, port: number): Duplex => {
+const dial = (host: string, port: number, intake?: Intake): Duplex => {
   try {
-    const socket = connect({ host, port })
+    const socket = connect({ host, port, ...readingTo(intake) })
     socket.setNoDelay(true)
     return socket
   } catch (cause) {

@@ -88,6 +88,18 @@ export function* walkBatches(bytes: Buffer): Generator<BatchView> {
   }
 }
 
+/** How much of it are whole batches, by their lengths alone. */
+export const wholeLength = (bytes: Buffer): number => {
+  let at = 0
+  while (at + PREFIX <= bytes.length) {
+    const length = bytes.readInt32BE(at + AT.length)
+    if (length < 0) throw corruptBatch('its length is impossible', bytes.readBigInt64BE(at))
+    if (at + PREFIX + length > bytes.length) break
+    at += PREFIX + length
+  }
+  return at
+}
+
 /** Whether the checksum in a whole batch is that of its bytes. Base offset, length, leader epoch and magic are not under it. */
 export const checksumHolds = (bytes: Buffer): boolean => bytes.length >= AT.records && crc32c(bytes.subarray(AT.attributes)) === bytes.readUInt32BE(AT.crc)
 

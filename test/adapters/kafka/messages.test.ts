@@ -72,7 +72,7 @@ describe('requests', () => {
   })
 
   test('Produce waits for all in-sync replicas', () => {
-    const question = { topic: 't', partition: 2, batch: Buffer.from('ab'), timeout: 3 }
+    const question = { rows: [{ topic: 't', partition: 2, batch: Buffer.from('ab') }], timeout: 3 }
     expect(encoded(Produce, question)).toBe('00' + 'ffff' + '00000003' + '02' + '0274' + '02' + '00000002' + '036162' + '00' + '00' + '00')
   })
 
@@ -187,6 +187,6 @@ describe('answers', () => {
         )
         .tags(),
     )
-    expect(decoded(Produce, answer.i32(0).tags())).toEqual({ error: 87, message: 'no key', baseOffset: -1n })
+    expect(decoded(Produce, answer.i32(0).tags())).toEqual({ throttle: 0, rows: [{ topic: 't', partition: 0, error: 87, message: 'no key', baseOffset: -1n }] })
   })
 })

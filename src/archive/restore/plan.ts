@@ -1,0 +1,209 @@
+// What a restore will do to this very cluster, decided before anything is created: which topics are made, which
+// are gone on with, which offsets every partition's records get, and what cannot come back. Pure.
+import type { Contents, TopicContents } from '../../model/contents.ts'
+import { formatBytes, formatDuration, type Instant } from '../../units.ts'
+import type { NotRestored, RestoreOptions } from './options.ts'
+import type { SelectedTopic } from './select-topics.ts'
+import type { Standing } from './stands.ts'
+import type { StoredPartition } from './stored.ts'
+import { type Defaults, finalConfigs, isLoadMode, loadConfigs, retentionOf } from './topic-configs.ts'
+
+export interface TopicPlan {
+  readonly topic: string
+  /** Its name here. */
+  readonly target: string
+  readonly partitions: number
+  readonly replicationFactor: number
+  /** `replace`: it is there with records of somebody else, and goes. */
+  readonly was: 'missing' | 'there' | 'replace'
+  readonly load: Readonly<Record<string, string>>
+  readonly final: Readonly<Record<string, string>>
+}
+
+export interface PartitionPlan {
+  readonly topic: string
+  readonly target: string
+  readonly partition: number
+  readonly how: 'preserved' | 'mapped'
+  /** Offset of its first record here. */
+  readonly base: bigint
+  readonly records: number
+}
+
+export interface TargetPlan {
+  readonly topics: readonly TopicPlan[]
+  readonly partitions: readonly PartitionPlan[]
+  readonly records: number
+  /** As stored, one copy. */
+  readonly bytes: number
+  readonly notRestored: readonly NotRestored[]
+  /** Worth knowing before it is approved, a line each. */
+  readonly notes: readonly string[]
+}
+
+export type Planned = { readonly plan: TargetPlan } | { readonly refused: string; readonly hint: string }
+
+/** One partition as far as it was looked at. */
+export interface SeenPartition {
+  readonly stored: StoredPartition
+  readonly records: number
+  /** Where the first record may keep its offset; null where offsets cannot be preserved. */
+  readonly preserve: bigint | null
+  /** null: the topic is not there, or is another one. */
+  readonly standing: Standing | null
+}
+
+export interface PlanInput {
+  readonly options: RestoreOptions
+  readonly selected: readonly SelectedTopic[]
+  /** By source topic, in order of the partitions. */
+  readonly partitions: ReadonlyMap<string, readonly SeenPartition[]>
+  readonly contents: Contents
+  /** Of all log directories together; null where it was not seen. */
+  readonly usableBytes: number | null
+  readonly now: Instant
+}
+
+const defaultsOf = ({ defaults }: Contents): Defaults | null => (defaults.known ? defaults.value : null)
+
+const RECREATE = 'kdr backup restore … --existing recreate deletes them and makes them anew; --topic-prefix restores beside them'
+
+interface Judged {
+  readonly selected: SelectedTopic
+  readonly there: TopicContents | null
+  readonly was: TopicPlan['was']
+  readonly because: string | null
+}
+
+const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
+  const there = input.contents.topics.get(selected.name) ?? null
+  if (there === null) return { selected, there, was: 'missing', because: null }
+  if (there.partitions.length !== selected.source.partitions)
+    return {
+      selected,
+      there,
+      was: 'replace',
+      because: `it has ${there.partitions.length} partitions, the backup's has ${selected.source.partitions}: keys and offsets would not fit`,
+    }
+  const foreign = (input.partitions.get(selected.source.name) ?? []).find(({ standing }) => standing?.state === 'foreign')
+  if (foreign?.standing?.state !== 'foreign') return { selected, there, was: 'there', because: null }
+  return { selected, there, was: 'replace', because: `partition ${foreign.stored.partition} is not empty, and ${foreign.standing.because}` }
+}
+
+const refusal = ({ options }: PlanInput, judged: readonly Judged[]): Planned | null => {
+  const missing = judged.filter(({ was }) => was === 'missing').map(({ selected }) => selected.name)
+  if (options.what === 'data' && missing.length > 0)
+    return { refused: `${missing.length} topics are not there: ${missing.slice(0, 5).join(', ')}`, hint: 'kdr backup restore … metadata first, or all' }
+  const held = judged.filter(({ was }) => was === 'replace')
+  if (options.existing === 'refuse' && held.length > 0)
+    return {
+      refused: held
+        .slice(0, 5)
+        .map(({ selected, because }) => `${selected.name} is there already: ${because}`)
+        .join('; '),
+      hint: RECREATE,
+    }
+  return null
+}
+
+const replicasOf = ({ options, contents }: PlanInput, { selected, there, was }: Judged, notRestored: NotRestored[]): number => {
+  if (there !== null && was === 'there') return there.replicationFactor
+  const wanted = options.replicationFactor ?? selected.source.replicationFactor
+  const most = Math.max(1, contents.brokers)
+  if (wanted > most) notRestored.push({ what: `topic ${selected.name}: replication factor ${wanted}`, why: `there are ${most} brokers: it is ${most}` })
+  return Math.min(wanted, most)
+}
+
+const topicPlan = (input: PlanInput, judged: Judged, notRestored: NotRestored[]): TopicPlan => {
+  const { selected, there, was } = judged
+  const { source, name } = selected
+  const defaults = defaultsOf(input.contents)
+  const replicationFactor = replicasOf(input, judged, notRestored)
+  const largest = (input.partitions.get(source.name) ?? []).reduce((most, { stored }) => Math.max(most, stored.largestBatch), 0)
+  const own =
+    was === 'there' && there?.overrides.known === true && input.options.what === 'data' && !isLoadMode(there.overrides.value) ? there.overrides.value : null
+  if (own === null && source.configs === null) notRestored.push({ what: `topic ${name}: settings`, why: 'the backup could not read them' })
+  // Who made the topic before its data came decided on its settings.
+  const overrides = own === null ? (source.configs ?? {}) : Object.fromEntries(own)
+  const final = finalConfigs(name, overrides, replicationFactor, defaults)
+  notRestored.push(...final.notRestored)
+  return {
+    topic: source.name,
+    target: name,
+    partitions: source.partitions,
+    replicationFactor,
+    was,
+    load: loadConfigs(final.configs, largest, defaults),
+    final: final.configs,
+  }
+}
+
+/** So many offsets are filled at most, of one partition: some minutes, and under a GB until its segments go. */
+const MOST_FILLED = 1_000_000_000n
+
+const partitionPlan = ({ contents }: PlanInput, topic: TopicPlan, { stored, records, preserve, standing }: SeenPartition): PartitionPlan => {
+  const at = { topic: topic.topic, target: topic.target, partition: stored.partition, records }
+  if (topic.was === 'there' && (standing?.state === 'partial' || standing?.state === 'whole')) return { ...at, how: standing.how, base: standing.base }
+  const extent = topic.was === 'there' ? contents.topics.get(topic.target)?.partitions[stored.partition] : undefined
+  const end = extent?.known === true ? extent.value.end : 0n
+  if (preserve !== null && preserve >= end && preserve - end <= MOST_FILLED) return { ...at, how: 'preserved', base: preserve }
+  return { ...at, how: 'mapped', base: end }
+}
+
+/** Records in segments whose youngest is past retention: at least these go once it is back. */
+const expiring = ({ contents, partitions, now, selected }: PlanInput, topics: readonly TopicPlan[]): readonly string[] =>
+  topics.flatMap((topic, at) => {
+    const kept = retentionOf(topic.final, defaultsOf(contents))
+    if (kept === null) return []
+    const source = selected[at]?.source.name ?? ''
+    const old = (partitions.get(source) ?? []).flatMap(({ stored }) => stored.segments.filter(({ segment }) => segment.maxTimestamp < now - kept))
+    const records = old.reduce((sum, { segment }) => sum + segment.records, 0)
+    return records === 0
+      ? []
+      : [`at least ${records} records of ${topic.target} are older than its retention of ${formatDuration(kept)}: they expire once it is back`]
+  })
+
+const room = ({ usableBytes }: PlanInput, needed: number): string | Planned => {
+  if (usableBytes === null) return `it needs about ${formatBytes(needed)} on the brokers' disks; how much is free was not seen`
+  if (needed <= usableBytes) return `it needs about ${formatBytes(needed)} on the brokers' disks, of ${formatBytes(usableBytes)} free`
+  return {
+    refused: `it needs about ${formatBytes(needed)} on the brokers' disks, and ${formatBytes(usableBytes)} are free`,
+    hint: 'make room, restore fewer topics (--topic), or with a lower --replication-factor',
+  }
+}
+
+export const planRestore = (input: PlanInput): Planned => {
+  const judged = input.selected.map((selected) => judge(input, selected))
+  const no = refusal(input, judged)
+  if (no !== null) return no
+  const notRestored: NotRestored[] = []
+  const topics = judged.map((each) => topicPlan(input, each, notRestored))
+  const withData = input.options.what !== 'metadata'
+  const seen = topics.map((topic) => input.partitions.get(topic.topic) ?? [])
+  const partitions = withData ? topics.flatMap((topic, at) => (seen[at] ?? []).map((one) => partitionPlan(input, topic, one))) : []
+  const bytes = withData ? seen.flat().reduce((sum, { stored }) => sum + stored.bytes, 0) : 0
+  const left = topics.reduce(
+    (sum, { replicationFactor }, at) =>
+      sum + replicationFactor * (seen[at] ?? []).reduce((all, { stored, standing }) => all + (standing?.state === 'whole' ? 0 : stored.bytes), 0),
+    0,
+  )
+  const space = withData ? room(input, left) : null
+  if (space !== null && typeof space !== 'string') return space
+  const mapped = partitions.filter(({ how }) => how === 'mapped').length
+  return {
+    plan: {
+      topics,
+      partitions,
+      records: partitions.reduce((sum, { records }) => sum + records, 0),
+      bytes,
+      notRestored,
+      notes: [
+        ...(space === null ? [] : [space]),
+        ...(withData ? expiring(input, topics) : []),
+        ...(mapped === 0
+          ? []
+          : [`${mapped} of ${partitions.length} partitions get new offsets: consumers that keep offsets outside Kafka (Flink, Connect sinks) have to be told`]),
+      ],
+    },
+  }
+}

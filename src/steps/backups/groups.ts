@@ -1,0 +1,174 @@
+// Consumer groups go on at the record they would have read next. A group that runs, or that has been further
+// since, is left alone and said.
+
+import type { GroupBackup } from '../../archive/manifest.ts'
+import { committedIn } from '../../archive/restore/group-offsets.ts'
+import type { NotRestored } from '../../archive/restore/options.ts'
+import { act, type Decision, decide, type Resolution, type Step } from '../../engine/step.ts'
+import { few } from '../../judgement/evidence.ts'
+import type { GroupContents } from '../../model/contents.ts'
+import { known } from '../../model/known.ts'
+import { partitionName } from '../../model/partitions.ts'
+import type { Survey } from '../../model/survey.ts'
+import type { GroupOffset } from '../../ports/kafka-backup.ts'
+import { withRights } from '../../survey/project.ts'
+import { each } from '../../survey/reading.ts'
+import { hours, minutes, seconds } from '../../units.ts'
+import { chainOf, keyOf, nothingStored, type Restoring, storedIn, withDataOf } from './restoring.ts'
+
+export interface GroupPlan {
+  readonly groups: readonly { readonly group: string; readonly offsets: readonly GroupOffset[] }[]
+  readonly notRestored: readonly NotRestored[]
+}
+
+const WIDTH = 4
+const FREE: ReadonlySet<string> = new Set(['Empty', 'Dead'])
+
+/** Why this group is not touched; null: nothing stands in the way. */
+const inTheWay = (there: GroupContents | undefined, wanted: readonly GroupOffset[], made: ReadonlySet<string>): string | null => {
+  if (there === undefined) return null
+  if (!FREE.has(there.state)) return `it is ${there.state}: Kafka takes offsets only of a group that nobody is a member of`
+  // What it committed to a topic that this run made can only be of the one before it.
+  const other = wanted.find((offset) => {
+    const has = there.offsets.get(partitionName(offset))
+    return has !== undefined && has.offset !== offset.offset && !made.has(offset.topic)
+  })
+  return other === undefined
+    ? null
+    : `it has committed ${there.offsets.get(partitionName(other))?.offset} for ${partitionName(other)} here, the backup says ${other.offset}`
+}
+
+const resolveGroups = async (from: Restoring, now: Survey, signal: AbortSignal): Promise<Resolution<GroupPlan>> => {
+  if (!withDataOf(from) || !from.options.groups) return { target: { groups: [], notRestored: [] } }
+  const there = now.rights.known ? now.rights.value.groups : now.rights
+  if (!there.known) return { unknown: `consumer groups were not seen: ${there.why}` }
+  const { archives } = await chainOf(from, signal)
+  const named = archives.at(-1)
+  if (named === undefined) return { blocked: 'the chain is empty' }
+  const { groups } = await named.metadata(signal)
+  const { topics, partitions } = from.plan.value()
+  const stored = storedIn(
+    { archives, lossy: null },
+    topics.map(({ topic }) => topic),
+  )
+  const plans = new Map(partitions.map((plan) => [keyOf(plan), plan]))
+  const offsetsOf = ({ offsets }: GroupBackup) =>
+    each(
+      offsets.filter((position) => plans.has(keyOf(position))),
+      WIDTH,
+      async (position): Promise<GroupOffset> => {
+        const plan = plans.get(keyOf(position))
+        if (plan === undefined) throw new Error('it was there a moment ago')
+        const held = stored.get(keyOf(position)) ?? nothingStored(position.topic, position.partition)
+        const offset = await committedIn(plan, held, named, position, from.options.toTime, signal)
+        return { topic: plan.target, partition: plan.partition, offset, leaderEpoch: -1, metadata: position.metadata }
+      },
+    )
+  const made = new Set(topics.filter(({ was }) => was !== 'there').map(({ target }) => target))
+  const restored: GroupPlan['groups'][number][] = []
+  const notRestored: NotRestored[] = []
+  for (const group of groups) {
+    const offsets = await offsetsOf(group)
+    if (offsets.length === 0) continue
+    const why = inTheWay(there.value.get(group.group), offsets, made)
+    if (why === null) restored.push({ group: group.group, offsets })
+    else notRestored.push({ what: `group ${group.group}`, why })
+  }
+  return { target: { groups: restored, notRestored } }
+}
+
+export const mapGroups = (from: Restoring): Decision<GroupPlan> =>
+  decide<GroupPlan>({
+    id: 'map-groups',
+    title: 'Find where each consumer group goes on',
+    why: 'At the record it would have read next, however the offsets have changed.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(10), deadline: hours(12) },
+    resolve: async (world) => resolveGroups(from, await world.survey(), world.clock.deadline(hours(12))),
+    preview: ({ groups }, commands) => ({
+      sentence: `${groups.length} groups go on where they were`,
+      changes: [],
+      commands: [commands.kafka('kafka-consumer-groups', ['--describe', '--all-groups'])],
+    }),
+    expect: (now) => now,
+    done: (_, { groups, notRestored }) => ({
+      state: 'done',
+      detail: `${groups.length} groups${
+        notRestored.length === 0
+          ? ''
+          : `; left alone: ${few(
+              notRestored.map(({ what, why }) => `${what}, ${why}`),
+              3,
+            )}`
+      }`,
+    }),
+  })
+
+interface Groups {
+  readonly groups: readonly string[]
+}
+
+const missingIn = (now: Survey, { groups }: GroupPlan): readonly string[] | null => {
+  const there = now.rights.known ? now.rights.value.groups : now.rights
+  if (!there.known) return null
+  const lacks = ({ group, offsets }: GroupPlan['groups'][number]) =>
+    offsets.some((offset) => there.value.get(group)?.offsets.get(partitionName(offset))?.offset !== offset.offset)
+  return groups.filter(lacks).map(({ group }) => group)
+}
+
+const NOT_SEEN = 'consumer groups were not seen'
+
+export const commitGroups = (mapped: Decision<GroupPlan>): Step =>
+  act<Groups>({
+    id: 'commit-groups',
+    title: 'Commit the offsets of the consumer groups',
+    why: 'Consumers then go on by themselves; what Kafka Streams keeps beside an offset comes with it.',
+    effect: 'change',
+    aspects: ['rights'],
+    guards: [],
+    budget: { expected: minutes(1), deadline: minutes(30) },
+    resolve: async (world) => {
+      if (mapped.value().groups.length === 0) return { nothing: 'there is no group to restore' }
+      const missing = missingIn(await world.survey(), mapped.value())
+      if (missing === null) return { unknown: NOT_SEEN }
+      return missing.length === 0 ? { nothing: 'every group is where it was' } : { target: { groups: missing } }
+    },
+    preview: ({ groups }, commands) => ({
+      sentence: `commit offsets of ${groups.length} groups: ${few(groups, 10)}`,
+      changes: ['their consumers go on at the next unread record'],
+      commands: groups
+        .slice(0, 5)
+        .map((group) => commands.kafka('kafka-consumer-groups', ['--reset-offsets', '--group', group, '--from-file', 'offsets.csv', '--execute'])),
+    }),
+    act: async (world, { groups }, signal) => {
+      const wanted = new Set(groups)
+      await each(
+        mapped.value().groups.filter(({ group }) => wanted.has(group)),
+        WIDTH,
+        ({ group, offsets }) => world.change.restore.commitOffsets(group, offsets, signal),
+      )
+      return undefined
+    },
+    expect: (now) =>
+      withRights(now, (rights) => {
+        if (!rights.groups.known) return rights
+        const all = new Map(rights.groups.value)
+        for (const { group, offsets } of mapped.value().groups) {
+          const before = all.get(group)
+          const laid = offsets.map((offset): [string, GroupContents['offsets'] extends ReadonlyMap<string, infer V> ? V : never] => [
+            partitionName(offset),
+            { offset: offset.offset, metadata: offset.metadata },
+          ])
+          all.set(group, { state: before?.state ?? 'Empty', offsets: new Map([...(before?.offsets ?? []), ...laid]) })
+        }
+        return { ...rights, groups: known(all, 'projected') }
+      }),
+    done: (now) => {
+      const missing = missingIn(now, mapped.value())
+      if (missing === null) return { state: 'unknown', detail: NOT_SEEN }
+      return missing.length === 0
+        ? { state: 'done', detail: `${mapped.value().groups.length} groups go on where they were` }
+        : { state: 'not-started', detail: `${few(missing, 3)} are not where they were` }
+    },
+  })

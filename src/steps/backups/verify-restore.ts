@@ -1,0 +1,206 @@
+// Whether it worked: first and last records compared with the backup, every partition's end, every setting. The
+// report says what did not come back. Every record is compared by `kdr backup verify --level record`.
+import type { NotRestored, RestoreReport } from '../../archive/restore/options.ts'
+import { REPORT_STEP } from '../../archive/restore/options.ts'
+import type { PartitionPlan } from '../../archive/restore/plan.ts'
+import { recordAt, recordIn, sameRecord } from '../../archive/restore/stands.ts'
+import { changesTo, isLoadMode } from '../../archive/restore/topic-configs.ts'
+import { act, type Decision, decide, look, type Step } from '../../engine/step.ts'
+import { KdrError } from '../../errors.ts'
+import { partitionName } from '../../model/partitions.ts'
+import type { Survey } from '../../model/survey.ts'
+import type { WriteWorld } from '../../ports/world.ts'
+import { each } from '../../survey/reading.ts'
+import { minutes, seconds } from '../../units.ts'
+import type { GroupPlan } from './groups.ts'
+import { loadedBy } from './load.ts'
+import { chainOf, extentOf, keyOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
+import { aclsFor, hasAuthorizer, quotasFor } from './rights.ts'
+
+/** Partitions of which the first and the last record are compared: each costs up to two segments. */
+const SAMPLED = 200
+const WIDTH = 4
+
+interface Sample {
+  readonly partitions: number
+}
+
+const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<void> => {
+  const stored = storedIn(
+    await chainOf(from, signal),
+    from.plan.value().topics.map(({ topic }) => topic),
+  )
+  const now = await world.survey(['contents'])
+  await each(plans, WIDTH, async (plan) => {
+    const held = stored.get(keyOf(plan))
+    const extent = extentOf(now, plan)
+    if (held === undefined || extent === null) return
+    for (const index of new Set([0, plan.records - 1])) {
+      const offset = plan.base + BigInt(index)
+      // What has expired since its retention is back cannot be compared.
+      if (offset < extent.start || offset >= extent.end) continue
+      const at = { topic: plan.target, partition: plan.partition }
+      const [wanted, found] = await Promise.all([recordAt(held, index, from.options.toTime, signal), recordIn(world.backup, at, offset, signal)])
+      if (wanted === null || (found !== null && sameRecord(wanted, found))) continue
+      // Compacted away since its settings are back, as in a resumed run.
+      if (found === null && !isLoadMode(overridesOf(now, plan.target) ?? new Map())) continue
+      throw new KdrError(`${partitionName(at)}: the record at offset ${offset} is not the one of the backup`, { code: 'restore-differs', exit: 'corrupt' })
+    }
+  })
+}
+
+/** Before settings are put back: once compaction and retention hold again, records may go. */
+export const compareRecords = (from: Restoring): Step => {
+  let compared = false
+  return act<Sample>({
+    id: 'compare-records',
+    title: 'Compare first and last records with the backup',
+    why: 'A count that fits says nothing about what was counted.',
+    effect: 'probe',
+    aspects: [],
+    guards: [],
+    budget: { expected: seconds(10), deadline: minutes(60) },
+    resolve: async () => {
+      const with_ = from.plan.value().partitions.filter(({ records }) => records > 0)
+      return with_.length === 0 ? { nothing: 'there is no record to compare' } : { target: { partitions: Math.min(SAMPLED, with_.length) } }
+    },
+    preview: ({ partitions }) => ({ sentence: `compare the first and the last record of ${partitions} partitions`, changes: [], commands: [] }),
+    act: async (world, { partitions }, signal) => {
+      const all = from.plan.value().partitions.filter(({ records }) => records > 0)
+      const pace = Math.max(1, Math.floor(all.length / partitions))
+      await compareEnds(
+        world,
+        from,
+        all.filter((_, at) => at % pace === 0),
+        signal,
+      )
+      compared = true
+      return undefined
+    },
+    expect: (now) => now,
+    done: (_, { partitions }) =>
+      compared
+        ? { state: 'done', detail: `first and last records of ${partitions} partitions are those of the backup` }
+        : { state: 'not-started', detail: 'not compared' },
+  })
+}
+
+const settingsOff = (from: Restoring, now: Survey): readonly string[] =>
+  from.plan.value().topics.flatMap((plan) => {
+    const have = overridesOf(now, plan.target)
+    return have !== null && Object.keys(changesTo(have, plan.final, removableOf(plan))).length === 0 ? [] : [plan.target]
+  })
+
+export const verifyRestore = (from: Restoring): Step =>
+  look<{ readonly topics: number }>({
+    id: 'verify-restore',
+    title: 'Verify the restore',
+    why: 'Every topic is there with its settings, and every partition ends after its last record.',
+    effect: 'read',
+    proves: 'recovery',
+    aspects: ['contents'],
+    budget: { expected: seconds(5), deadline: minutes(10) },
+    resolve: async () => ({ target: { topics: from.plan.value().topics.length } }),
+    preview: ({ topics }) => ({ sentence: `check ${topics} topics: partitions, settings, ends`, changes: [], commands: [] }),
+    expect: (now) => now,
+    done: (now, { topics }) => {
+      const loaded = loadedBy(from, now)
+      if (loaded.state !== 'done') return { ...loaded, state: loaded.state === 'not-started' ? 'under-way' : loaded.state }
+      const off = settingsOff(from, now)
+      if (off.length > 0) return { state: 'under-way', detail: `settings of ${off.slice(0, 3).join(', ')} are not back` }
+      return { state: 'done', detail: `${topics} topics are as the backup has them; ${loaded.detail}` }
+    },
+  })
+
+const gapsOf = async (from: Restoring, signal: AbortSignal): Promise<readonly NotRestored[]> => {
+  const { archives } = await chainOf(from, signal)
+  const chosen = new Set(from.plan.value().topics.map(({ topic }) => topic))
+  return archives.flatMap(({ manifest }) =>
+    manifest.partitions
+      .filter(({ topic }) => chosen.has(topic))
+      .flatMap((partition) =>
+        partition.gaps.map((gap) => ({ what: `${partitionName(partition)} ${gap.from} to ${gap.to}`, why: `${manifest.name}: ${gap.why}` })),
+      ),
+  )
+}
+
+const rightsLeft = async (from: Restoring, now: Survey, signal: AbortSignal): Promise<readonly NotRestored[]> => {
+  if (!withMetadataOf(from)) return []
+  const metadata = await (await chainOf(from, signal)).archives.at(-1)?.metadata(signal)
+  if (metadata === undefined) return []
+  const acls = metadata.acls.length - (hasAuthorizer(now) ? aclsFor(from, metadata.acls).length : 0)
+  const quotas = metadata.quotas.length - quotasFor(from, metadata.quotas).length
+  const partly = 'only a part of the backup, or under other names, is restored'
+  const schemas = metadata.schemas != null && !from.plan.value().topics.some(({ topic }) => topic === '_schemas')
+  return [
+    ...(acls > 0 ? [{ what: `${acls} ACLs`, why: hasAuthorizer(now) ? partly : 'this cluster has no authorizer' }] : []),
+    ...(quotas > 0 ? [{ what: `${quotas} quotas`, why: partly }] : []),
+    ...metadata.scramUsers.map(({ user, mechanisms }) => ({
+      what: `user ${user}`,
+      why: `Kafka gives no password away: set it again (${mechanisms.map(({ mechanism, iterations }) => `${mechanism}, ${iterations} iterations`).join('; ')})`,
+    })),
+    ...(schemas ? [{ what: 'schemas', why: 'they are restored by kdr recover schema-registry --schemas, or with the topic _schemas' }] : []),
+  ]
+}
+
+const cutWords = ({ options, chosen }: Restoring): readonly NotRestored[] => [
+  ...(options.toTime === null
+    ? []
+    : [{ what: 'records younger than the time asked for', why: 'by --to-time; by their own timestamps, which is not the state as of that time' }]),
+  ...(chosen.value().lossy === null ? [] : [{ what: 'what the old script left out', why: chosen.value().lossy ?? '' }]),
+  ...chosen.value().incomplete.map((why) => ({ what: 'a part of the backup', why })),
+]
+
+export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Step =>
+  decide<RestoreReport>({
+    id: REPORT_STEP,
+    title: 'Say what was restored and what was not',
+    why: 'Passwords, dropped settings, groups that run: somebody has to see to what no backup can bring back.',
+    effect: 'read',
+    aspects: [],
+    budget: { expected: seconds(2), deadline: minutes(10) },
+    resolve: async (world) => {
+      const now = await world.survey()
+      const signal = world.clock.deadline(minutes(10))
+      const plan = from.plan.value()
+      const report: RestoreReport = {
+        schema: 'kdr/restore/1',
+        name: from.chosen.value().name,
+        what: from.options.what,
+        status: from.chosen.value().status,
+        topics: plan.topics.length,
+        records: plan.records,
+        offsets: plan.partitions.every(({ how }) => how === 'preserved') ? 'preserved' : 'mapped',
+        groups: mapped.value().groups.length,
+        partitions: plan.partitions.map(({ target, partition, how, base, records }) => ({
+          topic: target,
+          partition,
+          offsets: how,
+          base: base.toString(),
+          records,
+        })),
+        notRestored: [
+          ...plan.notRestored,
+          ...(withDataOf(from) ? await gapsOf(from, signal) : []),
+          ...(await rightsLeft(from, now, signal)),
+          ...mapped.value().notRestored,
+          ...cutWords(from),
+        ],
+      }
+      world.evidence('restore-report.json', `${JSON.stringify(report, null, 2)}\n`)
+      return { target: report }
+    },
+    preview: ({ notRestored }) => ({ sentence: `report; ${notRestored.length} things cannot be restored`, changes: [], commands: [] }),
+    expect: (now) => now,
+    done: (_, { records, topics, notRestored }) => ({
+      state: 'done',
+      detail: `${topics} topics, ${records} records${
+        notRestored.length === 0
+          ? ''
+          : `; not restored: ${notRestored
+              .map(({ what }) => what)
+              .slice(0, 5)
+              .join(', ')}${notRestored.length > 5 ? ' …' : ''}`
+      }`,
+    }),
+  }).step

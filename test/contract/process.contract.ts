@@ -20,6 +20,7 @@ import { faultsContract } from './faults.contract.ts'
 import { kafkaContract } from './kafka.contract.ts'
 import { kafkaBackupContract } from './kafka-backup.contract.ts'
 import { brokenKafkaContract } from './kafka-broken.contract.ts'
+import { kafkaRawContract } from './kafka-raw.contract.ts'
 import { platformContract } from './platform.contract.ts'
 import { registryContract } from './registry.contract.ts'
 import type { Subject } from './subject.ts'
@@ -85,6 +86,7 @@ export const processContract = (kafka: LabVersion): void =>
     faultsContract(kafka, subject)
     kafkaContract(kafka, subject)
     kafkaBackupContract(kafka, subject)
+    kafkaRawContract(kafka, subject)
     brokenKafkaContract(kafka, subject)
     if (RELEASES[kafka].mode === 'zookeeper') coordinationContract(kafka, subject)
   })

@@ -63,15 +63,20 @@ const readBatches = (cluster: Cluster, partition: SimPartition, from: number, ma
 
 const refused = (what: string, why: string): KdrError => new KdrError(`${what}: ${why}`, { code: why.includes('in time') ? 'broker-silent' : 'broker-refused' })
 
-/** Throws `no-leader`, `broker-silent`, `broker-refused`. */
+/** How long a client looks for a leader that answers. */
+const PATIENCE = 8000
+const NOTHING = { logStart: -1n, lastStable: -1n, highWatermark: -1n, aborted: [], batches: Buffer.alloc(0), release: () => {} }
+
+/** Of whoever leads and answers; throws `no-leader` where nobody does in time. A topic that is not there is an answer. */
 export const fetchBatches = async (cluster: Cluster, at: TopicPartition, offset: bigint, maxBytes: number, signal: AbortSignal): Promise<RawFetch> => {
-  const what = `cannot fetch ${partitionName(at)}`
-  const led = () => (cluster.partition(at.topic, at.partition)?.leader ?? -1) >= 0
-  await until(cluster, REQUEST_TIMEOUT, signal, led)
+  const led = () => cluster.up(cluster.partition(at.topic, at.partition)?.leader ?? -1)
+  const found = await until(cluster, PATIENCE, signal, led)
   const partition = cluster.partition(at.topic, at.partition)
-  if (partition === undefined || partition.leader < 0) throw new KdrError(`${what}: the partition has no leader`, { code: 'no-leader' })
-  const why = await unreachable(cluster, partition.leader, signal)
-  if (why !== null) throw refused(what, why)
+  if (partition === undefined) return { ...NOTHING, error: 'UNKNOWN_TOPIC_OR_PARTITION' }
+  if (!found) {
+    const why = partition.leader < 0 ? 'the partition has no leader' : `broker ${partition.leader} does not answer`
+    throw new KdrError(`${partitionName(at)}: ${why}`, { code: 'no-leader' })
+  }
   const log = cluster.logOf(partition.leader, partition)
   const inside = offset >= BigInt(log.start) && offset <= BigInt(log.end)
   let held = true
@@ -99,8 +104,8 @@ const produceOne = async (cluster: Cluster, row: RawProduce, signal: AbortSignal
   const at = { topic: row.topic, partition: row.partition }
   const no = (error: string): RawProduced => ({ ...at, error, message: null, baseOffset: -1n })
   const partition = cluster.partition(at.topic, at.partition)
-  if (partition === undefined) return no('UNKNOWN_TOPIC_OR_PARTITION')
-  if (partition.leader < 0) return no('LEADER_NOT_AVAILABLE')
+  // Nobody to send it to: nothing was sent.
+  if (partition === undefined || partition.leader < 0) return no('LEADER_NOT_AVAILABLE')
   const why = await unreachable(cluster, partition.leader, signal)
   if (why !== null) throw refused(`cannot produce to ${partitionName(at)}`, why)
   const taken = takeBatch(cluster, partition, row.batch)
@@ -119,6 +124,11 @@ const produceOne = async (cluster: Cluster, row: RawProduce, signal: AbortSignal
   return { ...at, error: null, message: null, baseOffset: BigInt(taken.base) }
 }
 
-/** Rejects where a leader is silent or gone: nothing is known then of what it was sent. */
-export const produceBatches = (cluster: Cluster, rows: readonly RawProduce[], signal: AbortSignal): Promise<readonly RawProduced[]> =>
-  Promise.all(rows.map((row) => produceOne(cluster, row, signal)))
+/** Rejects where a leader is silent or gone, once nothing is under way any more: nothing is known then of what it was sent. */
+export const produceBatches = async (cluster: Cluster, rows: readonly RawProduce[], signal: AbortSignal): Promise<readonly RawProduced[]> => {
+  const settled = await Promise.allSettled(rows.map((row) => produceOne(cluster, row, signal)))
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+}

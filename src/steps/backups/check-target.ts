@@ -10,6 +10,7 @@ import type { StoredPartition } from '../../archive/restore/stored.ts'
 import { isLoadMode } from '../../archive/restore/topic-configs.ts'
 import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { walkBatches } from '../../model/batches/batch.ts'
+import { decodeRecords } from '../../model/batches/records.ts'
 import type { Contents } from '../../model/contents.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
@@ -45,12 +46,17 @@ const cutOf = async (stored: StoredPartition, toTime: number, signal: AbortSigna
   return { records, tail }
 }
 
-/** The batches that hold the first `kept` records are whole and old enough. */
+/** Whether the `kept` records are the first ones, without a younger one between them. */
 const keptFirst = (bytes: Buffer, toTime: number, kept: number): boolean => {
   let count = 0
   for (const batch of walkBatches(bytes)) {
-    if (batch.maxTimestamp > toTime) break
-    count += batch.count
+    if (batch.maxTimestamp <= toTime) {
+      count += batch.count
+      continue
+    }
+    const records = decodeRecords(batch)
+    const younger = records.findIndex(({ timestamp }) => timestamp > toTime)
+    return count + (younger < 0 ? records.length : younger) === kept
   }
   return count === kept
 }

@@ -11,6 +11,7 @@ import type { NewTopic } from '../../ports/kafka-backup.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
 import { minutes } from '../../units.ts'
+import { loadedBy } from './load.ts'
 import { NOT_SEEN, overridesOf, type Restoring, removableOf, withDataOf } from './restoring.ts'
 
 interface Topics {
@@ -153,7 +154,8 @@ interface Setting {
   readonly want: (plan: TopicPlan) => Readonly<Record<string, string>>
   readonly removable: (plan: TopicPlan) => readonly string[]
   /** Why there is nothing to do, whatever they have. */
-  readonly skip: string | null
+  readonly skip: (now: Survey) => string | null
+  readonly lasting?: true
 }
 
 const changesFor = (now: Survey, plan: TopicPlan, { want, removable }: Setting) => {
@@ -167,12 +169,14 @@ const settingStep = (from: Restoring, setting: Setting): Step =>
     title: setting.title,
     why: setting.why,
     effect: 'change',
+    ...(setting.lasting === undefined ? {} : { lasting: setting.lasting }),
     aspects: ['contents'],
     guards: [],
     budget: { expected: minutes(1), deadline: minutes(30) },
     resolve: async (world) => {
-      if (setting.skip !== null) return { nothing: setting.skip }
       const now = await world.survey()
+      const skip = setting.skip(now)
+      if (skip !== null) return { nothing: skip }
       const wrong: string[] = []
       for (const plan of from.plan.value().topics) {
         const changes = changesFor(now, plan, setting)
@@ -236,7 +240,8 @@ export const enterLoadMode = (from: Restoring): Step =>
     change: 'nothing expires until the records are loaded',
     want: ({ load }) => load,
     removable: () => [],
-    skip: withDataOf(from) ? null : 'no data is restored',
+    // Settings that were put back are not taken away again by a run that is resumed after.
+    skip: (now) => (!withDataOf(from) ? 'no data is restored' : loadedBy(from, now).state === 'done' ? 'every record is there' : null),
   })
 
 export const restoreConfigs = (from: Restoring): Step =>
@@ -249,5 +254,6 @@ export const restoreConfigs = (from: Restoring): Step =>
     change: 'retention, compaction and limits are what they were',
     want: ({ final }) => final,
     removable: removableOf,
-    skip: null,
+    skip: () => null,
+    lasting: true,
   })

@@ -1,0 +1,248 @@
+// A backup made of one simulated cluster and restored into another: the same records, offsets where they can be
+// kept, groups at the next unread record.
+import { describe, expect, it } from 'vitest'
+import type { Simulation } from '../../src/adapters/simulated/open.ts'
+import { createBackup } from '../../src/archive/create/create-backup.ts'
+import { openArchive } from '../../src/archive/read-archive.ts'
+import { REPORT_STEP, type RestoreOptions, type RestoreReport } from '../../src/archive/restore/options.ts'
+import type { RunDeps } from '../../src/engine/interaction.ts'
+import { resumeRun, startRun } from '../../src/engine/runner.ts'
+import { walkBatches } from '../../src/model/batches/batch.ts'
+import { patchForProduce } from '../../src/model/batches/patch.ts'
+import { decodeRecords, encodeBatches } from '../../src/model/batches/records.ts'
+import { restoreBackup } from '../../src/scenarios/restore-backup.ts'
+import { type MemoryStore, memoryStore } from '../archive/memory-store.ts'
+import { compose, open } from './stage.ts'
+
+const signal = new AbortController().signal
+const T0 = 1_767_225_600_000
+
+const TOPICS = [
+  { name: 'orders', partitions: 3, configs: { 'min.insync.replicas': '2', 'retention.ms': '-1' } },
+  { name: 'people', partitions: 1, configs: { 'cleanup.policy': 'compact' } },
+  { name: 'empty', partitions: 2, configs: {} },
+  { name: '__consumer_offsets', partitions: 5, configs: { 'cleanup.policy': 'compact' } },
+]
+
+const produce = async (simulation: Simulation, topic: string, partition: number, from: number, count: number, per: number): Promise<void> => {
+  const producer = await simulation.write.restore.producer(signal)
+  let sequence = 0
+  for (let at = from; at < from + count; at += per) {
+    const records = Array.from({ length: Math.min(per, from + count - at) }, (_, each) => ({
+      offset: BigInt(each),
+      timestamp: T0 + at + each,
+      key: Buffer.from(`key-${at + each}`),
+      value: (at + each) % 7 === 0 ? null : Buffer.from(`${topic}-${partition}-${at + each}-${'x'.repeat(300)}`),
+      headers: [{ key: Buffer.from('h'), value: null }],
+    }))
+    for (const { batch, count: held } of encodeBatches(records, { codec: at % 2 === 0 ? 1 : 0, maxBytes: 1 << 20 })) {
+      patchForProduce(batch, producer, sequence)
+      sequence += held
+      const [row] = await simulation.write.restore.produceRaw([{ topic, partition, batch }], signal)
+      expect(row?.error).toBeNull()
+    }
+  }
+}
+
+/** orders-1 begins at 40; people is empty of records but not new. */
+const source = async (): Promise<Simulation> => {
+  const simulation = open({ topics: TOPICS, groups: [] })
+  for (const partition of [0, 1, 2]) await produce(simulation, 'orders', partition, 0, 100 + partition * 20, 10)
+  await produce(simulation, 'people', 0, 0, 30, 3)
+  await simulation.write.restore.deleteRecords([{ topic: 'orders', partition: 1, before: 40n }], signal)
+  await simulation.write.restore.commitOffsets(
+    'billing',
+    [0, 1, 2].map((partition) => ({ topic: 'orders', partition, offset: 55n + BigInt(partition), leaderEpoch: 3, metadata: `streams-${partition}` })),
+    signal,
+  )
+  return simulation
+}
+
+const backUp = async (simulation: Simulation, store: MemoryStore): Promise<string> => {
+  const { name } = await createBackup(
+    {
+      type: 'full',
+      topics: [],
+      schemasTopic: '_schemas',
+      compression: 'none',
+      encryption: null,
+      bytesPerSecond: null,
+      rack: null,
+      parallel: 2,
+      kdrVersion: '0',
+      holder: 'test',
+    },
+    { backup: simulation.ports.backup, kafka: simulation.ports.kafka, schemas: async () => null, store, clock: simulation.clock },
+    () => {},
+    signal,
+  )
+  return name
+}
+
+const OPTIONS: RestoreOptions = {
+  store: 'memory',
+  name: '',
+  what: 'all',
+  topics: [],
+  topicPrefix: null,
+  toTime: null,
+  existing: 'refuse',
+  offsets: 'auto',
+  replicationFactor: null,
+  bytesPerSecond: null,
+  acceptLossy: false,
+  groups: true,
+}
+
+const restoring = (simulation: Simulation, store: MemoryStore, options: Partial<RestoreOptions>) => {
+  const scenario = restoreBackup({ open: async (name) => ({ archives: [await openArchive(store, name, null, signal)], lossy: null }) })
+  const { deps, events } = compose(simulation)
+  return { deps: { ...deps, scenario, options: { ...OPTIONS, ...options } } as unknown as RunDeps<RestoreOptions>, events }
+}
+
+const reportOf = (events: ReturnType<typeof restoring>['events']): RestoreReport | undefined =>
+  events.flatMap((event) => (event.type === 'step.settled' && event.step === REPORT_STEP ? [event.target as RestoreReport] : []))[0]
+
+/** Every record by its words. */
+const held = async (simulation: Simulation, topic: string, partition: number): Promise<readonly string[]> => {
+  const at = { topic, partition }
+  const [start] = await simulation.ports.kafka.offsets({ ask: 'log-start' }, [at], signal)
+  const [end] = await simulation.ports.kafka.offsets({ ask: 'high-watermark' }, [at], signal)
+  if (start?.offset.known !== true || end?.offset.known !== true) throw new Error('not seen')
+  const words: string[] = [`${start.offset.value} to ${end.offset.value}`]
+  for (let next = start.offset.value; next < end.offset.value; ) {
+    const fetched = await simulation.ports.backup.fetchRaw(at, next, { maxBytes: 1 << 20, rack: null }, signal)
+    for (const batch of walkBatches(Buffer.from(fetched.batches))) {
+      for (const { offset, timestamp, key, value, headers } of decodeRecords(batch))
+        if (offset >= next) words.push(`${offset} ${timestamp} ${key} ${value} ${headers.length}`)
+      next = batch.lastOffset + 1n
+    }
+    fetched.release()
+  }
+  return words
+}
+
+const everything = async (simulation: Simulation, prefix = ''): Promise<Record<string, readonly string[]>> => {
+  const all: Record<string, readonly string[]> = {}
+  for (const { name, partitions } of TOPICS.slice(0, 3))
+    for (let partition = 0; partition < partitions; partition += 1) all[`${name}-${partition}`] = await held(simulation, `${prefix}${name}`, partition)
+  return all
+}
+
+describe('restore of a backup', () => {
+  it('brings back every record at its offset, settings and groups', async () => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name })
+    const result = await startRun(deps)
+    expect(result.why).toBe('recovered and verified')
+    expect(result.exit).toBe('ok')
+    expect(await everything(second)).toEqual(await everything(first))
+    const report = reportOf(events)
+    expect(report).toMatchObject({ schema: 'kdr/restore/1', name, topics: 3, records: 350, offsets: 'preserved', groups: 1, notRestored: [] })
+    const overrides = await second.ports.backup.topicOverrides(['orders', 'people', 'empty'], signal)
+    expect([...overrides].map(([topic, configs]) => [topic, configs.known ? Object.fromEntries(configs.value) : null])).toEqual([
+      ['orders', { 'min.insync.replicas': '2', 'retention.ms': '-1' }],
+      ['people', { 'cleanup.policy': 'compact' }],
+      ['empty', {}],
+    ])
+    const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+    expect(group?.offsets.map(({ partition, offset, metadata }) => `${partition} ${offset} ${metadata}`)).toEqual([
+      '0 55 streams-0',
+      '1 56 streams-1',
+      '2 57 streams-2',
+    ])
+  })
+
+  it('maps offsets where that is asked for, and groups with them', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name, offsets: 'mapped', topicPrefix: 'dr-' })
+    expect((await startRun(deps)).exit).toBe('ok')
+    expect((await held(second, 'dr-orders', 1))[0]).toBe('0 to 80')
+    expect(reportOf(events)).toMatchObject({ offsets: 'mapped' })
+    const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+    expect(group?.offsets.map(({ topic, partition, offset }) => `${topic} ${partition} ${offset}`)).toEqual([
+      'dr-orders 0 55',
+      'dr-orders 1 16',
+      'dr-orders 2 57',
+    ])
+  })
+
+  it('is metadata first and data then, as in the runbook', async () => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const second = open({ topics: [] })
+    expect((await startRun(restoring(second, store, { name, what: 'data' }).deps)).exit).toBe('refused')
+    expect((await startRun(restoring(second, store, { name, what: 'metadata' }).deps)).exit).toBe('ok')
+    expect((await startRun(restoring(second, store, { name, what: 'data' }).deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(await everything(first))
+    // Once more changes nothing.
+    expect((await startRun(restoring(second, store, { name }).deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(await everything(first))
+  })
+
+  it('refuses what holds records of somebody else, and replaces it where that is said', async () => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const second = open({ topics: TOPICS })
+    await produce(second, 'orders', 0, 1000, 5, 5)
+    const refused = await startRun(restoring(second, store, { name }).deps)
+    expect(refused.exit).toBe('refused')
+    expect(refused.why).toContain('orders is there already')
+    expect(second.world.effects.filter(({ by }) => by === 'kdr').map(({ what }) => what)).toEqual(['produce'])
+    const { deps } = restoring(second, store, { name, existing: 'recreate' })
+    expect((await startRun(deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(await everything(first))
+  })
+
+  it('keeps what is no younger than the time asked for', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name, toTime: T0 + 54 })
+    expect((await startRun(deps)).exit).toBe('ok')
+    expect((await held(second, 'orders', 0))[0]).toBe('0 to 55')
+    expect((await held(second, 'orders', 1))[0]).toBe('40 to 55')
+    expect(reportOf(events)?.records).toBe(55 + 15 + 55 + 30)
+    const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+    expect(group?.offsets.map(({ offset }) => offset)).toEqual([55n, 55n, 55n])
+  })
+
+  it.each(['resume', 'anew'] as const)(
+    'killed at each journal line, then: %s',
+    async (how) => {
+      const store = memoryStore()
+      const first = await source()
+      const name = await backUp(first, store)
+      const whole = open({ topics: [] })
+      const { run } = await startRun(restoring(whole, store, { name }).deps)
+      const wanted = await everything(first)
+      const lines = whole.store.find(run).read().lines.length
+      for (let line = 1; line <= lines; line += 1) {
+        const killed = open({ topics: [] })
+        killed.crashAfterLine(line)
+        await startRun(restoring(killed, store, { name }).deps).catch(() => {})
+        const second = killed.reboot()
+        const [id] = second.store.list()
+        const { deps } = restoring(second, store, { name })
+        const over = id === undefined || second.store.find(id).read().lines.at(-1)?.includes('"run.finished"') === true
+        const result =
+          how === 'resume' && !over && id !== undefined ? await resumeRun({ ...deps, takeOver: id }, id) : await startRun({ ...deps, takeOver: id ?? null })
+        expect(result.why, `line ${line}`).toBe('recovered and verified')
+        expect(await everything(second), `line ${line}`).toEqual(wanted)
+        const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+        expect(
+          group?.offsets.map(({ offset }) => offset),
+          `line ${line}`,
+        ).toEqual([55n, 56n, 57n])
+      }
+    },
+    300_000,
+  )
+})

@@ -13,6 +13,7 @@ import { openZooKeeper } from '../../src/adapters/zookeeper/open-zookeeper.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import type { PartitionRow } from '../../src/model/partitions.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../src/ports/kafka.ts'
+import type { KafkaBackupReader, KafkaRestoreWriter } from '../../src/ports/kafka-backup.ts'
 import type { PlatformReader, PlatformWriter } from '../../src/ports/platform.ts'
 import type { ReadPorts } from '../../src/ports/world.ts'
 
@@ -100,7 +101,7 @@ const run = (args: readonly string[], env: Readonly<Record<string, string>>, { i
 
 export interface Truth {
   readonly ports: ReadPorts
-  readonly kafka: KafkaReader & KafkaProbe & KafkaWriter
+  readonly kafka: KafkaReader & KafkaProbe & KafkaWriter & KafkaBackupReader & KafkaRestoreWriter
   readonly platform: PlatformReader & PlatformWriter
   readonly endpoints: readonly string[]
   readonly zookeeper: readonly string[]

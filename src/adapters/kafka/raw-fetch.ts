@@ -23,6 +23,8 @@ const MAX_WAIT: Millis = 50
 const SILENCE: Millis = 4000
 /** How long a leader is looked for; a broker that hangs is asked twice. */
 const PATIENCE: Millis = 8000
+/** Brokers that have just started do not know every topic yet. */
+const GONE_AFTER: Millis = 2000
 const BETWEEN_TRIES: Millis = 100
 /** A follower is asked for so long before the leader may name another (metadata.max.age.ms), and the leader alone for so long after a follower failed. */
 const NEARBY_FOR: Millis = 300_000
@@ -83,13 +85,17 @@ export class RawFetcher {
   /** Errors: `no-leader`, naming broker and partition. */
   async fetch(at: TopicPartition, offset: bigint, options: RawFetchOptions, signal: AbortSignal): Promise<RawFetch> {
     const began = performance.now()
+    let first: string | null = null
     for (;;) {
       const tried = await this.#try(at, offset, options, signal)
       if (tried === 'again') continue
       if (!('trouble' in tried)) return tried
-      if (performance.now() - began >= PATIENCE) {
-        if (tried.gone) return { ...NOTHING, error: GONE }
-        throw new KdrError(`${partitionName(at)}: ${tried.trouble}`, { code: 'no-leader', hint: 'Look at its brokers: kdr diagnose' })
+      first ??= tried.trouble
+      const elapsed = performance.now() - began
+      if (tried.gone && elapsed >= GONE_AFTER) return { ...NOTHING, error: GONE }
+      if (elapsed >= PATIENCE) {
+        const words = first === tried.trouble ? first : `${tried.trouble}; before that, ${first}`
+        throw new KdrError(`${partitionName(at)}: ${words}`, { code: 'no-leader', hint: 'Look at its brokers: kdr diagnose' })
       }
       await pause(BETWEEN_TRIES, signal)
     }

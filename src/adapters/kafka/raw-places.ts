@@ -67,9 +67,9 @@ export class Places {
     const found = answer.topics.find((one) => one.name === topic)
     if (found === undefined || found.partitions.length === 0) return errorName(found?.error || UNKNOWN_TOPIC)
     return new Map(
-      found.partitions.map(({ partition, leader, leaderEpoch }) => {
+      found.partitions.map(({ partition, leader, leaderEpoch, replicas }) => {
         const endpoint = brokers.get(leader)
-        if (leader < 0) return [partition, { why: 'the partition has no leader' }]
+        if (leader < 0) return [partition, { why: `it has no leader; its replicas are on broker ${replicas.join(', ')}` }]
         return [partition, endpoint === undefined ? { why: `its leader, broker ${leader}, is not there` } : { broker: leader, endpoint, leaderEpoch }]
       }),
     )

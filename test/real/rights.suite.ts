@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openKafka } from '../../src/adapters/kafka/open.ts'
 import { openProcess } from '../../src/adapters/process/open-process.ts'
 import { readState } from '../../src/adapters/process/state-file.ts'
+import { wordsOf } from '../../src/errors.ts'
 import { findLab } from '../../src/lab/labs.ts'
 import type { LabVersion } from '../../src/model/lab.ts'
 import type { AclBinding } from '../../src/ports/kafka-backup.ts'
@@ -178,6 +179,12 @@ export const rightsSuite = (kafka: LabVersion): void => {
       expect(await codeOf(limited.groupOffsets(null, soon()))).toBe('groups-incomplete')
       expect(await limited.groupOffsets(['open-busy'], soon())).toMatchObject([{ group: 'open-busy', offsets: [{ offset: 0n }] }])
       expect(await codeOf(limited.groupOffsets(['closed'], soon()))).toBe('groups-incomplete')
+      const whyNot = async () => limited.groupOffsets(null, soon()).then(String, wordsOf)
+      expect(await whyNot()).toContain('may not describe __consumer_offsets')
+      await all.createAcls([acl('limited', 'TOPIC', '__consumer_offsets', 'DESCRIBE')], soon())
+      await until('it may describe the topic', async () => (await whyNot()).includes('may not describe the cluster'))
+      await all.createAcls([acl('limited', 'CLUSTER', 'kafka-cluster', 'DESCRIBE')], soon())
+      await until('it may describe the cluster', async () => /offsets of group closed .*GROUP_AUTHORIZATION_FAILED/.test(await whyNot()))
     })
 
     it('is refused by name what it may not do', async () => {

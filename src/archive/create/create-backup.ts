@@ -1,5 +1,6 @@
 // A backup from end to end, in the order that makes it true: groups first, then where each partition ends, then
 // the records; the manifest last. Whatever stops it, nothing remains that could be taken for a backup.
+import { setMaxListeners } from 'node:events'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { BackupTopics, GroupOffsets } from '../../ports/kafka-backup.ts'
 import { formatInstant, seconds } from '../../units.ts'
@@ -17,6 +18,7 @@ import { readData } from './read-data.ts'
 import type { PartitionRead } from './read-partition.ts'
 import { dropRecreated } from './recreated.ts'
 import { isLiteral, type Selection, selectTopics } from './select-topics.ts'
+import { spareCompression } from './spare-compression.ts'
 import { openThrottle } from './throttle.ts'
 import { hangingLines, openTransactions } from './transactions.ts'
 import type { CreateGap, CreateOptions, CreatePorts, CreateResult, Tell } from './types.ts'
@@ -129,7 +131,7 @@ const readAll = async (
     memory: new Memory(MEMORY),
     patience: { left: PATIENCE },
     sink: {
-      compression,
+      compression: spareCompression(compression),
       write: (path: string, pieces: readonly Buffer[], how: Parameters<ArchiveWriter['addSegment']>[2]) => writer.addSegment(path, pieces, how),
     },
   }
@@ -233,9 +235,12 @@ const locked = async (options: CreateOptions, ports: CreatePorts, tell: Tell, si
 export const createBackup = async (options: CreateOptions, ports: CreatePorts, tell: Tell, signal: AbortSignal): Promise<CreateResult> => {
   if (options.compression !== 'auto') requireCompression(options.compression)
   if (options.parallel < 1) throw new KdrError('at least one partition has to be read at a time', { code: 'bad-parallel', exit: 'usage' })
-  const lock = await ports.store.lock(STORE_LOCK, options.holder, signal)
+  const own = AbortSignal.any([signal])
+  // Hundreds of requests listen to it at once, which is no leak.
+  setMaxListeners(0, own)
+  const lock = await ports.store.lock(STORE_LOCK, options.holder, own)
   try {
-    return await locked(options, ports, tell, signal)
+    return await locked(options, ports, tell, own)
   } finally {
     await lock.release()
   }

@@ -1,9 +1,9 @@
 // Batches of one partition on their way into the archive: collected in the memory they were fetched into,
 // written a few MiB at a time, one segment under way while the next is filled.
 import type { BatchView } from '../../model/batches/batch.ts'
-import { chooseCompression } from '../compression.ts'
 import { segmentPath } from '../layout.ts'
 import type { Compression, ManifestEntry, Segment } from '../manifest.ts'
+import type { SpareCompression } from './spare-compression.ts'
 import { SegmentTally } from './tally.ts'
 
 /** A fetch of full size makes a segment of its own. */
@@ -17,7 +17,7 @@ export interface Held {
 }
 
 export interface SegmentSink {
-  readonly compression: Compression | 'auto'
+  readonly compression: SpareCompression
   write(path: string, pieces: readonly Buffer[], how: { readonly compression: Compression }): Promise<ManifestEntry>
 }
 
@@ -95,13 +95,14 @@ export class Segments {
 
   async #put({ tally, pieces, held, codecs, bytes }: Filling): Promise<void> {
     const { compression } = this.#sink
+    const chosen = compression.choose(codecs)
+    let written: number | null = null
     try {
-      const path = segmentPath(this.#topic, this.#partition, tally.base)
-      const entry = await this.#sink.write(path, pieces, {
-        compression: compression === 'auto' ? chooseCompression(codecs.map((length, codec) => ({ codec, bytes: { length } }))) : compression,
-      })
+      const entry = await this.#sink.write(segmentPath(this.#topic, this.#partition, tally.base), pieces, { compression: chosen })
+      written = entry.length
       this.written.push({ segment: { path: entry.path, ...tally.summary(), bytes }, entry })
     } finally {
+      compression.settle(chosen, bytes, written)
       for (const one of held) one.release()
     }
   }

@@ -6,6 +6,7 @@ import { Life } from '../../../src/adapters/simulated/life.ts'
 import { createRandom } from '../../../src/adapters/simulated/random.ts'
 import { Memory } from '../../../src/archive/create/memory.ts'
 import { selectTopics } from '../../../src/archive/create/select-topics.ts'
+import { spareCompression } from '../../../src/archive/create/spare-compression.ts'
 import { openThrottle } from '../../../src/archive/create/throttle.ts'
 
 const signal = new AbortController().signal
@@ -119,5 +120,38 @@ describe('Memory', () => {
     leaving.abort(new Error('enough'))
     await expect(large).rejects.toThrow('enough')
     await small
+  })
+})
+
+describe('spareCompression', () => {
+  const plain = [100]
+
+  it('leaves alone what producers compressed', () => {
+    expect(spareCompression('auto').choose([10, 0, 0, 90])).toBe('none')
+    expect(spareCompression('gzip').choose([10, 0, 0, 90])).toBe('gzip')
+  })
+
+  it('compresses one segment at a time, and others not at all meanwhile', () => {
+    const auto = spareCompression('auto')
+    const best = auto.choose(plain)
+    expect(best).not.toBe('none')
+    expect(auto.choose(plain)).toBe('none')
+    auto.settle('none', 100, 100)
+    expect(auto.choose(plain)).toBe('none')
+    auto.settle(best, 100, 40)
+    expect(auto.choose(plain)).toBe(best)
+    auto.settle(best, 100, null)
+    expect(auto.choose(plain)).toBe(best)
+  })
+
+  it('tries ever less often where nothing shrinks', () => {
+    const auto = spareCompression('auto')
+    let tries = 0
+    for (let at = 0; at < 1000; at += 1) {
+      const chosen = auto.choose(plain)
+      if (chosen !== 'none') tries += 1
+      auto.settle(chosen, 100, 99)
+    }
+    expect(tries).toBeLessThan(30)
   })
 })

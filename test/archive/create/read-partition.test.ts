@@ -9,6 +9,7 @@ import { Memory } from '../../../src/archive/create/memory.ts'
 import { PositionCounter } from '../../../src/archive/create/positions.ts'
 import { Progress } from '../../../src/archive/create/progress.ts'
 import { PartitionReader } from '../../../src/archive/create/read-partition.ts'
+import { spareCompression } from '../../../src/archive/create/spare-compression.ts'
 import { openThrottle } from '../../../src/archive/create/throttle.ts'
 import { KdrError } from '../../../src/errors.ts'
 import { walkBatches } from '../../../src/model/batches/batch.ts'
@@ -49,7 +50,7 @@ const read = async (partition: FakePartition, change: Partial<PartitionPlan> & {
     memory: new Memory(64 << 20),
     patience: { left: 3000 },
     sink: {
-      compression: 'none' as const,
+      compression: spareCompression('none'),
       write: async (path: string, pieces: readonly Buffer[]) => {
         // Copied late, so that memory given back too early is seen.
         await new Promise((resolve) => setImmediate(resolve))

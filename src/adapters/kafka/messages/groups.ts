@@ -37,7 +37,7 @@ export const FindCoordinator: Message<string, Coordinator> = {
   },
 }
 
-export interface FetchedOffset extends GroupOffset {
+interface FetchedOffset extends GroupOffset {
   readonly error: number
 }
 

@@ -10,7 +10,7 @@ export interface TopicOutcome {
 }
 
 /** Replicas as they are assigned (`assignments[i]` are those of partition i, preferred leader first), or as many as the controller is to place. */
-export type Placement =
+type Placement =
   | { readonly assignments: readonly (readonly number[])[] }
   | { readonly assignments?: never; readonly partitions: number; readonly replicationFactor: number }
 

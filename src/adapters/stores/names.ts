@@ -3,7 +3,7 @@
 import { KdrError } from '../../errors.ts'
 
 /** Also what the longest file name leaves for the endings of temporary files. */
-const LONGEST = 200
+const LONGEST = 220
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNFIT = /[\u0000-\u001f\u007f\\]/

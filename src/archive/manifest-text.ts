@@ -12,6 +12,7 @@ export const sidecarOf = (manifest: Manifest, parts: readonly PartFile[], place:
   type: manifest.backup_type,
   status: manifest.status === 'complete' ? 'complete' : 'incomplete',
   date: manifest.backup_date,
+  cluster_id: manifest.cluster_id,
   chain: {
     id: manifest.chain.id,
     sequence: manifest.chain.sequence,

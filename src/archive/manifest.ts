@@ -178,6 +178,8 @@ export interface Sidecar {
   readonly type: 'full' | 'incremental'
   readonly status: 'complete' | 'incomplete'
   readonly date: string
+  /** Of the source: chains of several clusters may lie in one store. */
+  readonly cluster_id: string | null
   readonly chain: ChainLink
   readonly topics: number
   readonly records: number

@@ -22,6 +22,7 @@ const Shape = v.object({
   type: v.picklist(['full', 'incremental'], 'expected full or incremental'),
   status: v.picklist(['complete', 'incomplete'], 'expected complete or incomplete'),
   date: moment,
+  cluster_id: v.nullable(v.string('expected the id of a cluster')),
   chain: v.object({ id: v.pipe(v.string(), v.nonEmpty()), sequence: whole, parent: v.nullable(v.object({ name: fileName, sha256: hex })) }),
   topics: whole,
   records: whole,

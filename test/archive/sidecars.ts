@@ -10,6 +10,7 @@ export const full = (name: string, date: string, change: Partial<Sidecar> = {}):
   type: 'full',
   status: 'complete',
   date,
+  cluster_id: 'c',
   chain: { id: `chain-of-${name}`, sequence: 0, parent: null },
   topics: 1,
   records: 10,

@@ -6,7 +6,8 @@ const here = import.meta.dirname
 const runs = (command, args, env = {}) => spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, ...env } }).status === 0
 
 export const kafkaReason = () => {
-  if (!runs('java', ['-version'])) return 'Java 17 is not installed'
+  // Not Java alone: the corpus of the backups is compiled against the jars of each version.
+  if (!runs('javac', ['-version'])) return 'a JDK 17 is not installed'
   return process.env.KAFKA_HOME || runs('mvn', ['-version']) ? null : 'neither Maven nor KAFKA_HOME is there'
 }
 

@@ -1,6 +1,6 @@
 // The real binary on real labs: homes of their own, a workload in the background, and the truth read past
 // the tool, from processes and brokers themselves.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -33,6 +33,8 @@ interface RunOptions {
   readonly input?: string
   /** Imported before kdr, to kill it at a line. */
   readonly preload?: string
+  /** Called at once with the process, to send it a signal. */
+  readonly started?: (child: ChildProcess) => void
 }
 
 export interface Stand {
@@ -81,10 +83,11 @@ const mavenHome = (): Readonly<Record<string, string>> => ({
   MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Dmaven.repo.local=${path.join(homedir(), '.m2', 'repository')} -Duser.home=${homedir()}`.trim(),
 })
 
-const run = (args: readonly string[], env: Readonly<Record<string, string>>, { input = '', preload }: RunOptions): Promise<Ran> =>
+const run = (args: readonly string[], env: Readonly<Record<string, string>>, { input = '', preload, started }: RunOptions): Promise<Ran> =>
   new Promise((resolve, reject) => {
     const start = performance.now()
     const child = spawn(process.execPath, [...(preload === undefined ? [] : ['--import', preload]), BIN, ...args], { env })
+    started?.(child)
     let out = ''
     let err = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

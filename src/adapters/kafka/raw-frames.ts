@@ -17,7 +17,7 @@ export interface Frame {
 }
 
 export class FrameReader implements Intake {
-  readonly #slabs: Slabs
+  readonly #slabs: Slabs | null
   readonly #arrived: (frame: Frame) => void
   readonly #between = Buffer.allocUnsafe(BETWEEN)
   readonly #length = Buffer.alloc(LENGTH)
@@ -26,7 +26,8 @@ export class FrameReader implements Intake {
   #wanted = 0
   #held = 0
 
-  constructor(slabs: Slabs, arrived: (frame: Frame) => void) {
+  /** Without slabs every answer has memory of its own: for small ones, of which dozens may come at once. */
+  constructor(slabs: Slabs | null, arrived: (frame: Frame) => void) {
     this.#slabs = slabs
     this.#arrived = arrived
   }
@@ -68,7 +69,7 @@ export class FrameReader implements Intake {
     this.#lengthHeld = 0
     this.#held = 0
     this.#wanted = wanted
-    this.#slab = this.#slabs.take(wanted)
+    this.#slab = this.#slabs?.take(wanted) ?? { bytes: Buffer.allocUnsafe(wanted), release: () => {} }
     return copied
   }
 

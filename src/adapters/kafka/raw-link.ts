@@ -50,7 +50,7 @@ export class RawLink {
   #sessionEnds = Number.POSITIVE_INFINITY
 
   /** Connects at once. `patience`: how long the broker may take to let kdr in. */
-  constructor(endpoint: string, settings: LinkSettings, slabs: Slabs, patience: Millis) {
+  constructor(endpoint: string, settings: LinkSettings, slabs: Slabs | null, patience: Millis) {
     this.endpoint = endpoint
     this.#settings = settings
     this.#reader = new FrameReader(slabs, (frame) => this.#arrived(frame))

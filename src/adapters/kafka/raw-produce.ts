@@ -2,7 +2,6 @@
 // answered for was stored is for the caller to find out. Requests leave in the order they were asked for, since a
 // partition takes its batches by sequence.
 import { KdrError, wordsOf } from '../../errors.ts'
-import { Slabs } from '../../model/slabs.ts'
 import type { ProducerIdentity, RawProduce, RawProduced } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
 import type { Cluster } from './cluster.ts'
@@ -19,7 +18,6 @@ import { WireReader } from './wire.ts'
 const FOLLOWERS: Millis = 30_000
 const TELLS: Millis = 2000
 const CONNECT: Millis = 4000
-const MIB = 1024 * 1024
 
 /** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: KRaft's first answers after a start. */
 const NOT_YET = [14, 15, 16]
@@ -49,8 +47,6 @@ const refusal = (row: RawProduce, error: string, message: string): RawProduced =
 export class RawProducer {
   readonly #settings: LinkSettings
   readonly #places: Places
-  /** Answers are small. */
-  readonly #slabs = new Slabs(4 * MIB)
   readonly #links = new Map<string, RawLink>()
   /** Whoever still looks for a leader goes before those who ask after. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -136,7 +132,7 @@ export class RawProducer {
   #link(endpoint: string): RawLink {
     const existing = this.#links.get(endpoint)
     if (existing !== undefined && !existing.broken) return existing
-    const link = new RawLink(endpoint, this.#settings, this.#slabs, Math.max(CONNECT, this.#settings.requestTimeout))
+    const link = new RawLink(endpoint, this.#settings, null, Math.max(CONNECT, this.#settings.requestTimeout))
     this.#links.set(endpoint, link)
     return link
   }

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { segmentProblems } from '../../src/archive/check-segment.ts'
 import { isLegacy, legacyRecords, readLegacy } from '../../src/archive/legacy.ts'
+import { openLegacy } from '../../src/archive/legacy-archive.ts'
+import { walkBatches } from '../../src/model/batches/batch.ts'
+import { decodeRecords } from '../../src/model/batches/records.ts'
 import { memoryStore } from './memory-store.ts'
 import { never, writeSample } from './sample.ts'
 
@@ -91,6 +95,35 @@ describe('an archive of the old script', () => {
       bad: [],
     })
     expect((await recordsOf(store, LONG)).records).toEqual([{ partition: 0, offset: 0n, timestamp: 5, key: Buffer.alloc(0), value: Buffer.alloc(0) }])
+  })
+
+  it('is restored from like one of kdr’s', async () => {
+    const value = 'v'.repeat(3000)
+    const lines = [...Array(1200).keys()].map(
+      (index) => `CreateTime:${index}\tPartition:${index % 2}\tOffset:${50 + (index >> 1) + (index > 600 ? 5 : 0)}\tk${index}\t${value}`,
+    )
+    topic('orders', `${lines.join('\n')}\nnot a record\n`)
+    const { archive, lossy } = await openLegacy(packed(), NAME, never)
+    expect(lossy).toContain('topic orders: 1 lines of its text are no records')
+    expect(archive.manifest).toMatchObject({ status: 'incomplete', topics: ['orders'] })
+    expect((await archive.metadata(never)).groups).toHaveLength(1)
+    expect(archive.manifest.partitions.map(({ start, end, records, holes }) => ({ start, end, records, holes }))).toEqual([
+      { start: '50', end: '655', records: 600, holes: 5 },
+      { start: '50', end: '655', records: 600, holes: 5 },
+      { start: '0', end: '0', records: 0, holes: 0 },
+    ])
+    const keys = new Map<string, number>()
+    // Backwards, so that nothing is ready when it is asked for.
+    for (const partition of [...archive.manifest.partitions].reverse()) {
+      for (const segment of [...partition.segments].reverse()) {
+        const { bytes, release } = await archive.segment(partition, segment, never)
+        expect(segmentProblems(bytes, segment)).toEqual([])
+        for (const batch of walkBatches(bytes)) for (const { key, offset } of decodeRecords(batch)) keys.set(`${partition.partition} ${key}`, Number(offset))
+        release()
+      }
+    }
+    expect(keys.size).toBe(1200)
+    expect([keys.get('0 k0'), keys.get('0 k600'), keys.get('1 k601'), keys.get('1 k1199')]).toEqual([50, 350, 355, 654])
   })
 
   it('names lines that are no records', async () => {

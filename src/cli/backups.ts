@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { type BackupSecrets, type BackupSettings, backupSecrets, backupSettings, storePath } from '../config/backup.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { KdrError } from '../errors.ts'
+import type { BackupStoreReader } from '../ports/backup-store.ts'
 import { configRequest } from './clusters.ts'
 import { type Invocation, optionText } from './invocation.ts'
 
@@ -27,7 +28,7 @@ const isPath = (name: string, cwd: string): boolean => name.includes('/') || (/\
 const folderOf = (path: string, cwd: string): string => (path.startsWith('s3://') ? path.slice(0, path.lastIndexOf('/')) : dirname(storePath(path, cwd)))
 
 /** `full_backup_20261123_031500` of any of its files; `latest` stays what it is. */
-export const nameOf = (given: string): string => basename(given).replace(/(\.part-?\d+)?\.tar\.gz$|\.manifest\.json$/, '')
+const nameOf = (given: string): string => basename(given).replace(/(\.part-?\d+)?\.tar\.gz$|\.manifest\.json$/, '')
 
 const missing = (path: string | null): KdrError =>
   new KdrError('no backup store was named', {
@@ -56,4 +57,12 @@ export const storeNamed = (invocation: Invocation, where: string): ChosenStore =
   const config = loadConfig(request)
   const cluster = clusterOf(invocation, config)
   return { where, settings: backupSettings(config, cluster, request.cwd), secrets: () => backupSecrets(config, cluster, request) }
+}
+
+/** The name of a backup that is meant: its own, whatever is wrong with it, or that of the latest. Throws `no-such-backup` (exit 23). */
+export const backupNamed = async (store: BackupStoreReader, given: string, signal: AbortSignal): Promise<string> => {
+  const name = nameOf(given)
+  if (name !== 'latest') return name
+  const { findBackup } = await import('../archive/find-backup.ts')
+  return (await findBackup(store, name, signal)).name
 }

@@ -30,7 +30,7 @@ const hintOf = (thrown: unknown): string =>
 const storeFinding = async (invocation: Invocation, chosen: ChosenStore): Promise<Finding> => {
   const { signal } = invocation.interruption
   try {
-    const store = await openStore(chosen, { create: false }, invocation.env)
+    const store = await openStore(chosen, { create: false })
     try {
       let some = false
       for await (const _ of store.list({}, signal)) {

@@ -1,22 +1,36 @@
-// The chain of a backup by its sidecars alone: which archives it takes to restore it, and which of them are gone.
+// The chain of a backup as it lies in the store: which archives it takes to restore it, which of them are gone, and
+// which cannot even say what they are.
+import type { Problem } from '../archive/damage.ts'
 import type { Sidecar } from '../archive/manifest.ts'
+import { readManifests } from '../archive/read-archive.ts'
+import { KdrError } from '../errors.ts'
+import type { BackupStoreReader } from '../ports/backup-store.ts'
 
 export interface Link {
   readonly name: string
-  /** null: there is no such backup in the store. */
+  /** null: nothing more can be told of it, for `problem`. */
   readonly sidecar: Sidecar | null
+  readonly problem: Problem | null
 }
 
-/** The full backup first, `last` last; ends where a parent is missing, which is then the first. */
-export const linksOf = (backups: readonly Sidecar[], last: Sidecar): readonly Link[] => {
-  const byName = new Map(backups.map((sidecar) => [sidecar.name, sidecar]))
-  const links: Link[] = [{ name: last.name, sidecar: last }]
-  const seen = new Set([last.name])
-  for (let parent = last.chain.parent; parent !== null && !seen.has(parent.name); ) {
-    const sidecar: Sidecar | null = byName.get(parent.name) ?? null
-    links.unshift({ name: parent.name, sidecar })
-    seen.add(parent.name)
-    parent = sidecar?.chain.parent ?? null
+const linkOf = async (store: BackupStoreReader, name: string, wanted: boolean, signal: AbortSignal): Promise<Link> => {
+  try {
+    return { name, sidecar: (await readManifests(store, name, signal)).sidecar, problem: null }
+  } catch (thrown) {
+    if (!(thrown instanceof KdrError)) throw thrown
+    if (thrown.exit === 'corrupt') return { name, sidecar: null, problem: { what: thrown.message, where: name } }
+    if (thrown.code !== 'no-such-backup' || wanted) throw thrown
+    return { name, sidecar: null, problem: { what: 'it is missing: what comes after it in its chain cannot be restored', where: name } }
+  }
+}
+
+/** The full backup first, `name` last; begins with the first that cannot be read, where there is one. Throws `no-such-backup` for `name` itself. */
+export const linksOf = async (store: BackupStoreReader, name: string, signal: AbortSignal): Promise<readonly Link[]> => {
+  const links: Link[] = []
+  for (let next: string | undefined = name; next !== undefined && !links.some((link) => link.name === next); ) {
+    const link: Link = await linkOf(store, next, next === name, signal)
+    links.unshift(link)
+    next = link.sidecar?.chain.parent?.name
   }
   return links
 }

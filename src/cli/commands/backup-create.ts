@@ -109,12 +109,12 @@ const resultLines = (result: CreateResult, where: string, took: Millis, columns:
 }
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
-  const { terminal, interruption, env } = invocation
+  const { terminal, interruption } = invocation
   const chosen = chooseStore(invocation)
   const world = await openWorld(invocation, 'read')
   const { clock } = world.ports
   const options = await optionsOf(invocation, chosen, world)
-  const store = await openStore(chosen, { create: true }, env)
+  const store = await openStore(chosen, { create: true })
   const line = transferLine(terminal, await styleFor(terminal), () => clock.monotonic())
   const began = clock.monotonic()
   interruption.onFirst(() => line.note('Stopping: what was written so far is taken away again. Once more to leave at once.'))

@@ -1,8 +1,10 @@
 // kdr runs resume [run]: goes on where the live system is, not where the journal left off.
 
+import type { RestoreOptions } from '../../archive/restore/options.ts'
 import { decode } from '../../engine/codec.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import type { Options } from '../../scenarios/options.ts'
+import { RESTORE_BACKUP } from '../../scenarios/restore-backup.ts'
 import { openKeeping, openWorld } from '../compose.ts'
 import { latestUnfinished, summarise } from '../history.ts'
 import type { Invocation } from '../invocation.ts'
@@ -24,6 +26,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     })
   }
   const about: Invocation = { ...invocation, globals: { ...invocation.globals, cluster } }
+  if (id === RESTORE_BACKUP) return (await import('../restore.ts')).resumeRestore(about, decode(options) as RestoreOptions, past)
   const entry = await findScenario(id)
   const scenario = await entry.load()
   const world = await openWorld(about, 'write')

@@ -9,18 +9,19 @@ import { countWords } from './transfer.ts'
 /** A row of a listing: kdr's own backups and those of the old script. */
 export interface Listed {
   readonly name: string
-  readonly type: 'full' | 'incremental'
-  /** `lossy`: text of the old script, which cannot give back what it was made of. */
-  readonly status: 'complete' | 'incomplete' | 'lossy'
+  /** null where it cannot be told. */
+  readonly type: 'full' | 'incremental' | null
+  /** `corrupt`: to be seen from outside already. `lossy`: text of the old script, which cannot give back what it was made of. */
+  readonly status: 'complete' | 'incomplete' | 'lossy' | 'corrupt'
   readonly date: string | null
   /** null outside of any chain. */
   readonly chain: string | null
   readonly sequence: number | null
   readonly parent: string | null
-  readonly bytes: number
+  readonly bytes: number | null
   readonly topics: number | null
   readonly records: number | null
-  readonly encrypted: boolean
+  readonly encrypted: boolean | null
 }
 
 export const listedOf = (sidecar: Sidecar): Listed => ({
@@ -37,7 +38,22 @@ export const listedOf = (sidecar: Sidecar): Listed => ({
   encrypted: sidecar.encrypted,
 })
 
-const STATUS: Readonly<Record<Listed['status'], string>> = { complete: 'complete', incomplete: 'INCOMPLETE', lossy: 'LOSSY' }
+/** Nothing it says of itself can be trusted. */
+export const damagedOf = ({ name }: { readonly name: string }): Listed => ({
+  name,
+  type: null,
+  status: 'corrupt',
+  date: null,
+  chain: null,
+  sequence: null,
+  parent: null,
+  bytes: null,
+  topics: null,
+  records: null,
+  encrypted: null,
+})
+
+const STATUS: Readonly<Record<Listed['status'], string>> = { complete: 'complete', incomplete: 'INCOMPLETE', lossy: 'LOSSY', corrupt: 'CORRUPT' }
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -69,7 +85,7 @@ export const listLines = (backups: readonly Listed[], now: Instant, columns: num
   const wide = columns >= 110
   const rows = backups.map(({ name, type, status, date, chain, sequence, bytes }) => {
     const link = sequence === null ? '-' : `${short(chain)}.${sequence}`
-    return [name, ...(wide ? [type, timeWords(date)] : []), STATUS[status], ageWords(date, now), link, formatBytes(bytes)]
+    return [name, ...(wide ? [type ?? '?', timeWords(date)] : []), STATUS[status], ageWords(date, now), link, bytes === null ? '?' : formatBytes(bytes)]
   })
   return table([['NAME', ...(wide ? ['TYPE', 'DATE'] : []), 'STATUS', 'AGE', 'CHAIN', 'SIZE'], ...rows])
 }

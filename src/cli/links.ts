@@ -1,6 +1,6 @@
 // The chain of a backup as it lies in the store: which archives it takes to restore it, which of them are gone, and
 // which cannot even say what they are.
-import type { Problem } from '../archive/damage.ts'
+import { CorruptArchive, type Problem } from '../archive/damage.ts'
 import type { Sidecar } from '../archive/manifest.ts'
 import { readManifests } from '../archive/read-archive.ts'
 import { KdrError } from '../errors.ts'
@@ -18,7 +18,8 @@ const linkOf = async (store: BackupStoreReader, name: string, wanted: boolean, s
     return { name, sidecar: (await readManifests(store, name, signal)).sidecar, problem: null }
   } catch (thrown) {
     if (!(thrown instanceof KdrError)) throw thrown
-    if (thrown.exit === 'corrupt') return { name, sidecar: null, problem: { what: thrown.message, where: name } }
+    if (thrown.exit === 'corrupt')
+      return { name, sidecar: null, problem: thrown instanceof CorruptArchive ? thrown.problem : { what: thrown.message, where: name } }
     if (thrown.code !== 'no-such-backup' || wanted) throw thrown
     return { name, sidecar: null, problem: { what: 'it is missing: what comes after it in its chain cannot be restored', where: name } }
   }

@@ -117,8 +117,10 @@ export const openSession = async (invocation: Invocation, world: World, dryRun: 
     renderer.close()
     if (junit !== null && file !== undefined) writeJunit(file, terminal.redact(junit.text()))
     if (terminal.format === 'json') terminal.json(report.json(resultJson(result, started)))
-    else if (terminal.format === 'text')
-      for (const line of [...report.lines(), '', ...endingLines(finished ?? endOf(result), started)]) terminal.out(wrap(line, terminal.columns, '', '  '))
+    else if (terminal.format === 'text') {
+      for (const line of report.lines()) terminal.out(line)
+      for (const line of ['', ...endingLines(finished ?? endOf(result), started)]) terminal.out(wrap(line, terminal.columns, '', '  '))
+    }
     return result.exit
   }
   interruption.onFirst(() => {

@@ -19,7 +19,17 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     else for (const line of listLines(backups, Date.now(), terminal.columns)) terminal.out(line)
     for (const [name, why] of broken) terminal.err(wrap(`note: ${name} is damaged: ${why}`, terminal.columns, '', '  '))
     if (loose.length > 0)
-      terminal.err(wrap(`note: not listed, because no manifest lies beside them: ${some(loose.map(({ name }) => name), 3)}`, terminal.columns, '', '  '))
+      terminal.err(
+        wrap(
+          `note: not listed, because no manifest lies beside them: ${some(
+            loose.map(({ name }) => name),
+            3,
+          )}`,
+          terminal.columns,
+          '',
+          '  ',
+        ),
+      )
     return 'ok'
   } finally {
     await store.close()

@@ -1,6 +1,6 @@
 // kdr backup prune: deletes whole chains that nobody wants any more. The plan comes first, with the reason for each;
 // then it is asked for as every deletion is: by typing the store's name, or by --allow delete --confirm.
-import type { PrunePlan, Pruned } from '../../archive/prune.ts'
+import type { Pruned, PrunePlan } from '../../archive/prune.ts'
 import type { Gate } from '../../engine/events.ts'
 import { grantApprover } from '../../engine/gate.ts'
 import type { Answer } from '../../engine/interaction.ts'
@@ -8,8 +8,8 @@ import { type Exit, KdrError } from '../../errors.ts'
 import type { BackupStore } from '../../ports/backup-store.ts'
 import { formatBytes } from '../../units.ts'
 import { type ChosenStore, chooseStore } from '../backups.ts'
-import { openKeeping } from '../compose.ts'
 import { openStore } from '../compose/store.ts'
+import { openKeeping } from '../compose.ts'
 import { asksOperator, grantNotes, grantsOf } from '../grants.ts'
 import { type Invocation, optionFlag, optionNumber } from '../invocation.ts'
 import { prompter } from '../prompter.ts'
@@ -26,8 +26,13 @@ const planFor = async (invocation: Invocation, { settings }: ChosenStore, store:
     })
   const [{ scanStore }, { planPrune }] = await Promise.all([import('../../archive/list-backups.ts'), import('../../archive/prune.ts')])
   const { backups, damaged } = await scanStore(store, invocation.interruption.signal)
-  for (const { name, why } of damaged) invocation.terminal.err(wrap(`note: ${name} is damaged and is left alone: ${why}`, invocation.terminal.columns, '', '  '))
-  const policy = { ...(days === null ? {} : { keepDays: days }), ...(full === null ? {} : { keepFull: full }), damaged: new Set(damaged.map(({ name }) => name)) }
+  for (const { name, why } of damaged)
+    invocation.terminal.err(wrap(`note: ${name} is damaged and is left alone: ${why}`, invocation.terminal.columns, '', '  '))
+  const policy = {
+    ...(days === null ? {} : { keepDays: days }),
+    ...(full === null ? {} : { keepFull: full }),
+    damaged: new Set(damaged.map(({ name }) => name)),
+  }
   return planPrune(backups, policy, Date.now())
 }
 
@@ -36,7 +41,12 @@ const goingOf = ({ chains }: PrunePlan) => chains.filter(({ action }) => action 
 
 export const pruneLines = (plan: PrunePlan, columns: number): readonly string[] => [
   ...plan.chains.map(({ name, backups, bytes, action, why }) =>
-    wrap(`${action === 'delete' ? 'delete' : 'keep  '} ${name}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}, ${formatBytes(bytes)}: ${why}`, columns, '', '       '),
+    wrap(
+      `${action === 'delete' ? 'delete' : 'keep  '} ${name}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}, ${formatBytes(bytes)}: ${why}`,
+      columns,
+      '',
+      '       ',
+    ),
   ),
   ...plan.orphans.map(({ name }) => wrap(`keep   ${name}: its chain is broken, so that it cannot be restored; delete it by hand`, columns, '', '       ')),
 ]
@@ -69,7 +79,9 @@ const pruneJson = (plan: PrunePlan, where: string, pruned: Pruned | null): unkno
   locked: pruned?.locked ?? [],
   delete: goingOf(plan).flatMap(({ backups, why, name: chain }) => backups.map(({ name, bytes }) => ({ name, chain, bytes, why }))),
   keep: [
-    ...plan.chains.filter(({ action }) => action === 'keep').flatMap(({ backups, why, name: chain }) => backups.map(({ name, bytes }) => ({ name, chain, bytes, why }))),
+    ...plan.chains
+      .filter(({ action }) => action === 'keep')
+      .flatMap(({ backups, why, name: chain }) => backups.map(({ name, bytes }) => ({ name, chain, bytes, why }))),
     ...plan.orphans.map(({ name, bytes }) => ({ name, chain: null, bytes, why: 'its chain is broken' })),
   ],
 })

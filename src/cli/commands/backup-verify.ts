@@ -1,6 +1,6 @@
 // kdr backup verify NAME: reads the whole chain that a restore of it would need, and names whatever is wrong. Green
 // only when everything was read and everything agrees; the exit code says which kind of not green it is.
-import type { Problem } from '../../archive/damage.ts'
+import { CorruptArchive, type Problem } from '../../archive/damage.ts'
 import type { Opener } from '../../archive/encryption.ts'
 import type { Archive } from '../../archive/read-archive.ts'
 import { type Exit, KdrError } from '../../errors.ts'
@@ -43,7 +43,7 @@ const asProblem = async (work: () => Promise<readonly Problem[]>, where: string)
     return await work()
   } catch (thrown) {
     if (!isCorrupt(thrown)) throw thrown
-    return [{ what: thrown.message, where }]
+    return [thrown instanceof CorruptArchive ? thrown.problem : { what: thrown.message, where }]
   }
 }
 

@@ -26,7 +26,7 @@ const LegacySchema = v.object({
   consumer_groups: v.optional(v.array(v.string()), []),
 })
 
-export type LegacyManifest = v.InferOutput<typeof LegacySchema>
+type LegacyManifest = v.InferOutput<typeof LegacySchema>
 
 export interface Legacy {
   readonly name: string

@@ -19,7 +19,7 @@ import { chainOf, endOf, extentOf, keyOf, NOT_SEEN, nothingStored, type Restorin
 const DEADLINE = hours(24 * 7)
 /** Partitions open at once, of segments of the size kdr writes; fewer where segments are larger. */
 const WIDTH = 12
-const OPEN_BYTES = 144 * 1024 * 1024
+const OPEN_BYTES = 96 * 1024 * 1024
 /** Pause before a replica that lags is looked at again. */
 const SETTLING = seconds(0.5)
 /** Registries and applications decode by it: its records come before all others. */

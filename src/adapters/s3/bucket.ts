@@ -20,6 +20,8 @@ export interface S3Options {
   readonly sse?: { readonly kind: 'AES256' | 'aws:kms'; readonly keyId?: string }
   /** Every object is kept from deletion for so long. */
   readonly objectLock?: { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly days: number }
+  /** The longest silence of one request before it is tried again. Default: 10 s, so that five of them end after about a minute. */
+  readonly silence?: Millis
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3')
@@ -35,7 +37,7 @@ export interface Session {
 
 const ATTEMPTS = 5
 const CONNECT: Millis = seconds(8)
-/** The SDK begins to watch after 3 s more; five silent attempts end after about a minute. */
+/** The SDK begins to watch after 3 s more. */
 const SILENCE: Millis = seconds(10)
 const PATIENCE: Millis = seconds(120)
 
@@ -79,7 +81,7 @@ const connect = async (options: S3Options): Promise<Session> => {
   // Other servers mostly need none, and a bucket of AWS says where it lies.
   const region = await first.config.region().catch(() => 'us-east-1')
   first.destroy()
-  const clients = [SILENCE, PATIENCE].map((silence) => clientOf(sdk, options, region, silence))
+  const clients = [options.silence ?? SILENCE, PATIENCE].map((silence) => clientOf(sdk, options, region, silence))
   let ahead = 0
   for (const client of clients) {
     leaveUnsigned(client)

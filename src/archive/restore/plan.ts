@@ -127,6 +127,11 @@ const topicPlan = (input: PlanInput, judged: Judged, notRestored: NotRestored[])
   const overrides = own === null ? (source.configs ?? {}) : Object.fromEntries(own)
   const final = finalConfigs(name, overrides, replicationFactor, defaults)
   notRestored.push(...final.notRestored)
+  if (final.configs['message.timestamp.type'] === 'LogAppendTime')
+    notRestored.push({
+      what: `topic ${name}: who stamped its records`,
+      why: 'every time is the same, but the batches say CreateTime: a broker would stamp them anew',
+    })
   return {
     topic: source.name,
     target: name,

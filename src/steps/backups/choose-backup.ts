@@ -17,7 +17,7 @@ export const chooseBackup = (options: RestoreOptions, open: Restoring['open']): 
       const named = archives.at(-1)
       if (named === undefined) return { blocked: `${options.name} holds nothing` }
       if (lossy !== null && !options.acceptLossy)
-        return { blocked: `${options.name} does not hold what was there: ${lossy}`, hint: 'repeat the command with --accept-lossy to restore what it has' }
+        return { blocked: `${options.name} does not hold what was there: ${lossy}`, hint: 'repeat the command with --lossy to restore what it has' }
       if (options.toTime !== null && Number.isNaN(options.toTime)) return { blocked: 'the time to restore to is not a time' }
       const broken = archives.flatMap(({ manifest }) => (manifest.status === 'complete' ? [] : manifest.incomplete.map((why) => `${manifest.name}: ${why}`)))
       return {

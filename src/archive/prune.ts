@@ -19,7 +19,7 @@ export interface PrunePolicy {
   readonly damaged?: ReadonlySet<string>
 }
 
-export interface ChainPlan {
+interface ChainPlan {
   /** Of its full backup. */
   readonly name: string
   /** Parents before children. */

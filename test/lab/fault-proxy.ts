@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Fault =
+type Fault =
   | { readonly kind: 'answer'; readonly status: number }
   /** Nothing is said, and the line stays open. */
   | { readonly kind: 'hang' }

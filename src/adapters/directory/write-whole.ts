@@ -28,7 +28,7 @@ export const syncFolder = async (path: string): Promise<void> => {
   }
 }
 
-export const objectExists = (path: string): KdrError =>
+const objectExists = (path: string): KdrError =>
   new KdrError(`${path} is there already, and no backup is ever written over`, { code: 'object-exists', exit: 'refused', hint: 'choose another name' })
 
 const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {

@@ -43,7 +43,7 @@ export const isMissing = (thrown: unknown): boolean => (statusOf(thrown) === 404
 const networkCode = (thrown: unknown): string =>
   thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : wordsOf(thrown) === 'aborted' ? 'aborted' : named(thrown)
 
-export const isCutOff = (thrown: unknown): boolean => UNREACHABLE.test(networkCode(thrown))
+const isCutOff = (thrown: unknown): boolean => UNREACHABLE.test(networkCode(thrown))
 
 export const noSuchBucket = ({ where, bucket, server }: Place, cause?: unknown): KdrError =>
   new KdrError(`no backup store at ${where}: ${server} has no bucket ${bucket}`, {

@@ -4,7 +4,7 @@ import { EFFECTS } from '../engine/step.ts'
 import type { CommandModule } from './invocation.ts'
 import type { Format } from './terminal.ts'
 
-export interface Plan {
+interface Plan {
   readonly load: () => Promise<CommandModule>
   /** Formats that apply to this command, the default first. */
   readonly formats: readonly Format[]

@@ -3,7 +3,7 @@
 import type { Known } from '../model/known.ts'
 import type { Configs, TopicPartition } from './kafka.ts'
 
-export interface BackupPartition {
+interface BackupPartition {
   readonly partition: number
   readonly replicas: readonly number[]
   /** -1 when there is none. */

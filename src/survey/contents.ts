@@ -8,7 +8,7 @@ import type { BackupTopic, GroupOffsets } from '../ports/kafka-backup.ts'
 import type { ReadPorts } from '../ports/world.ts'
 
 /** Settings of brokers by which a restore judges what a topic may have. */
-export const DEFAULTS: readonly string[] = [
+const DEFAULTS: readonly string[] = [
   'log.message.timestamp.difference.max.ms',
   'log.message.timestamp.before.max.ms',
   'log.message.timestamp.after.max.ms',

@@ -24,7 +24,7 @@ interface Created {
   readonly incomplete: readonly string[]
 }
 
-export interface Restored {
+interface Restored {
   readonly records: number
   readonly topics: number
   readonly offsets: 'preserved' | 'mapped'

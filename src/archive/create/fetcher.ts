@@ -16,7 +16,7 @@ export interface Fetched extends Held {
 }
 
 /** Shared by all partitions, so that a broker that stays away does not hold up thousands of them one after the other. */
-export interface Patience {
+interface Patience {
   left: Millis
 }
 

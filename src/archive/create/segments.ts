@@ -7,7 +7,7 @@ import type { SpareCompression } from './spare-compression.ts'
 import { SegmentTally } from './tally.ts'
 
 /** A fetch of full size makes a segment of its own. */
-export const SEGMENT_BYTES = 3.5 * 1024 * 1024
+const SEGMENT_BYTES = 3.5 * 1024 * 1024
 
 /** Memory that batches lie in. */
 export interface Held {
@@ -22,7 +22,7 @@ export interface SegmentSink {
 }
 
 /** Neighbours in memory are one piece: a thousand small batches are not a thousand writes. */
-export const joined = (batches: readonly BatchView[]): Buffer[] => {
+const joined = (batches: readonly BatchView[]): Buffer[] => {
   const pieces: Buffer[] = []
   for (const { bytes } of batches) {
     const last = pieces.at(-1)

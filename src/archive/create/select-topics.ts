@@ -6,7 +6,7 @@ import type { BackupTopic } from '../../ports/kafka-backup.ts'
 const BOOKKEEPING = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state', '__remote_log_metadata', '__cluster_metadata'])
 const OWN_PREFIX = '__kdr_'
 
-export interface LeftOut {
+interface LeftOut {
   readonly topic: string
   readonly why: string
 }

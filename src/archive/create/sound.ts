@@ -3,7 +3,7 @@
 import { KdrError, wordsOf } from '../../errors.ts'
 import { AT, type BatchView, checksumHolds, MAGIC, walkBatches } from '../../model/batches/batch.ts'
 
-export interface Damage {
+interface Damage {
   readonly from: bigint
   /** Where the next batch begins; null when it cannot be told. */
   readonly next: bigint | null

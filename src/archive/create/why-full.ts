@@ -29,7 +29,7 @@ export const UNDECODABLE = 'undecodable'
 const curable = ({ to, why }: Gap, logStart: bigint): boolean => BigInt(to) > logStart && !why.startsWith(UNDECODABLE)
 
 /** Before the plan's own partition is compared; null where the partition goes on. */
-export const wherePartitionBroke = (before: PartitionBackup, plan: PartitionPlan, epochEnd: Known<bigint> | undefined): string | null => {
+const wherePartitionBroke = (before: PartitionBackup, plan: PartitionPlan, epochEnd: Known<bigint> | undefined): string | null => {
   const place = placeOf(plan)
   const end = BigInt(before.end)
   if (before.topicId !== null && plan.topicId !== null && before.topicId !== plan.topicId) return `${plan.topic} was deleted and created again since`

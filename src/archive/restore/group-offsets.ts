@@ -28,7 +28,7 @@ const before = async ({ archive, partition, segment }: StoredSegment, offset: bi
 }
 
 /** How many kept records of the whole chain lie before this offset of the source. Reads one segment at most, unless records are left out by their time. */
-export const indexOf = async (stored: StoredPartition, offset: bigint, toTime: Instant | null, signal: AbortSignal): Promise<number> => {
+const indexOf = async (stored: StoredPartition, offset: bigint, toTime: Instant | null, signal: AbortSignal): Promise<number> => {
   let count = 0
   for (const at of stored.segments) {
     const { segment } = at

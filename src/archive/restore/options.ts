@@ -56,7 +56,7 @@ export interface NotRestored {
   readonly why: string
 }
 
-export interface RestoredPartition {
+interface RestoredPartition {
   /** As it is named in the target. */
   readonly topic: string
   readonly partition: number

@@ -5,7 +5,7 @@ import { compress, decompress } from './codecs.ts'
 import { crc32c } from './crc.ts'
 import { bytesLength, numberLength, RecordReader, RecordWriter } from './varints.ts'
 
-export interface StoredHeader {
+interface StoredHeader {
   readonly key: Buffer
   readonly value: Buffer | null
 }

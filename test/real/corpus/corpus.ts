@@ -14,7 +14,7 @@ const SOURCE = path.join(import.meta.dirname, 'Corpus.java')
 const QUICK = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx512m']
 const exec = promisify(execFile)
 
-export interface Topic {
+interface Topic {
   readonly is: 'topic'
   readonly topic: string
   readonly partitions: number
@@ -22,7 +22,7 @@ export interface Topic {
   readonly configs: Readonly<Record<string, string>>
 }
 
-export interface Partition {
+interface Partition {
   readonly is: 'partition'
   readonly topic: string
   readonly partition: number

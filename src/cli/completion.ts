@@ -20,6 +20,9 @@ const wordsFor = (command: Command, values: Values): readonly string[] => {
   const [argument] = command.registeredArguments
   if (argument?.name() === 'scenario') return values.scenarios
   if (argument?.name() === 'fault') return values.faults
+  // The second argument's words, too: which of them is meant, the shell's line tells.
+  const choices = command.registeredArguments.flatMap((each) => each.argChoices ?? [])
+  if (argument?.name() === 'backup') return ['latest', ...choices]
   return argument?.name() === 'shell'
     ? ['bash', 'zsh', 'fish']
     : argument?.name() === 'topic'
@@ -41,7 +44,7 @@ const nodesOf = (command: Command, values: Values, path = ''): readonly Node[] =
 const optionWords = (option: Option, values: Values): { readonly words: readonly string[]; readonly dynamic: boolean; readonly files: boolean } => {
   const plain = (words: readonly string[]) => ({ words, dynamic: false, files: false })
   if (option.long === '--cluster' || option.long === '--confirm' || option.long === '--name') return { words: [], dynamic: true, files: false }
-  if (option.long === '--config' || option.long === '--junit') return { words: [], dynamic: false, files: true }
+  if (option.long === '--config' || option.long === '--junit' || option.long === '--store') return { words: [], dynamic: false, files: true }
   return option.long === '--allow' ? plain(values.effects) : plain(option.argChoices ?? [])
 }
 

@@ -24,7 +24,13 @@ const NEED = 'look'
 const archiveSource = async (chosen: ChosenStore, store: BackupStoreReader): Promise<ArchiveSource> => {
   const opener = await openerOf(chosen)
   const { openChain } = await import('../archive/chain.ts')
-  return { open: async (name, signal) => ({ archives: await openChain(store, name, opener, signal), lossy: null }) }
+  const { openedLegacy } = await import('./legacy.ts')
+  return {
+    open: async (name, signal) => {
+      const legacy = await openedLegacy(store, name, signal)
+      return legacy === null ? { archives: await openChain(store, name, opener, signal), lossy: null } : { archives: [legacy.archive], lossy: legacy.lossy }
+    },
+  }
 }
 
 const isReport = (value: unknown): value is RestoreReport => typeof value === 'object' && value !== null && 'notRestored' in value

@@ -66,13 +66,13 @@ describe('a listing', () => {
 describe('progress', () => {
   it('says how far, how much, how fast and how long still', () => {
     expect(transferWords({ doing: 'reading', bytes: 50 * 1024 ** 2, records: 1000, share: 0.5 }, 10_000)).toBe(
-      'reading, 50 %, 50.0 MiB, 1,000 records, 5.0 MiB/s, about 10.0 s left',
+      '50 %, 50.0 MiB, 5.0 MiB/s, about 10.0 s left, reading, 1,000 records',
     )
   })
 
   it('estimates nothing of too little', () => {
-    expect(transferWords({ doing: 'reading', bytes: 10, records: null, share: 0.001 }, 500)).toBe('reading, 0 %, 10 B')
-    expect(transferWords({ doing: 'reading', bytes: 2048, records: null, share: null }, 2000)).toBe('reading, 2.0 KiB, 1.0 KiB/s')
+    expect(transferWords({ doing: 'reading', bytes: 10, records: null, share: 0.001 }, 500)).toBe('0 %, 10 B, reading')
+    expect(transferWords({ doing: 'reading', bytes: 2048, records: null, share: null }, 2000)).toBe('2.0 KiB, 1.0 KiB/s, reading')
   })
 })
 

@@ -27,6 +27,10 @@ it.each([
   ['kdr lab br', ['break']],
   ['kdr lab break kill', ['kill-broker']],
   ['kdr lab up --kafka ', ['3.5', '3.9', '4']],
+  ['kdr backup ver', ['verify']],
+  ['kdr backup verify la', ['latest']],
+  ['kdr backup restore latest da', ['data']],
+  ['kdr backup create --compression z', ['zstd']],
   ['kdr completion f', ['fish']],
 ] as const)('bash: %s', (line, words) => {
   expect(complete(line)).toEqual(words)

@@ -32,11 +32,12 @@ const expiryOf = async (archive: Archive, now: Instant, signal: AbortSignal): Pr
   return expires
 }
 
-const shownJson = ({ manifest, sidecar, where, links, expires }: Shown): unknown => ({
+const shownJson = ({ manifest, sidecar, where, links, lossy, expires }: Shown): unknown => ({
   schema: 'kdr/backup-summary/1',
   name: manifest.name,
   type: manifest.backup_type,
-  status: manifest.status,
+  status: lossy === null ? manifest.status : 'lossy',
+  lossy,
   incomplete: manifest.incomplete,
   store: where,
   date: manifest.backup_date,
@@ -64,12 +65,25 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const chosen = chooseStore(invocation, given)
   const store = await openStore(chosen, { create: false })
   try {
-    const [{ openArchive }, { linksOf }] = await Promise.all([import('../../archive/read-archive.ts'), import('../links.ts')])
+    const [{ openArchive }, { linksOf }, { openedLegacy }] = await Promise.all([
+      import('../../archive/read-archive.ts'),
+      import('../links.ts'),
+      import('../legacy.ts'),
+    ])
     const name = await backupNamed(store, given, signal)
-    const archive = await openArchive(store, name, await openerOf(chosen), signal)
-    const links = (await linksOf(store, name, signal)).map((link) => (link.problem === null ? link.name : `${link.name} (${link.problem.what})`))
+    const legacy = await openedLegacy(store, name, signal)
+    const archive = legacy?.archive ?? (await openArchive(store, name, await openerOf(chosen), signal))
+    const links =
+      legacy !== null ? [name] : (await linksOf(store, name, signal)).map((link) => (link.problem === null ? link.name : `${link.name} (${link.problem.what})`))
     const { sidecar } = archive
-    const shown: Shown = { manifest: archive.manifest, sidecar, where: store.where, links, expires: await expiryOf(archive, Date.now(), signal) }
+    const shown: Shown = {
+      manifest: archive.manifest,
+      sidecar,
+      where: store.where,
+      links,
+      lossy: legacy?.lossy ?? null,
+      expires: await expiryOf(archive, Date.now(), signal),
+    }
     if (terminal.format === 'json') terminal.json(shownJson(shown))
     else for (const line of showLines(shown, terminal.columns)) terminal.out(line)
     return 'ok'

@@ -100,6 +100,20 @@ const verify = async (task: Task, links: readonly Link[]): Promise<Verified> => 
   return { name, level, outcome, links: names, problems: [...problems, ...lacking], warnings, records: level === 'file' ? null : records }
 }
 
+/** All of it was read as it was opened; sound or not, it is never everything. */
+const verifyLegacy = (archive: Archive, level: Verified['level']): Verified => {
+  const { name } = archive.sidecar
+  return {
+    name,
+    level,
+    outcome: 'incomplete',
+    links: [name],
+    problems: lackingOf(archive),
+    warnings: [],
+    records: null,
+  }
+}
+
 const OUTCOMES: Readonly<Record<Verified['outcome'], string>> = {
   intact: 'intact',
   incomplete: 'INCOMPLETE: what it has is sound, but it does not have everything',
@@ -125,10 +139,12 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const store = await openStore(chosen, { create: false })
   const line = transferLine(terminal, await styleFor(terminal), () => performance.now())
   try {
-    const { linksOf } = await import('../links.ts')
-    const links = await linksOf(store, await backupNamed(store, given, signal), signal)
+    const [{ linksOf }, { openedLegacy }] = await Promise.all([import('../links.ts'), import('../legacy.ts')])
+    const name = await backupNamed(store, given, signal)
     const level = optionText(invocation, 'level') === 'record' ? 'record' : 'file'
-    const result = await verify({ store, opener: await openerOf(chosen), level, line, signal }, links)
+    const legacy = await openedLegacy(store, name, signal)
+    const task = { store, opener: await openerOf(chosen), level, line, signal } as const
+    const result = legacy === null ? await verify(task, await linksOf(store, name, signal)) : verifyLegacy(legacy.archive, level)
     line.close()
     if (terminal.format === 'json') terminal.json({ schema: 'kdr/backup-verification/1', ...result })
     else for (const text of verifiedLines(result, terminal.columns)) terminal.out(text)

@@ -136,11 +136,13 @@ export interface Shown {
   readonly where: string
   /** Names of the chain's links up to this one, the full backup first. */
   readonly links: readonly string[]
+  /** Why an archive of the old script holds less than there was; null for one of kdr's own. */
+  readonly lossy: string | null
   /** Per topic what a restore would see deleted at once; null where the configs need a key that is not here. */
   readonly expires: ReadonlyMap<string, 'all' | 'part'> | null
 }
 
-const EXPIRES = { all: 'all at once', part: 'its older part' } as const
+const EXPIRES = { all: 'all at once', part: 'its older part', none: '-' } as const
 
 /** Facts with their names in a column of their own. */
 export const factLines = (facts: readonly (readonly [name: string, value: string])[], columns: number): readonly string[] => {
@@ -150,7 +152,7 @@ export const factLines = (facts: readonly (readonly [name: string, value: string
 
 const sum = (rows: readonly PartitionBackup[], pick: (row: PartitionBackup) => number): number => rows.reduce((total, row) => total + pick(row), 0)
 
-export const showLines = ({ manifest, sidecar, where, links, expires }: Shown, columns: number): readonly string[] => {
+export const showLines = ({ manifest, sidecar, where, links, lossy, expires }: Shown, columns: number): readonly string[] => {
   const { partitions } = manifest
   const stamps = topicSums(partitions)
   const from = stamps.reduce((least, row) => earliest(least, row.minTimestamp), -1)
@@ -174,13 +176,13 @@ export const showLines = ({ manifest, sidecar, where, links, expires }: Shown, c
     countWords(records),
     formatBytes(bytes),
     stampWords(maxTimestamp).slice(0, 16),
-    ...(expires === null ? [] : [EXPIRES[expires.get(topic) ?? 'all'] && expires.has(topic) ? EXPIRES[expires.get(topic) ?? 'all'] : '-']),
+    ...(expires === null ? [] : [EXPIRES[expires.get(topic) ?? 'none']]),
   ])
   const gaps = gapsOf(partitions)
   return [
-    `${manifest.name}: ${manifest.backup_type}, ${manifest.status === 'complete' ? 'complete' : manifest.status.toUpperCase()}`,
+    `${manifest.name}: ${manifest.backup_type}, ${lossy !== null ? 'LOSSY' : manifest.status === 'complete' ? 'complete' : manifest.status.toUpperCase()}`,
     ...factLines(facts, columns),
-    ...manifest.incomplete.map((why) => wrap(`INCOMPLETE: ${why}`, columns, '', '  ')),
+    ...manifest.incomplete.map((why) => wrap(lossy === null ? `INCOMPLETE: ${why}` : why, columns, '', '  ')),
     '',
     ...table([['TOPIC', 'PARTS', 'RECORDS', 'SIZE', 'LATEST', ...(expires === null ? [] : ['EXPIRES'])], ...rows]),
     ...(gaps.length === 0 ? [] : ['', 'Gaps:', ...gaps.map((gap) => wrap(gapWords(gap), columns, '  ', '    '))]),

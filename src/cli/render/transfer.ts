@@ -36,12 +36,14 @@ const estimate = (share: number | null, elapsed: Millis): Millis | null =>
 /** What a line says: how far, how much, how fast, how long still. */
 export const transferWords = ({ doing, bytes, records, share, rate, remaining }: Transfer, elapsed: Millis): string => {
   const left = remaining ?? estimate(share, elapsed)
-  const parts = [doing]
+  // What matters first: a narrow terminal cuts off the rest.
+  const parts: string[] = []
   if (share !== null) parts.push(`${Math.floor(Math.min(1, share) * 100)} %`)
   parts.push(formatBytes(bytes))
-  if (records !== null) parts.push(`${countWords(records)} records`)
   if (elapsed >= 1000) parts.push(`${formatBytes(rate ?? (bytes * 1000) / elapsed)}/s`)
   if (left !== null) parts.push(`about ${formatDuration(left)} left`)
+  parts.push(doing)
+  if (records !== null) parts.push(`${countWords(records)} records`)
   return parts.join(', ')
 }
 

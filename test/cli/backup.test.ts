@@ -1,0 +1,199 @@
+// kdr backup at the edge, on a folder: what scripts read, exit codes, gates. Needs no Kafka.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openDirectory } from '../../src/adapters/directory/open-directory.ts'
+import { writeSample } from '../archive/sample.ts'
+import { type Kdr, kdrIn } from './kdr.ts'
+
+const FULL = 'full_backup_20261123_031500'
+const INCREMENTAL = 'incremental_backup_20261124_031500'
+const LEGACY = 'full_backup_20250102_030405'
+
+let kdr: Kdr
+let folder = ''
+beforeEach(async () => {
+  kdr = kdrIn()
+  folder = join(kdr.home, 'backups')
+  const store = openDirectory({ path: folder, create: true })
+  const { sidecar } = await writeSample({ store, name: FULL })
+  const parent = { name: FULL, sha256: sidecar.manifest.sha256 }
+  await writeSample({ store, name: INCREMENTAL, chain: { id: 'chain', sequence: 1, parent }, start: 20n })
+})
+afterEach(() => kdr.remove())
+
+const flip = (name: string, at: number): void => {
+  const path = join(folder, name)
+  const bytes = readFileSync(path)
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at)
+  writeFileSync(path, bytes)
+}
+
+/** As the old script left one. */
+const legacy = (): void => {
+  const at = join(kdr.home, LEGACY)
+  mkdirSync(join(at, 'orders'), { recursive: true })
+  writeFileSync(join(at, 'orders', 'orders-metadata.txt'), 'Topic: orders\tPartitionCount: 1\tReplicationFactor: 1\tConfigs: \n')
+  writeFileSync(join(at, 'orders', 'orders-data.jsonl.gz'), gzipSync('CreateTime:1700000000000\tPartition:0\tOffset:0\tk\tv\n'))
+  const manifest = { backup_date: '20250102_030405', backup_type: 'full', kafka_brokers: 'k:9092', topics_count: 1, topics: ['orders'] }
+  writeFileSync(join(at, 'backup-manifest.json'), JSON.stringify(manifest))
+  execFileSync('tar', ['-czf', join(folder, `${LEGACY}.tar.gz`), '-C', kdr.home, LEGACY])
+}
+
+const json = async (...args: readonly string[]) => {
+  const { code, out, err } = await kdr(['backup', ...args, '--output', 'json'])
+  const document = JSON.parse(out === '' ? err : out) as Record<string, unknown>
+  return { code, document }
+}
+
+describe('list', () => {
+  it('has every backup, oldest first, those of the old script as what they are', async () => {
+    legacy()
+    const { code, document } = await json('list', '--store', folder)
+    expect(code).toBe(0)
+    expect(document).toMatchObject({
+      schema: 'kdr/backups/1',
+      store: folder,
+      backups: [
+        { name: LEGACY, type: 'full', status: 'lossy', chain: null, date: '2025-01-02T03:04:05Z' },
+        { name: FULL, type: 'full', status: 'complete', chain: 'chain', sequence: 0 },
+        { name: INCREMENTAL, type: 'incremental', status: 'complete', chain: 'chain', sequence: 1, parent: FULL },
+      ],
+    })
+    expect((await kdr(['backup', 'list', '--store', folder])).out).toContain('LOSSY')
+  })
+
+  it('does not have what nobody finished, and says so', async () => {
+    rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
+    const { code, out, err } = await kdr(['backup', 'list', '--store', folder])
+    expect(code).toBe(0)
+    expect(out).not.toContain(INCREMENTAL)
+    expect(err).toContain(`${INCREMENTAL}.tar.gz`)
+  })
+
+  it('takes the store of the configuration', async () => {
+    writeFileSync(join(kdr.home, 'kdr.yaml'), 'backup: { store: backups }\n')
+    expect((await json('list')).document).toMatchObject({ store: folder })
+  })
+})
+
+describe('verify', () => {
+  it('is intact where it is', async () => {
+    const { code, document } = await json('verify', 'latest', '--store', folder)
+    expect({ code, document }).toEqual({
+      code: 0,
+      document: {
+        schema: 'kdr/backup-verification/1',
+        name: INCREMENTAL,
+        level: 'file',
+        outcome: 'intact',
+        links: [FULL, INCREMENTAL],
+        problems: [],
+        warnings: [],
+        records: null,
+      },
+    })
+  })
+
+  it('takes a path as the runbook does', async () => {
+    expect(await json('verify', join(folder, `${FULL}.tar.gz`))).toMatchObject({ code: 0, document: { name: FULL, links: [FULL] } })
+    expect(await json('verify', `backups/${FULL}.tar.gz`)).toMatchObject({ code: 0 })
+  })
+
+  it('finds a flipped byte in what it builds on, exit 21', async () => {
+    flip(`${FULL}.tar.gz`, 1500)
+    const { code, document } = await json('verify', INCREMENTAL, '--store', folder)
+    expect(code).toBe(21)
+    expect(document).toMatchObject({ outcome: 'corrupt', problems: [{ what: expect.any(String), where: expect.stringContaining(FULL) }] })
+  })
+
+  it('finds a missing link, exit 21', async () => {
+    for (const name of readdirSync(folder)) if (name.startsWith(FULL)) rmSync(join(folder, name))
+    const { code, document } = await json('verify', INCREMENTAL, '--store', folder)
+    expect({ code, outcome: document['outcome'] }).toEqual({ code: 21, outcome: 'corrupt' })
+    expect(document['problems']).toEqual([{ what: expect.stringContaining('missing'), where: FULL }])
+  })
+
+  it('finds a sidecar that is none, exit 21', async () => {
+    writeFileSync(join(folder, `${FULL}.manifest.json`), '{')
+    expect(await json('verify', FULL, '--store', folder)).toMatchObject({ code: 21, document: { outcome: 'corrupt' } })
+  })
+
+  it('calls text of the old script lossy, exit 20', async () => {
+    legacy()
+    const { code, document } = await json('verify', LEGACY, '--store', folder)
+    expect(code).toBe(20)
+    expect(document).toMatchObject({ outcome: 'incomplete', problems: [{ what: expect.stringContaining('LOSSY') }] })
+  })
+
+  it.each([['verify gone --store backups'], ['verify latest --store nowhere'], ['show gone --store backups'], ['restore gone all --store backups']])(
+    '%s is exit 23',
+    async (args) => {
+      expect(await json(...args.split(' '))).toMatchObject({ code: 23, document: { schema: 'kdr/error/1', exitCode: 23 } })
+    },
+  )
+})
+
+describe('show', () => {
+  it('says what is in it and what it stands on', async () => {
+    const { code, out } = await kdr(['backup', 'show', INCREMENTAL, '--store', folder], { COLUMNS: '80' })
+    expect(code).toBe(0)
+    expect(out.replace(/\s+/g, ' ')).toContain(`${FULL} + ${INCREMENTAL}`)
+    expect(out).toMatch(/^orders +2 +40 .*all at once$/m)
+  })
+})
+
+describe('prune', () => {
+  const names = () => readdirSync(folder).filter((name) => name.endsWith('.manifest.json'))
+  const old = async () => {
+    const store = openDirectory({ path: folder })
+    await writeSample({ store, name: 'full_backup_20261125_031500', chain: { id: 'next', sequence: 0, parent: null } })
+  }
+
+  it('wants to be told what to keep', async () => {
+    expect(await json('prune', '--store', folder)).toMatchObject({ code: 2, document: { exitCode: 2 } })
+  })
+
+  it('plans first, and deletes nothing without approval, exit 4', async () => {
+    await old()
+    expect(await json('prune', '--store', folder, '--keep-full', '1', '--dry-run')).toMatchObject({ code: 0, document: { deleted: [] } })
+    const { code, document } = await json('prune', '--store', folder, '--keep-full', '1')
+    expect(code).toBe(4)
+    expect(document['message']).toContain(`--confirm ${folder}`)
+    expect(names()).toHaveLength(3)
+  })
+
+  it('deletes a whole chain where that was granted', async () => {
+    await old()
+    const args = ['prune', '--store', folder, '--keep-full', '1', '--non-interactive', '--allow', 'delete', '--confirm', folder]
+    const { code, document } = await json(...args)
+    expect(code).toBe(0)
+    const gone = new Set(document['deleted'] as readonly string[])
+    expect(readdirSync(folder).filter((name) => [...gone].some((backup) => name.startsWith(backup)))).toEqual([])
+    expect(names().length + gone.size).toBe(3)
+    expect(gone.size).toBeGreaterThan(0)
+  })
+})
+
+it.each([
+  ['backup list', 'no backup store was named'],
+  ['backup create --full --incremental', 'cannot be used with'],
+  ['backup create --rate fast', 'Bytes a second'],
+  ['backup create --compression lzma', 'Allowed choices are auto, none, gzip, zstd'],
+  ['backup restore latest everything', 'Allowed choices are metadata, data, all'],
+  ['backup restore latest all --to-time yesterday', 'A time as'],
+  ['backup list --store s3://', 'names no bucket'],
+  ['backup prune --keep-full 0', 'A whole number from 1'],
+])('kdr %s is exit 2', async (args, says) => {
+  const { code, out, err } = await kdr(args.split(' '))
+  expect({ code, out }).toEqual({ code: 2, out: '' })
+  expect(err).toContain(says)
+})
+
+it('the shell lines of the runbook work on an archive', () => {
+  execFileSync('tar', ['-xzf', join(folder, `${FULL}.tar.gz`), 'backup-manifest.json'], { cwd: kdr.home })
+  const manifest = JSON.parse(readFileSync(join(kdr.home, 'backup-manifest.json'), 'utf8')) as Record<string, unknown>
+  expect(manifest).toMatchObject({ topics: ['orders'], backup_date: '2026-11-23T03:15:00.250Z' })
+})

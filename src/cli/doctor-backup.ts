@@ -1,7 +1,6 @@
 // What backups need: a store that answers and may be written to, and a principal who is shown everything that a
 // backup claims to hold. Nothing is written to find out.
 import fs from 'node:fs'
-import type { KdrError } from '../errors.ts'
 import { wordsOf } from '../errors.ts'
 import type { Known } from '../model/known.ts'
 import { type ChosenStore, chooseStore } from './backups.ts'
@@ -51,14 +50,13 @@ const storeFinding = async (invocation: Invocation, chosen: ChosenStore): Promis
   }
 }
 
-/** None where no store is configured: not everybody keeps backups with kdr. */
+/** Without a store nothing is lacking for a recovery: not everybody keeps backups with kdr. */
 export const storeFindings = async (invocation: Invocation): Promise<readonly Finding[]> => {
   let chosen: ChosenStore
   try {
     chosen = chooseStore(invocation)
   } catch (thrown) {
-    const { message, hint = null } = thrown as KdrError
-    return [finding('backup-store', STORE, false, 'UNKNOWN', message, hint)]
+    return [finding('backup-store', STORE, false, 'UNKNOWN', wordsOf(thrown), 'set backup: { store: … } in the configuration: a folder or s3://bucket/prefix')]
   }
   return [await storeFinding(invocation, chosen)]
 }

@@ -39,7 +39,7 @@ const planFor = async (invocation: Invocation, { settings }: ChosenStore, store:
 /** The newest first in a chain, as they go: what is left after a crash can still be restored. */
 const goingOf = ({ chains }: PrunePlan) => chains.filter(({ action }) => action === 'delete')
 
-export const pruneLines = (plan: PrunePlan, columns: number): readonly string[] => [
+const pruneLines = (plan: PrunePlan, columns: number): readonly string[] => [
   ...plan.chains.map(({ name, backups, bytes, action, why }) =>
     wrap(
       `${action === 'delete' ? 'delete' : 'keep  '} ${name}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}, ${formatBytes(bytes)}: ${why}`,

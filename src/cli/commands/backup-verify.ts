@@ -14,7 +14,7 @@ import { gapsOf, gapWords } from '../render/backups.ts'
 import { plural, styleFor, wrap } from '../render/text.ts'
 import { countWords, type TransferLine, transferLine } from '../render/transfer.ts'
 
-export interface Verified {
+interface Verified {
   readonly name: string
   readonly level: 'file' | 'record'
   readonly outcome: 'intact' | 'incomplete' | 'corrupt'
@@ -25,7 +25,7 @@ export interface Verified {
   readonly records: number | null
 }
 
-export const EXITS: Readonly<Record<Verified['outcome'], Exit>> = { intact: 'ok', incomplete: 'backupIncomplete', corrupt: 'corrupt' }
+const EXITS: Readonly<Record<Verified['outcome'], Exit>> = { intact: 'ok', incomplete: 'backupIncomplete', corrupt: 'corrupt' }
 
 interface Task {
   readonly store: BackupStoreReader
@@ -120,7 +120,7 @@ const OUTCOMES: Readonly<Record<Verified['outcome'], string>> = {
   corrupt: 'CORRUPT: it must not be restored from',
 }
 
-export const verifiedLines = ({ name, level, outcome, links, problems, warnings, records }: Verified, columns: number): readonly string[] => [
+const verifiedLines = ({ name, level, outcome, links, problems, warnings, records }: Verified, columns: number): readonly string[] => [
   wrap(`${name} ${OUTCOMES[outcome]}`, columns, '', '  '),
   ...problems.map(({ what, where }) => wrap(`${where}: ${what}`, columns, '  - ', '    ')),
   ...warnings.map(({ what, where }) => wrap(`warning: ${where}: ${what}`, columns, '  - ', '    ')),

@@ -69,7 +69,7 @@ export const ageWords = (date: string | null, now: Instant): string => {
 
 /** `2026-11-23 03:15:00Z` */
 const timeWords = (date: string | null): string => (date === null ? '?' : date.replace('T', ' ').replace(/\.\d+/, ''))
-export const stampWords = (at: number): string => (at < 0 ? '-' : timeWords(formatInstant(at)))
+const stampWords = (at: number): string => (at < 0 ? '-' : timeWords(formatInstant(at)))
 
 /** Enough of an id to tell the chains of a listing apart. */
 const shortChains = (backups: readonly Listed[]): ((id: string | null) => string) => {

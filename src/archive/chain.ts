@@ -2,9 +2,11 @@
 // names, and begins where that one ends. Restoring over a gap would look like success.
 import { KdrError } from '../errors.ts'
 import type { BackupStoreReader } from '../ports/backup-store.ts'
+import { corrupt } from './damage.ts'
 import type { Opener } from './encryption.ts'
 import type { PartitionBackup } from './manifest.ts'
 import { type Archive, openArchive } from './read-archive.ts'
+import { glanceAtFile } from './verify-file.ts'
 
 const broken = (what: string, cause?: unknown): KdrError =>
   new KdrError(what, {
@@ -62,5 +64,15 @@ export const openChain = async (store: BackupStoreReader, name: string, opener: 
   }
   const full = chain[0]?.manifest
   if (full?.backup_type !== 'full' || full.chain.sequence !== 0) throw broken(`${full?.name ?? name} begins its chain and is no full backup`)
+  return chain
+}
+
+/** As openChain, and every byte of it looked at first: damage is told before anything is made of what is whole. Throws `archive-corrupt` (exit 21) for the first that is damaged. */
+export const openWholeChain = async (store: BackupStoreReader, name: string, opener: Opener | null, signal: AbortSignal): Promise<readonly Archive[]> => {
+  const chain = await openChain(store, name, opener, signal)
+  for (const { manifest } of chain) {
+    const [problem] = await glanceAtFile(store, manifest.name, signal)
+    if (problem !== undefined) throw corrupt(problem)
+  }
   return chain
 }

@@ -1,8 +1,9 @@
 // The content of one entry out of the bytes of its member: nothing of it gets out before its tar header, its
-// lengths, its CRC-32 and its SHA-256 were seen to be what the manifest says.
+// lengths, its CRC-32 and its SHA-256 were seen to be what the manifest says. Damage, not malice, is seen sooner:
+// without the digest, and without inflating.
 import { Damage } from './damage.ts'
 import { sha256 } from './digest.ts'
-import { openMember } from './gzip-member.ts'
+import { glanceMember, openMember } from './gzip-member.ts'
 import { headProblem, tarHead, tarLength } from './tar-head.ts'
 
 export interface Expected {
@@ -22,4 +23,12 @@ export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted
   const found = await sha256([content])
   if (found !== wanted) throw new Damage(`its SHA-256 is ${found}, and the manifest says ${wanted}`)
   return content
+}
+
+/** That the member is the one of this entry, with no byte of it changed by accident: by its tar header and CRC-32 alone. Throws Damage. */
+export const glanceAtEntry = async (member: Buffer, { path, bytes }: Expected, mtime: number): Promise<void> => {
+  const head = tarHead(path, bytes, mtime).length
+  const front = await glanceMember(member, tarLength(path, bytes), head)
+  const problem = headProblem(front.subarray(0, head), path, bytes, mtime)
+  if (problem !== null) throw new Damage(problem)
 }

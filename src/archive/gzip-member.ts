@@ -1,16 +1,16 @@
 // One gzip member per tar entry. What is compressed already goes into stored blocks, written here because zlib
 // would copy it all; the rest is deflated by zlib's threads. Every byte of a member is accounted for: gzip itself
-// ignores its header and the bits after the last block, so that a deflated member carries a CRC-32 of its deflate
-// stream in an extra field, and a stored one is read strictly.
+// ignores its header and the bits after the last block, so that a deflated member carries a CRC-32 of all that follows
+// its header in an extra field, and a stored one is read strictly. So damage is seen without inflating anything.
 import { promisify } from 'node:util'
-import { crc32, deflateRaw, inflateRaw } from 'node:zlib'
+import { constants, crc32, deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib'
 import { Damage } from './damage.ts'
 
 const MAX_STORED = 65_535
 const CHUNK = 1 << 20
 /** Deflate, no time, unknown system. */
 const PLAIN = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
-/** The same with an extra field of 8 bytes: subfield `KD`, 4 bytes, the CRC-32 of the deflate stream. */
+/** The same with an extra field of 8 bytes: subfield `KD`, 4 bytes, the CRC-32 of the deflate stream and what ends the member. */
 const EXTRA = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, 0x4b, 0x44, 4, 0])
 const EXTRA_HEAD = EXTRA.length + 4
 const TAIL = 8
@@ -66,9 +66,10 @@ export const deflatedMember = async (pieces: readonly Buffer[]): Promise<Buffer[
   const sum = pieces.reduce((before, piece) => crc32(piece, before), 0)
   const total = pieces.reduce((before, piece) => before + piece.length, 0)
   const stream = await promisify<Buffer, object, Buffer>(deflateRaw)(Buffer.concat(pieces), { level: 1, memLevel: 9, chunkSize: CHUNK })
+  const end = tail(sum, total)
   const check = Buffer.alloc(4)
-  check.writeUInt32LE(crc32(stream))
-  return [EXTRA, check, stream, tail(sum, total)]
+  check.writeUInt32LE(crc32(end, crc32(stream)))
+  return [EXTRA, check, stream, end]
 }
 
 /** The stored blocks of `body` closed up to its front, in place: what they hold. */
@@ -107,24 +108,54 @@ const within = (length: number, expected: number): void => {
   if (expected > length * MAX_RATIO) throw new Damage('its gzip member is too short for what the manifest says')
 }
 
-/**
- * What `member` holds, `expected` bytes, checked by its CRC-32. Works in the member's own memory, which is not to be read
- * again. Throws Damage.
- */
-export const openMember = async (member: Buffer, expected: number): Promise<Buffer> => {
+interface Framed {
+  readonly stored: boolean
+  /** Stored blocks, or the deflate stream. */
+  readonly body: Buffer
+  /** CRC-32 of what it holds. */
+  readonly sum: number
+}
+
+/** Everything about `member` but what it holds. Throws Damage. */
+const framed = (member: Buffer, expected: number): Framed => {
   const stored = member.subarray(0, PLAIN.length).equals(PLAIN)
   const head = stored ? PLAIN.length : EXTRA_HEAD
   if (member.length < head + TAIL) throw new Damage('its gzip member is cut off')
   if (!stored && !member.subarray(0, EXTRA.length).equals(EXTRA))
     throw new Damage('its gzip member does not begin where the manifest says, or its header is damaged')
-  const sum = member.readUInt32LE(member.length - TAIL)
   const length = member.readUInt32LE(member.length - 4)
   if (length !== expected % 2 ** 32) throw new Damage(`its gzip member says ${length} bytes where the manifest expects ${expected}`)
   const body = member.subarray(head, member.length - TAIL)
   within(body.length, expected)
-  if (!stored && crc32(body) !== member.readUInt32LE(EXTRA.length)) throw new Damage('the CRC-32 of its deflate stream is wrong')
-  const held = stored ? closeUp(body, expected) : await inflated(body, expected)
-  if (held.length !== expected) throw new Damage(`${held.length} bytes come out of its gzip member where the manifest expects ${expected}`)
-  if (crc32(held) !== sum) throw new Damage('the CRC-32 of its gzip member is wrong')
-  return held
+  if (!stored && crc32(member.subarray(head)) !== member.readUInt32LE(EXTRA.length)) throw new Damage('the CRC-32 of its deflate stream is wrong')
+  return { stored, body, sum: member.readUInt32LE(member.length - TAIL) }
+}
+
+const held = async ({ stored, body, sum }: Framed, expected: number): Promise<Buffer> => {
+  const bytes = stored ? closeUp(body, expected) : await inflated(body, expected)
+  if (bytes.length !== expected) throw new Damage(`${bytes.length} bytes come out of its gzip member where the manifest expects ${expected}`)
+  if (crc32(bytes) !== sum) throw new Damage('the CRC-32 of its gzip member is wrong')
+  return bytes
+}
+
+/**
+ * What `member` holds, `expected` bytes, checked by its CRC-32. Works in the member's own memory, which is not to be read
+ * again. Throws Damage.
+ */
+export const openMember = async (member: Buffer, expected: number): Promise<Buffer> => held(framed(member, expected), expected)
+
+/**
+ * The first bytes of what `member` holds, at least `wanted` of them where there are so many, once each byte of it was seen by
+ * a CRC-32: as fast as it can be read. Works in its memory, too. Throws Damage.
+ */
+export const glanceMember = async (member: Buffer, expected: number, wanted: number): Promise<Buffer> => {
+  const frame = framed(member, expected)
+  if (frame.stored) return held(frame, expected)
+  // Deflate makes at most a few bytes more of what it cannot shrink.
+  const front = frame.body.subarray(0, wanted * 2 + 1024)
+  try {
+    return inflateRawSync(front, { finishFlush: constants.Z_SYNC_FLUSH })
+  } catch {
+    throw new Damage('its gzip member cannot be inflated')
+  }
 }

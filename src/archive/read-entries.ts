@@ -6,7 +6,7 @@ import { parseInstant } from '../units.ts'
 import { expand } from './compression.ts'
 import { Damage } from './damage.ts'
 import { type EntryOpener, missingKey, type Opener } from './encryption.ts'
-import { entryContent } from './entry-content.ts'
+import { entryContent, glanceAtEntry } from './entry-content.ts'
 import { IDENTITY, partName, segmentName } from './layout.ts'
 import type { Manifest, ManifestEntry } from './manifest.ts'
 
@@ -20,6 +20,8 @@ export interface Entries {
   readonly byPath: ReadonlyMap<string, ManifestEntry>
   /** `data-1.tar.gz: path`, as errors name it. */
   whereOf(entry: ManifestEntry): string
+  /** Sees every byte of it by a CRC-32, and nothing more. Throws Damage. */
+  glance(entry: ManifestEntry, signal: AbortSignal): Promise<void>
   /** As it lies in the tar, checked by its SHA-256. Throws Damage. */
   sealed(entry: ManifestEntry, signal: AbortSignal): Promise<Lent>
   /** As it was before encryption and compression. Throws Damage; `wrong-key`. */
@@ -52,11 +54,15 @@ export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener
   const byPath = new Map(manifest.entries.map((entry) => [entry.path, entry]))
   const sizes = new Map(manifest.partitions.flatMap(({ segments }) => segments.map(({ path, bytes }) => [path, bytes] as const)))
   const mtime = mtimeOf(manifest.backup_date)
-  const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> => {
-    const range = { start: entry.offset, end: entry.offset + entry.length }
-    return within(slabs.take(entry.length), async (memory) =>
-      entryContent(await store.read(partName(manifest.name, entry.part), range, signal, memory), entry, mtime),
-    )
+  const member = (entry: ManifestEntry, signal: AbortSignal, memory: Buffer): Promise<Buffer> =>
+    store.read(partName(manifest.name, entry.part), { start: entry.offset, end: entry.offset + entry.length }, signal, memory)
+  const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
+    within(slabs.take(entry.length), async (memory) => entryContent(await member(entry, signal, memory), entry, mtime))
+  const glance = async (entry: ManifestEntry, signal: AbortSignal): Promise<void> => {
+    const { bytes, release } = slabs.take(entry.length)
+    await member(entry, signal, bytes)
+      .then((read) => glanceAtEntry(read, entry, mtime))
+      .finally(release)
   }
   let unlocking: Promise<EntryOpener> | null = null
   const unlock = async (signal: AbortSignal): Promise<EntryOpener> => {
@@ -86,5 +92,5 @@ export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener
       if (batches.length !== bytes) throw new Damage(`${batches.length} bytes of batches lie in it, and the manifest says ${bytes}`)
       return batches
     })
-  return { byPath, whereOf: ({ part, path }) => `${partName(manifest.name, part)}: ${path}`, sealed, opened }
+  return { byPath, whereOf: ({ part, path }) => `${partName(manifest.name, part)}: ${path}`, glance, sealed, opened }
 }

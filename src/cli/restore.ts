@@ -20,15 +20,15 @@ import { openSession, type Report, rehearsalDeps, runDeps, type Session } from '
 /** Kafka is written to, the platform only looked at. */
 const NEED = 'look'
 
-/** Every link checked, or it throws; the key stays in here. */
+/** Every link and every byte checked, or it throws; the key stays in here. */
 const archiveSource = async (chosen: ChosenStore, store: BackupStoreReader): Promise<ArchiveSource> => {
   const opener = await openerOf(chosen)
-  const { openChain } = await import('../archive/chain.ts')
+  const { openWholeChain } = await import('../archive/chain.ts')
   const { openedLegacy } = await import('./legacy.ts')
   return {
     open: async (name, signal) => {
       const legacy = await openedLegacy(store, name, signal)
-      return legacy === null ? { archives: await openChain(store, name, opener, signal), lossy: null } : { archives: [legacy.archive], lossy: legacy.lossy }
+      return legacy === null ? { archives: await openWholeChain(store, name, opener, signal), lossy: null } : { archives: [legacy.archive], lossy: legacy.lossy }
     },
   }
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openArchive } from '../../src/archive/read-archive.ts'
-import { verifyFile } from '../../src/archive/verify-file.ts'
+import { glanceAtFile, verifyFile } from '../../src/archive/verify-file.ts'
 import type { KdrError } from '../../src/errors.ts'
 import { type MemoryStore, memoryStore } from './memory-store.ts'
 import { never, writeSample } from './sample.ts'
@@ -11,7 +11,13 @@ const NAME = 'full_backup_20261123_031500'
 const TAR = `${NAME}.tar.gz`
 const SIDECAR = `${NAME}.manifest.json`
 
-const problemsOf = (store: MemoryStore) => verifyFile(store, NAME, null, () => {}, never)
+/** What verify says; a glance, which a restore begins with, must find something wherever that does. */
+const problemsOf = async (store: MemoryStore) => {
+  const problems = await verifyFile(store, NAME, null, () => {}, never)
+  const glanced = await glanceAtFile(store, NAME, never)
+  expect(glanced.length > 0, JSON.stringify({ problems, glanced })).toBe(problems.length > 0)
+  return problems
+}
 
 const changed = (store: MemoryStore, name: string, change: (bytes: Buffer) => Buffer): MemoryStore => {
   const copy = memoryStore()

@@ -1,19 +1,19 @@
 // Which archives: the whole chain is opened and every link of it checked before anything is decided.
 import type { RestoreOptions } from '../../archive/restore/options.ts'
 import { type Decision, decide } from '../../engine/step.ts'
-import { minutes, seconds } from '../../units.ts'
+import { hours, seconds } from '../../units.ts'
 import type { Chosen, Restoring } from './restoring.ts'
 
 export const chooseBackup = (options: RestoreOptions, open: Restoring['open']): Decision<Chosen> =>
   decide<Chosen>({
     id: 'choose-backup',
-    title: 'Open the backup',
-    why: 'A chain with a missing or damaged link is refused before anything is created.',
+    title: 'Read the backup from its first byte to its last',
+    why: 'A chain with a missing link, or with one damaged byte, is refused before anything is created.',
     effect: 'read',
     aspects: [],
-    budget: { expected: seconds(5), deadline: minutes(30) },
+    budget: { expected: seconds(5), deadline: hours(24) },
     resolve: async (world) => {
-      const { archives, lossy } = await open(world.clock.deadline(minutes(30)))
+      const { archives, lossy } = await open(world.clock.deadline(hours(24)))
       const named = archives.at(-1)
       if (named === undefined) return { blocked: `${options.name} holds nothing` }
       if (lossy !== null && !options.acceptLossy)

@@ -46,3 +46,6 @@ export const formatInstant = (at: Instant): string => new Date(at).toISOString()
 
 /** The instant of an RFC 3339 text; NaN when it is not one. */
 export const parseInstant = (text: string): Instant => Date.parse(text)
+
+/** `1 topic`, `3 topics`. */
+export const plural = (count: number | bigint, one: string, many = `${one}s`): string => `${count} ${Number(count) === 1 ? one : many}`

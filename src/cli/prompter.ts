@@ -3,8 +3,9 @@
 
 import type { Gate } from '../engine/events.ts'
 import type { Answer, Approver, Failure, FailureChoice, FailureDesk } from '../engine/interaction.ts'
+import { plural } from '../units.ts'
 import type { Interruption } from './interruption.ts'
-import { plural, type Style, wrap } from './render/text.ts'
+import { type Style, wrap } from './render/text.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Mistyped this often, the answer is No: tired fingers are a reason to stop. */

@@ -28,7 +28,9 @@ const archiveSource = async (chosen: ChosenStore, store: BackupStoreReader): Pro
   return {
     open: async (name, signal) => {
       const legacy = await openedLegacy(store, name, signal)
-      return legacy === null ? { archives: await openWholeChain(store, name, opener, signal), lossy: null } : { archives: [legacy.archive], lossy: legacy.lossy }
+      return legacy === null
+        ? { archives: await openWholeChain(store, name, opener, signal), lossy: null }
+        : { archives: [legacy.archive], lossy: legacy.lossy }
     },
   }
 }

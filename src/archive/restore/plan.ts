@@ -1,7 +1,7 @@
 // What a restore will do to this very cluster, decided before anything is created: which topics are made, which
 // are gone on with, which offsets every partition's records get, and what cannot come back. Pure.
 import type { Contents, TopicContents } from '../../model/contents.ts'
-import { formatBytes, formatDuration, type Instant } from '../../units.ts'
+import { formatBytes, formatDuration, type Instant, plural } from '../../units.ts'
 import type { NotRestored, RestoreOptions } from './options.ts'
 import type { SelectedTopic } from './select-topics.ts'
 import type { Standing } from './stands.ts'
@@ -83,7 +83,7 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
       selected,
       there,
       was: 'replace',
-      because: `it has ${there.partitions.length} partitions, the backup's has ${selected.source.partitions}: keys and offsets would not fit`,
+      because: `it has ${plural(there.partitions.length, 'partition')}, the backup's has ${selected.source.partitions}: keys and offsets would not fit`,
     }
   const foreign = (input.partitions.get(selected.source.name) ?? []).find(({ standing }) => standing?.state === 'foreign')
   if (foreign?.standing?.state !== 'foreign') return { selected, there, was: 'there', because: null }
@@ -93,7 +93,10 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
 const refusal = ({ options }: PlanInput, judged: readonly Judged[]): Planned | null => {
   const missing = judged.filter(({ was }) => was === 'missing').map(({ selected }) => selected.name)
   if (options.what === 'data' && missing.length > 0)
-    return { refused: `${missing.length} topics are not there: ${missing.slice(0, 5).join(', ')}`, hint: 'kdr backup restore … metadata first, or all' }
+    return {
+      refused: `the cluster lacks ${plural(missing.length, 'topic')}: ${missing.slice(0, 5).join(', ')}`,
+      hint: 'kdr backup restore … metadata first, or all',
+    }
   const held = judged.filter(({ was }) => was === 'replace')
   if (options.existing === 'refuse' && held.length > 0)
     return {
@@ -165,7 +168,7 @@ const expiring = ({ contents, partitions, now, selected }: PlanInput, topics: re
     const records = old.reduce((sum, { segment }) => sum + segment.records, 0)
     return records === 0
       ? []
-      : [`at least ${records} records of ${topic.target} are older than its retention of ${formatDuration(kept)}: they expire once it is back`]
+      : [`at least ${plural(records, 'record')} of ${topic.target} beyond its retention of ${formatDuration(kept)}, to expire once that is back`]
   })
 
 const room = ({ usableBytes }: PlanInput, needed: number): string | Planned => {
@@ -207,7 +210,9 @@ export const planRestore = (input: PlanInput): Planned => {
         ...(withData ? expiring(input, topics) : []),
         ...(mapped === 0
           ? []
-          : [`${mapped} of ${partitions.length} partitions get new offsets: consumers that keep offsets outside Kafka (Flink, Connect sinks) have to be told`]),
+          : [
+              `${mapped} of ${plural(partitions.length, 'partition')} get new offsets: consumers that keep offsets outside Kafka (Flink, Connect sinks) have to be told`,
+            ]),
       ],
     },
   }

@@ -2,14 +2,14 @@
 // no gate; it is complete, or says in words what is missing and exits 20.
 import type { CreateEvent, CreateOptions, CreatePorts, CreateResult } from '../../archive/create/types.ts'
 import { type Exit, KdrError } from '../../errors.ts'
-import { formatBytes, formatDuration, formatInstant, type Millis } from '../../units.ts'
+import { formatBytes, formatDuration, formatInstant, type Millis, plural } from '../../units.ts'
 import { sealerOf } from '../backup-keys.ts'
 import { type ChosenStore, chooseStore } from '../backups.ts'
 import { openStore } from '../compose/store.ts'
 import { openKeeping, openWorld, surveyOnce, type World } from '../compose.ts'
 import { type Invocation, optionFlag, optionList, optionNumber, optionText } from '../invocation.ts'
 import { factLines, gapWords } from '../render/backups.ts'
-import { plural, styleFor, wrap } from '../render/text.ts'
+import { styleFor, wrap } from '../render/text.ts'
 import { countWords, type TransferLine, transferLine } from '../render/transfer.ts'
 import { VERSION } from '../version.ts'
 

@@ -6,14 +6,14 @@ import { grantApprover } from '../../engine/gate.ts'
 import type { Answer } from '../../engine/interaction.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import type { BackupStore } from '../../ports/backup-store.ts'
-import { formatBytes } from '../../units.ts'
+import { formatBytes, plural } from '../../units.ts'
 import { type ChosenStore, chooseStore } from '../backups.ts'
 import { openStore } from '../compose/store.ts'
 import { openKeeping } from '../compose.ts'
 import { asksOperator, grantNotes, grantsOf } from '../grants.ts'
 import { type Invocation, optionFlag, optionNumber } from '../invocation.ts'
 import { prompter } from '../prompter.ts'
-import { plural, styleFor, wrap } from '../render/text.ts'
+import { styleFor, wrap } from '../render/text.ts'
 
 const planFor = async (invocation: Invocation, { settings }: ChosenStore, store: BackupStore): Promise<PrunePlan> => {
   const days = optionNumber(invocation, 'keepDays') ?? settings.keep.days

@@ -2,8 +2,8 @@
 
 import type { Manifest, PartitionBackup, Sidecar } from '../../archive/manifest.ts'
 import type { RestoreReport } from '../../archive/restore/options.ts'
-import { formatBytes, formatInstant, type Instant, parseInstant } from '../../units.ts'
-import { plural, some, table, wrap } from './text.ts'
+import { formatBytes, formatInstant, type Instant, parseInstant, plural } from '../../units.ts'
+import { some, table, wrap } from './text.ts'
 import { countWords } from './transfer.ts'
 
 /** A row of a listing: kdr's own backups and those of the old script. */

@@ -1,7 +1,8 @@
 // What an event looks like as lines of the checklist: the same on a terminal and in a log file, where only
 // the lines in between differ.
 import type { RunEvent } from '../../engine/events.ts'
-import { plural, type Style, some, wrap } from './text.ts'
+import { plural } from '../../units.ts'
+import { type Style, some, wrap } from './text.ts'
 import { duration, gateWords, objectiveWords } from './words.ts'
 
 export interface Titles {

@@ -76,5 +76,3 @@ export const table = (rows: readonly (readonly string[])[], gap = '  '): readonl
 /** `a, b and 12 more`: whole lists are in the journal. */
 export const some = (items: readonly string[], limit = 12): string =>
   items.length <= limit ? items.join(', ') : `${items.slice(0, limit).join(', ')} and ${items.length - limit} more`
-
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`

@@ -15,7 +15,7 @@ import type { Contents } from '../../model/contents.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
-import { formatBytes, hours, minutes } from '../../units.ts'
+import { formatBytes, hours, minutes, plural } from '../../units.ts'
 import { keyOf, NOT_SEEN, nothingStored, type Restoring, storedIn, withDataOf } from './restoring.ts'
 
 /** Partitions looked at side by side: each may hold a segment. */
@@ -147,7 +147,7 @@ export const checkTarget = (options: RestoreOptions, open: Restoring['open']): D
     budget: { expected: minutes(1), deadline: hours(12) },
     resolve: (world) => resolvePlan(world, options, open),
     preview: ({ topics }, commands) => ({
-      sentence: `${topics.length} topics, ${topics.filter(({ was }) => was === 'missing').length} of them to be created`,
+      sentence: `${plural(topics.length, 'topic')}, ${topics.filter(({ was }) => was === 'missing').length} of them to be created`,
       changes: [],
       commands: [commands.kafka('kafka-topics', ['--describe'])],
     }),
@@ -156,8 +156,8 @@ export const checkTarget = (options: RestoreOptions, open: Restoring['open']): D
       state: 'done',
       detail: [
         withDataOf({ options })
-          ? `${topics.length} topics, ${partitions.length} partitions, ${records} records, ${formatBytes(bytes)}`
-          : `${topics.length} topics`,
+          ? `${plural(topics.length, 'topic')}, ${plural(partitions.length, 'partition')}, ${plural(records, 'record')}, ${formatBytes(bytes)}`
+          : plural(topics.length, 'topic'),
         ...notes,
       ].join('; '),
     }),

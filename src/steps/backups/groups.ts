@@ -13,7 +13,7 @@ import type { Survey } from '../../model/survey.ts'
 import type { GroupOffset } from '../../ports/kafka-backup.ts'
 import { withRights } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
-import { hours, minutes, seconds } from '../../units.ts'
+import { hours, minutes, plural, seconds } from '../../units.ts'
 import { chainOf, keyOf, nothingStored, type Restoring, storedIn, withDataOf } from './restoring.ts'
 
 export interface GroupPlan {
@@ -87,14 +87,14 @@ export const mapGroups = (from: Restoring): Decision<GroupPlan> =>
     budget: { expected: seconds(10), deadline: hours(12) },
     resolve: async (world) => resolveGroups(from, await world.survey(), world.clock.deadline(hours(12))),
     preview: ({ groups }, commands) => ({
-      sentence: `${groups.length} groups go on where they were`,
+      sentence: `let ${plural(groups.length, 'group')} go on at the next unread record`,
       changes: [],
       commands: [commands.kafka('kafka-consumer-groups', ['--describe', '--all-groups'])],
     }),
     expect: (now) => now,
     done: (_, { groups, notRestored }) => ({
       state: 'done',
-      detail: `${groups.length} groups${
+      detail: `${plural(groups.length, 'group')}${
         notRestored.length === 0
           ? ''
           : `; left alone: ${few(
@@ -135,7 +135,7 @@ export const commitGroups = (mapped: Decision<GroupPlan>): Step =>
       return missing.length === 0 ? { nothing: 'every group is where it was' } : { target: { groups: missing } }
     },
     preview: ({ groups }, commands) => ({
-      sentence: `commit offsets of ${groups.length} groups: ${few(groups, 10)}`,
+      sentence: `commit offsets of ${plural(groups.length, 'group')}: ${few(groups, 10)}`,
       changes: ['their consumers go on at the next unread record'],
       commands: groups
         .slice(0, 5)
@@ -168,7 +168,7 @@ export const commitGroups = (mapped: Decision<GroupPlan>): Step =>
       const missing = missingIn(now, mapped.value())
       if (missing === null) return { state: 'unknown', detail: NOT_SEEN }
       return missing.length === 0
-        ? { state: 'done', detail: `${mapped.value().groups.length} groups go on where they were` }
+        ? { state: 'done', detail: `${plural(mapped.value().groups.length, 'group')} at the next unread record` }
         : { state: 'not-started', detail: `${few(missing, 3)} are not where they were` }
     },
   })

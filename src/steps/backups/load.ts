@@ -13,7 +13,7 @@ import type { Survey } from '../../model/survey.ts'
 import type { WriteWorld } from '../../ports/world.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
-import { formatBytes, hours, minutes, seconds } from '../../units.ts'
+import { formatBytes, hours, minutes, plural, seconds } from '../../units.ts'
 import { chainOf, endOf, extentOf, keyOf, NOT_SEEN, nothingStored, type Restoring, storedIn, withDataOf } from './restoring.ts'
 
 const DEADLINE = hours(24 * 7)
@@ -166,7 +166,7 @@ export const preserveOffsets = (from: Restoring): Step =>
       return { target: { partitions: left.length, records: left.reduce((sum, plan) => sum + Number(plan.base - (extentOf(now, plan)?.end ?? 0n)), 0) } }
     },
     preview: ({ partitions, records }, commands) => ({
-      sentence: `fill ${partitions} partitions with ${records} empty records and delete those`,
+      sentence: `fill ${plural(partitions, 'partition')} with ${records} empty records and delete those`,
       changes: ['their next offset is the one where their records begin'],
       commands: [commands.kafka('kafka-delete-records', ['--offset-json-file', 'offsets.json'])],
     }),
@@ -181,7 +181,7 @@ export const preserveOffsets = (from: Restoring): Step =>
       const left = from.plan.value().partitions.filter((plan) => unplaced(now, plan)).length
       return left === 0
         ? { state: 'done', detail: 'every one begins where its records begin' }
-        : { state: 'not-started', detail: `${left} partitions are not there yet` }
+        : { state: 'not-started', detail: `${plural(left, 'partition')} not there yet` }
     },
   })
 
@@ -301,7 +301,7 @@ export const loadData = (from: Restoring): Step =>
       return { target: { partitions: left.length, records: left.reduce((sum, plan) => sum + Number(unloaded(now, plan)), 0) } }
     },
     preview: ({ partitions, records }) => ({
-      sentence: `load ${records} records into ${partitions} partitions`,
+      sentence: `load ${plural(records, 'record')} into ${plural(partitions, 'partition')}`,
       changes: [from.options.bytesPerSecond === null ? 'as fast as the brokers take them' : `at ${formatBytes(from.options.bytesPerSecond)} a second at most`],
       commands: [],
     }),
@@ -330,6 +330,6 @@ export const loadedBy = (from: Restoring, now: Survey): Progress => {
       hopeless: `${nameOf(over)} holds more than the backup: somebody else writes to it`,
     }
   return left === 0
-    ? { state: 'done', detail: `${total} records are there`, measure }
-    : { state: 'not-started', detail: `${total - left} of ${total} records are there`, measure }
+    ? { state: 'done', detail: `${plural(total, 'record')} in place`, measure }
+    : { state: 'not-started', detail: `${total - left} of ${plural(total, 'record')} in place`, measure }
 }

@@ -10,7 +10,7 @@ import type { Survey } from '../../model/survey.ts'
 import type { NewTopic } from '../../ports/kafka-backup.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
-import { minutes } from '../../units.ts'
+import { minutes, plural } from '../../units.ts'
 import { loadedBy } from './load.ts'
 import { NOT_SEEN, overridesOf, type Restoring, removableOf, withDataOf } from './restoring.ts'
 
@@ -36,7 +36,7 @@ const thereIn = (now: Survey, topics: readonly string[]): readonly string[] | nu
 const goneBy = (now: Survey, { topics }: Topics): Progress => {
   const left = thereIn(now, topics)
   if (left === null) return { state: 'unknown', detail: NOT_SEEN }
-  if (left.length === 0) return { state: 'done', detail: `${topics.length} topics are gone` }
+  if (left.length === 0) return { state: 'done', detail: `${plural(topics.length, 'topic')} gone` }
   return { state: 'not-started', detail: `${few(left, 3)} are still there` }
 }
 
@@ -61,7 +61,7 @@ export const deleteTopics = (from: Restoring): Step =>
       return left.length === 0 ? { nothing: 'they are gone' } : { target: { topics: left } }
     },
     preview: ({ topics }, commands) => ({
-      sentence: `delete ${topics.length} topics with all records: ${few(topics, 10)}`,
+      sentence: `delete ${plural(topics.length, 'topic')} with all records: ${few(topics, 10)}`,
       changes: ['their records are gone for good; the topics are made anew from the backup'],
       commands: topics.slice(0, 5).map((topic) => commands.kafka('kafka-topics', ['--delete', '--topic', topic])),
     }),
@@ -83,8 +83,8 @@ const createBy = (now: Survey, { topics }: Topics): Progress => {
   if (there === null) return { state: 'unknown', detail: NOT_SEEN }
   const measure = { done: there.length, total: topics.length, unit: 'topics' }
   return there.length === topics.length
-    ? { state: 'done', detail: `${topics.length} topics are there`, measure }
-    : { state: 'not-started', detail: `${there.length} of ${topics.length} topics are there`, measure }
+    ? { state: 'done', detail: `${plural(topics.length, 'topic')} in place`, measure }
+    : { state: 'not-started', detail: `${there.length} of ${plural(topics.length, 'topic')} in place`, measure }
 }
 
 const configArguments = (configs: Readonly<Record<string, string>>): readonly string[] =>
@@ -107,7 +107,7 @@ export const createTopics = (from: Restoring): Step =>
       return missing.length === 0 ? { nothing: 'every topic is there' } : { target: { topics: missing } }
     },
     preview: ({ topics }, commands) => ({
-      sentence: `create ${topics.length} topics: ${few(topics, 10)}`,
+      sentence: `create ${plural(topics.length, 'topic')}: ${few(topics, 10)}`,
       changes: [withDataOf(from) ? 'they keep everything until their records are loaded' : 'they are empty, with the settings they had'],
       commands: plansOf(from, { topics })
         .slice(0, 5)
@@ -186,7 +186,7 @@ const settingStep = (from: Restoring, setting: Setting): Step =>
       return wrong.length === 0 ? { nothing: setting.already } : { target: { topics: wrong } }
     },
     preview: ({ topics }, commands) => ({
-      sentence: `${setting.sentence} of ${topics.length} topics: ${few(topics, 10)}`,
+      sentence: `${setting.sentence} of ${plural(topics.length, 'topic')}: ${few(topics, 10)}`,
       changes: [setting.change],
       commands: plansOf(from, { topics })
         .slice(0, 5)
@@ -225,8 +225,8 @@ const settingStep = (from: Restoring, setting: Setting): Step =>
       if (changes.includes(null)) return { state: 'unknown', detail: 'the settings of topics were not seen' }
       const left = changes.filter((each) => each !== null && Object.keys(each).length > 0).length
       return left === 0
-        ? { state: 'done', detail: `${target.topics.length} topics have the settings` }
-        : { state: 'not-started', detail: `${left} of ${target.topics.length} topics do not have the settings` }
+        ? { state: 'done', detail: `${plural(target.topics.length, 'topic')} with their settings` }
+        : { state: 'not-started', detail: `${left} of ${plural(target.topics.length, 'topic')} still without their settings` }
     },
   })
 

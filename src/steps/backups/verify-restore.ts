@@ -11,7 +11,7 @@ import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { WriteWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
-import { minutes, seconds } from '../../units.ts'
+import { minutes, plural, seconds } from '../../units.ts'
 import type { GroupPlan } from './groups.ts'
 import { loadedBy } from './load.ts'
 import { chainOf, extentOf, keyOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
@@ -64,7 +64,7 @@ export const compareRecords = (from: Restoring): Step => {
       const with_ = from.plan.value().partitions.filter(({ records }) => records > 0)
       return with_.length === 0 ? { nothing: 'there is no record to compare' } : { target: { partitions: Math.min(SAMPLED, with_.length) } }
     },
-    preview: ({ partitions }) => ({ sentence: `compare the first and the last record of ${partitions} partitions`, changes: [], commands: [] }),
+    preview: ({ partitions }) => ({ sentence: `compare the first and the last record of ${plural(partitions, 'partition')}`, changes: [], commands: [] }),
     act: async (world, { partitions }, signal) => {
       const all = from.plan.value().partitions.filter(({ records }) => records > 0)
       const pace = Math.max(1, Math.floor(all.length / partitions))
@@ -80,7 +80,7 @@ export const compareRecords = (from: Restoring): Step => {
     expect: (now) => now,
     done: (_, { partitions }) =>
       compared
-        ? { state: 'done', detail: `first and last records of ${partitions} partitions are those of the backup` }
+        ? { state: 'done', detail: `first and last records are those of the backup, in ${plural(partitions, 'partition')}` }
         : { state: 'not-started', detail: 'not compared' },
   })
 }
@@ -101,14 +101,14 @@ export const verifyRestore = (from: Restoring): Step =>
     aspects: ['contents'],
     budget: { expected: seconds(5), deadline: minutes(10) },
     resolve: async () => ({ target: { topics: from.plan.value().topics.length } }),
-    preview: ({ topics }) => ({ sentence: `check ${topics} topics: partitions, settings, ends`, changes: [], commands: [] }),
+    preview: ({ topics }) => ({ sentence: `check ${plural(topics, 'topic')}: partitions, settings, ends`, changes: [], commands: [] }),
     expect: (now) => now,
     done: (now, { topics }) => {
       const loaded = loadedBy(from, now)
       if (loaded.state !== 'done') return { ...loaded, state: loaded.state === 'not-started' ? 'under-way' : loaded.state }
       const off = settingsOff(from, now)
       if (off.length > 0) return { state: 'under-way', detail: `settings of ${off.slice(0, 3).join(', ')} are not back` }
-      return { state: 'done', detail: `${topics} topics are as the backup has them; ${loaded.detail}` }
+      return { state: 'done', detail: `${plural(topics, 'topic')} as in the backup; ${loaded.detail}` }
     },
   })
 
@@ -194,7 +194,7 @@ export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Ste
     expect: (now) => now,
     done: (_, { records, topics, notRestored }) => ({
       state: 'done',
-      detail: `${topics} topics, ${records} records${
+      detail: `${plural(topics, 'topic')}, ${plural(records, 'record')}${
         notRestored.length === 0
           ? ''
           : `; not restored: ${notRestored

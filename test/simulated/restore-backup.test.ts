@@ -2,14 +2,17 @@
 // kept, groups at the next unread record.
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
+import { createRandom } from '../../src/adapters/simulated/random.ts'
 import { createBackup } from '../../src/archive/create/create-backup.ts'
 import { openArchive } from '../../src/archive/read-archive.ts'
 import { REPORT_STEP, type RestoreOptions, type RestoreReport } from '../../src/archive/restore/options.ts'
 import type { RunDeps } from '../../src/engine/interaction.ts'
 import { resumeRun, startRun } from '../../src/engine/runner.ts'
+import { KdrError } from '../../src/errors.ts'
 import { walkBatches } from '../../src/model/batches/batch.ts'
 import { patchForProduce } from '../../src/model/batches/patch.ts'
 import { decodeRecords, encodeBatches } from '../../src/model/batches/records.ts'
+import type { KafkaRestoreWriter } from '../../src/ports/kafka-backup.ts'
 import { restoreBackup } from '../../src/scenarios/restore-backup.ts'
 import { type MemoryStore, memoryStore } from '../archive/memory-store.ts'
 import { compose, open } from './stage.ts'
@@ -212,6 +215,30 @@ describe('restore of a backup', () => {
     expect(reportOf(events)?.records).toBe(55 + 15 + 55 + 30)
     const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
     expect(group?.offsets.map(({ offset }) => offset)).toEqual([55n, 55n, 55n])
+  })
+
+  it.each([1, 2, 3, 4, 5, 6])('loses and doubles nothing where requests and answers are lost: seed %i', async (seed) => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const second = open({ topics: [] })
+    const { deps } = restoring(second, store, { name, offsets: seed % 2 === 0 ? 'mapped' : 'auto' })
+    const random = createRandom(seed, 'losses')
+    const silent = () => new KdrError('no answer', { code: 'broker-silent' })
+    const produceRaw: KafkaRestoreWriter['produceRaw'] = async (rows, until) => {
+      const luck = random.between(0, 9)
+      if (luck === 0) throw silent()
+      const kept = luck < 3 ? rows.slice(1) : rows
+      const answers = kept.length === 0 ? [] : await second.write.restore.produceRaw(kept, until)
+      if (luck === 9) throw silent()
+      const moved = rows.slice(0, rows.length - kept.length)
+      return [...answers, ...moved.map(({ topic, partition }) => ({ topic, partition, error: 'NOT_LEADER_OR_FOLLOWER', message: null, baseOffset: -1n }))]
+    }
+    const write = { ...deps.write, restore: { ...second.write.restore, produceRaw } }
+    expect((await startRun({ ...deps, write })).why).toBe('recovered and verified')
+    const values = async (simulation: Simulation) =>
+      Object.values(await everything(simulation)).map((words) => words.slice(1).map((text) => text.replace(/^\d+ /, '')))
+    expect(await values(second)).toEqual(await values(first))
   })
 
   it.each(['resume', 'anew'] as const)(

@@ -24,6 +24,8 @@ interface Open {
   ended: boolean
 }
 
+const nothing = (): void => {}
+
 type Loading = Promise<{ readonly bytes: Buffer; release(): void }>
 
 class SegmentFeed implements Feed {
@@ -35,6 +37,8 @@ class SegmentFeed implements Feed {
   #pieces: Iterator<Piece> | null = null
   #current: Piece | null = null
   readonly #open: Open[] = []
+  /** Of every piece that was taken and is not settled, in order: what gives its own memory back. */
+  readonly #lent: (() => void)[] = []
 
   constructor({ segments }: Pick<StoredPartition, 'segments'>, from: number, toTime: Instant | null) {
     this.#segments = segments
@@ -55,6 +59,7 @@ class SegmentFeed implements Feed {
     const open = this.#open.at(-1)
     if (piece === null || open === undefined) throw new Error('there is no piece to take')
     open.taken += 1
+    this.#lent.push(piece.release ?? nothing)
     this.#advance()
     return piece
   }
@@ -104,6 +109,7 @@ class SegmentFeed implements Feed {
   }
 
   settled(pieces: number): void {
+    for (const release of this.#lent.splice(0, pieces)) release()
     let left = pieces
     for (const open of this.#open) {
       const here = Math.min(left, open.taken - open.settled)
@@ -122,6 +128,8 @@ class SegmentFeed implements Feed {
   }
 
   close(): void {
+    for (const release of this.#lent.splice(0)) release()
+    this.#current?.release?.()
     for (const { release } of this.#open.splice(0)) release()
     this.#ahead?.then(({ release }) => release()).catch(() => {})
     this.#ahead = null

@@ -3,13 +3,17 @@
 // requests than in decoding.
 import { type BatchView, hasHoles, walkBatches } from '../../model/batches/batch.ts'
 import { canCompress, GZIP } from '../../model/batches/codecs.ts'
+import { isPlain, Merge } from '../../model/batches/merge.ts'
 import { decodeRecords, encodeBatches, type StoredRecord } from '../../model/batches/records.ts'
+import { type Slab, Slabs } from '../../model/slabs.ts'
 import type { Instant } from '../../units.ts'
 
 /** One batch to be produced. */
 export interface Piece {
   readonly batch: Buffer
   readonly count: number
+  /** Gives memory of its own back, once it was acknowledged; absent where it lies in the segment's. */
+  readonly release?: () => void
 }
 
 export interface Shape {
@@ -19,10 +23,15 @@ export interface Shape {
   readonly toTime: Instant | null
 }
 
-/** Batches whose average is below this are merged: a request carries one batch per partition. */
+/** Batches whose average is below this are merged, though they have to be decoded for it: a request carries one batch per partition. */
 const TINY = 4 * 1024
-/** Bytes of records decoded before they are encoded. */
+/** Of uncompressed ones, whose records only have to be moved. */
+const SMALL = 64 * 1024
+/** Bytes of records in a batch that was made of others. */
 const MERGED = 512 * 1024
+
+/** Memory of merged batches, of all partitions together. */
+const slabs = new Slabs(64 << 20)
 
 const sizeOf = ({ key, value, headers }: StoredRecord): number =>
   (key?.length ?? 0) + (value?.length ?? 0) + headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0) + 4, 24)
@@ -47,9 +56,36 @@ const flushed = function* (pending: Pending | null): Generator<Piece> {
     yield { batch, count }
 }
 
+/** Plain batches moved into one until no more fit. */
+class Gathering {
+  #lent: Slab | null = null
+  #merge: Merge | null = null
+
+  /** False: it does not fit beside the others. */
+  add(batch: BatchView): boolean {
+    if (this.#merge === null) {
+      this.#lent = slabs.take(MERGED)
+      this.#merge = new Merge(this.#lent.bytes.subarray(0, MERGED))
+    }
+    return this.#merge.add(batch)
+  }
+
+  *flush(): Generator<Piece> {
+    const [lent, merge] = [this.#lent, this.#merge]
+    this.#lent = null
+    this.#merge = null
+    if (lent === null || merge === null) return
+    if (merge.count === 0) lent.release()
+    else yield { batch: merge.finish(), count: merge.count, release: lent.release }
+  }
+}
+
 /** What of this segment is to be produced, in order. Pieces that are batches as they were are views of `bytes`. */
 export const piecesOf = function* (bytes: Buffer, batches: number, { skip, toTime }: Shape): Generator<Piece> {
-  const tiny = batches > 1 && bytes.length / batches < TINY
+  const average = bytes.length / Math.max(1, batches)
+  const tiny = batches > 1 && average < TINY
+  const small = batches > 1 && average < SMALL
+  const gathering = new Gathering()
   let left = skip
   let pending: Pending | null = null
   for (const batch of walkBatches(bytes)) {
@@ -58,6 +94,15 @@ export const piecesOf = function* (bytes: Buffer, batches: number, { skip, toTim
       left -= batch.count
       continue
     }
+    if (left === 0 && !partial && small && isPlain(batch) && batch.bytes.length < SMALL) {
+      yield* flushed(pending)
+      pending = null
+      if (gathering.add(batch)) continue
+      yield* gathering.flush()
+      gathering.add(batch)
+      continue
+    }
+    yield* gathering.flush()
     if (left === 0 && !partial && !tiny && !hasHoles(batch) && !batch.logAppendTime) {
       yield* flushed(pending)
       pending = null
@@ -81,6 +126,7 @@ export const piecesOf = function* (bytes: Buffer, batches: number, { skip, toTim
       pending = null
     }
   }
+  yield* gathering.flush()
   yield* flushed(pending)
 }
 

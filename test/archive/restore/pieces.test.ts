@@ -44,8 +44,26 @@ const range = (from: number, to: number): readonly number[] => Array.from({ leng
 
 describe('pieces of a segment', () => {
   it('are the batches as they were', () => {
-    const batches = [batch(0, 3), batch(3, 9, { codec: 1, size: 80_000 }), batch(9, 12)]
+    const batches = [batch(0, 3, { size: 80_000 }), batch(3, 9, { codec: 1, size: 80_000 }), batch(9, 12, { size: 80_000 })]
     expect(read(batches).pieces.map(({ batch: bytes }) => bytes)).toEqual(batches)
+  })
+
+  it('are moved together where they are small and uncompressed, in order with those that are compressed', () => {
+    const packed = batch(60, 66, { codec: 1, size: 5000 })
+    const { pieces, times } = read([...range(0, 20).map((at) => batch(at * 3, at * 3 + 3)), packed, batch(66, 69), batch(69, 72)])
+    expect(pieces.map(({ count }) => count)).toEqual([60, 6, 6])
+    expect(pieces[1]?.batch).toEqual(packed)
+    expect(times).toEqual(range(0, 72))
+    expect(pieces.map(({ release }) => release !== undefined)).toEqual([true, false, true])
+  })
+
+  it('are moved together up to half a MiB', () => {
+    const batches = range(0, 100).map((at) => batch(at * 3, at * 3 + 3, { size: 6000 }))
+    const { pieces, times } = read(batches)
+    expect(times).toEqual(range(0, 300))
+    expect(pieces.map(({ batch: bytes }) => bytes.length <= 512 * 1024)).not.toContain(false)
+    const total = Buffer.concat(batches).length
+    expect(pieces.length).toBe(Math.ceil(total / (512 * 1024 - (batches[0]?.length ?? 0))))
   })
 
   it('are dense where a batch has holes, and in order with the others', () => {

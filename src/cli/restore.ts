@@ -14,6 +14,7 @@ import { openStore } from './compose/store.ts'
 import { openWorld, type World } from './compose.ts'
 import type { RunSummary } from './history.ts'
 import type { Invocation } from './invocation.ts'
+import { leftBehind } from './left-behind.ts'
 import { restoreLines } from './render/backups.ts'
 import { openSession, type Report, rehearsalDeps, runDeps, type Session } from './session.ts'
 
@@ -95,8 +96,15 @@ export const runRestore = async (invocation: Invocation, chosen: ChosenStore, op
       const { rehearse } = await import('../engine/rehearsal.ts')
       result = await rehearse(rehearsalDeps(invocation, world, session, scenario, options))
     } else {
-      const { startRun } = await import('../engine/runner.ts')
-      result = await startRun(await runDeps(invocation, world, session, { scenario, options, need: NEED }))
+      const { startRun, resumeRun } = await import('../engine/runner.ts')
+      const left = await leftBehind(world, session.keeping.store, options, invocation.interruption.signal)
+      const deps = await runDeps(invocation, world, session, { scenario, options, need: NEED })
+      if (left !== null && 'goOn' in left) {
+        const { run, started } = left.goOn
+        invocation.terminal.err(`Going on with ${run}: it was killed while it restored the same.`)
+        if (started !== null) session.recall(started)
+        result = await resumeRun(deps, run)
+      } else result = await startRun(left === null ? deps : { ...deps, takeOver: deps.takeOver ?? left.takeOver })
     }
     return exitOf(session.finish(result), report.report())
   } finally {

@@ -54,12 +54,12 @@ export const killingBackups = (kafka: LabVersion, { creates, restores, broker }:
         ['restore', full, 'all', '--cluster', name, '--store', backups.store, '--topic-prefix', prefix, '--output', 'json', ...RATE, ...RESTORE, ...flags],
         options,
       )
-    /** A run that was killed keeps its lock, so that whoever comes next knows of it: gone on with, or begun anew in its place. */
+    /** The same command again, or what the killed run itself says: either goes on. */
     const oncemore = async (prefix: string, resume: boolean): Promise<Ran> => {
-      const ran = await restore(prefix)
-      const [, run] = /locked by run (\S+)/.exec(ran.err) ?? []
-      if (ran.code !== 8 || run === undefined) return ran
-      return resume ? backups.here.kdr(['runs', 'resume', run, ...RESTORE]) : restore(prefix, {}, '--take-over', run)
+      if (!resume) return restore(prefix)
+      const ran = await backups.here.kdr(['runs', 'resume', ...RESTORE])
+      // Killed before its journal began, or after it ended, there is nothing to resume.
+      return ran.code === 2 ? restore(prefix) : ran
     }
     const verified = async () => {
       for (const each of await backups.names()) {

@@ -89,20 +89,6 @@ export class WireWriter {
     return this.#byte(rest)
   }
 
-  /** Zigzag, as record batches use it. */
-  varlong(value: bigint): this {
-    let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
-    while (rest >= 0x80n) {
-      this.#byte(Number(rest & 0x7fn) | 0x80)
-      rest >>= 7n
-    }
-    return this.#byte(Number(rest))
-  }
-
-  varint(value: number): this {
-    return this.uvarint((value << 1) ^ (value >> 31))
-  }
-
   /** Compact string; null where the field may be null. */
   string(value: string | null): this {
     if (value === null) return this.uvarint(0)
@@ -119,11 +105,6 @@ export class WireWriter {
   /** Compact bytes. */
   bytes(value: Buffer): this {
     return this.uvarint(value.length + 1).raw(value)
-  }
-
-  /** Zigzag length and bytes of a record; null is -1. */
-  recordBytes(value: Buffer | null): this {
-    return value === null ? this.varint(-1) : this.varint(value.length).raw(value)
   }
 
   /** Compact array; null where the field may be null. */
@@ -219,21 +200,6 @@ export class WireReader {
     throw new WireError('a varint has more than 5 bytes')
   }
 
-  varint(): number {
-    const value = this.uvarint()
-    return (value >>> 1) ^ -(value & 1)
-  }
-
-  varlong(): bigint {
-    let value = 0n
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.i8()
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte >= 0) return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n))
-    }
-    throw new WireError('a varlong has more than 10 bytes')
-  }
-
   nullableString(): string | null {
     const length = this.uvarint()
     return length === 0 ? null : this.raw(length - 1).toString('utf8')
@@ -246,11 +212,6 @@ export class WireReader {
   oldString(): string {
     const length = this.i16()
     return length < 0 ? '' : this.raw(length).toString('utf8')
-  }
-
-  recordBytes(): Buffer | null {
-    const length = this.varint()
-    return length < 0 ? null : this.raw(length)
   }
 
   /** Compact bytes; nothing where they are null. */

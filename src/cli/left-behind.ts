@@ -6,7 +6,7 @@ import { decode } from '../engine/codec.ts'
 import { KdrError } from '../errors.ts'
 import type { RunStore } from '../ports/run-store.ts'
 import { RESTORE_BACKUP } from '../scenarios/restore-backup.ts'
-import type { World } from './compose.ts'
+import type { Keeping, World } from './compose.ts'
 import { type RunSummary, summarise } from './history.ts'
 
 /** `goOn`: the same restore, to be gone on with. `takeOver`: a run that left no journal, or ended, before it gave its lock back. */
@@ -24,7 +24,7 @@ const pastOf = (store: RunStore, run: string): RunSummary | null => {
 /** What a process that is provably gone left of this very restore; null: nothing, or nothing that is ours to go on with. */
 export const leftBehind = async (
   { lock, ports }: Pick<World, 'lock' | 'ports'>,
-  store: RunStore,
+  { store, actor }: Pick<Keeping, 'store' | 'actor'>,
   options: RestoreOptions,
   signal: AbortSignal,
 ): Promise<LeftBehind> => {
@@ -33,6 +33,8 @@ export const leftBehind = async (
   const { run } = held.holder
   const past = pastOf(store, run)
   // The lock comes before the journal, and goes after its last line.
+  // A journal that is not here may be another user's, of a recovery half done.
+  if (past === null && (held.holder.user !== actor.user || !run.includes(`-${RESTORE_BACKUP}-`))) return null
   if (past === null || (past.broken === null && past.lines.length === 0) || past.finished !== null) return { takeOver: run }
   if (past.folded === null || past.folded.scenario !== RESTORE_BACKUP || !isDeepStrictEqual(decode(past.folded.options), options)) return null
   return { goOn: past }

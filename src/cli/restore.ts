@@ -97,7 +97,7 @@ export const runRestore = async (invocation: Invocation, chosen: ChosenStore, op
       result = await rehearse(rehearsalDeps(invocation, world, session, scenario, options))
     } else {
       const { startRun, resumeRun } = await import('../engine/runner.ts')
-      const left = await leftBehind(world, session.keeping.store, options, invocation.interruption.signal)
+      const left = await leftBehind(world, session.keeping, options, invocation.interruption.signal)
       const deps = await runDeps(invocation, world, session, { scenario, options, need: NEED })
       if (left !== null && 'goOn' in left) {
         const { run, started } = left.goOn

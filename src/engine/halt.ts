@@ -31,6 +31,8 @@ export class Trouble extends Error {
   }
 }
 
+const UNTOUCHED: ReadonlySet<Exit> = new Set(['usage', 'declined', 'approvalMissing', 'refused', 'locked'])
+
 /** How trouble ends a run that stops there. `changed`: something of the target may already be different. */
 export const haltFor = (trouble: Trouble, changed: boolean): Halt => {
   const { message, hint } = trouble
@@ -45,5 +47,7 @@ export const haltFor = (trouble: Trouble, changed: boolean): Halt => {
       )
     return new Halt(message, 'refused', 'refused', hint)
   }
+  // An error of a step may promise by its exit that nothing was changed; by then that is not true of the run.
+  if (changed && trouble.exit !== null && UNTOUCHED.has(trouble.exit)) return new Halt(message, 'stopped', 'stopped', hint)
   return new Halt(message, 'failed', trouble.exit ?? 'failed', hint)
 }

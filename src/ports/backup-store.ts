@@ -36,8 +36,8 @@ export interface BackupStoreWriter {
   put(name: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ readonly bytes: number }>
   /** One that is gone already is as wanted. In the order given, each before the next. */
   remove(names: readonly string[], signal: AbortSignal): Promise<void>
-  /** What unfinished writes left behind and nobody works on: temporary files, open multipart uploads. Returns how many were cleared. */
-  clear(options: { readonly olderThan: Instant }, signal: AbortSignal): Promise<number>
+  /** What unfinished writes of `ours`, by name, left in the store itself and nobody works on: temporary files, open multipart uploads. Returns how many were cleared. */
+  clear(options: { readonly olderThan: Instant; readonly ours: RegExp }, signal: AbortSignal): Promise<number>
   /** One holder at a time per `key` (create and prune of a chain); throws `store-locked` (exit 8) naming the holder. Renewed until released. */
   lock(key: string, holder: string, signal: AbortSignal): Promise<{ release(): Promise<void> }>
 }

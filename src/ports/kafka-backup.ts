@@ -139,6 +139,6 @@ export interface KafkaRestoreWriter {
   /** As no member of the group: Kafka takes it only while the group is empty (`kafka-unknown-member-id` otherwise). */
   commitOffsets(group: string, offsets: readonly GroupOffset[], signal: AbortSignal): Promise<void>
   producer(signal: AbortSignal): Promise<ProducerIdentity>
-  /** acks=all, one batch per partition, sent to the leaders in one request each; never repeated by itself. Rejects only when nothing is known of an answer (`broker-silent`, `broker-refused`); up to 5 may be under way per partition. */
+  /** acks=all, one batch per partition, sent to the leaders in one request each; never repeated by itself. Rejects only when nothing is known of an answer (`broker-silent`, `broker-refused`, `broker-unreachable`); up to 5 may be under way per partition. */
   produceRaw(rows: readonly RawProduce[], signal: AbortSignal): Promise<readonly RawProduced[]>
 }

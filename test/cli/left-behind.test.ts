@@ -25,7 +25,15 @@ const OPTIONS: RestoreOptions = {
 const RUN = '20261123-031500-restore-backup-000001'
 const never = new AbortController().signal
 
-const stage = ({ scenario = 'restore-backup', options = OPTIONS, began = true, ended = false, alive = false as boolean | 'unknown' } = {}) => {
+const stage = ({
+  scenario = 'restore-backup',
+  options = OPTIONS,
+  began = true,
+  ended = false,
+  alive = false as boolean | 'unknown',
+  user = 'root',
+  run = RUN,
+} = {}) => {
   const simulation = createSimulation({ seed: 1, mode: 'kraft' })
   const { store, clock, ports } = simulation
   const folder = store.create(RUN)
@@ -60,9 +68,9 @@ const stage = ({ scenario = 'restore-backup', options = OPTIONS, began = true, e
       hint: null,
       gates: [],
     } as never)
-  const holder: LockHolder = { run: RUN, user: 'root', host: 'here', pid: 1, processStart: '1', since: 0, fence: 1 }
+  const holder: LockHolder = { run, user: 'root', host: 'here', pid: 1, processStart: '1', since: 0, fence: 1 }
   const lock = { covers: 'a test', acquire: () => Promise.reject(new Error('nobody acquires')), inspect: async () => ({ holder, alive }) }
-  return leftBehind({ lock, ports }, store, OPTIONS, never)
+  return leftBehind({ lock, ports }, { store, actor: { user, host: 'here', pid: 2 } }, OPTIONS, never)
 }
 
 describe('a lock left behind', () => {
@@ -78,6 +86,13 @@ describe('a lock left behind', () => {
   it('by another restore, or a recovery, stays', async () => {
     expect(await stage({ options: { ...OPTIONS, topicPrefix: 'x.' } })).toBeNull()
     expect(await stage({ scenario: 'single-broker' })).toBeNull()
+  })
+
+  it('of a run that is not known here is taken over only where it was our own restore', async () => {
+    const other = '20261123-031500-restore-backup-000002'
+    expect(await stage({ run: other })).toEqual({ takeOver: other })
+    expect(await stage({ run: other, user: 'another' })).toBeNull()
+    expect(await stage({ run: '20261123-031500-single-broker-000002' })).toBeNull()
   })
 
   it('stays where its process lives, or nobody can tell', async () => {

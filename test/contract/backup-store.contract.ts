@@ -49,7 +49,7 @@ export async function* recycled(bytes: number, chunk: number, seen: (chunk: Buff
 
 const nothingLeft = async ({ store, again }: BackupStoreSubject): Promise<void> => {
   expect(await namesOf(again())).toEqual([])
-  expect(await store.clear({ olderThan: Date.now() + 60_000 }, signal)).toBe(0)
+  expect(await store.clear({ olderThan: Date.now() + 60_000, ours: /./ }, signal)).toBe(0)
 }
 
 export const backupStoreContract = (name: string, setUp: () => Promise<BackupStoreSubject>): void => {
@@ -120,7 +120,7 @@ export const backupStoreContract = (name: string, setUp: () => Promise<BackupSto
       await expect(store.put('a', of('second'), signal)).rejects.toMatchObject({ code: 'object-exists' })
       expect((await contentOf(store, 'a')).toString()).toBe('first')
       expect(await namesOf(store)).toEqual(['a'])
-      expect(await store.clear({ olderThan: Date.now() + 60_000 }, signal)).toBe(0)
+      expect(await store.clear({ olderThan: Date.now() + 60_000, ours: /./ }, signal)).toBe(0)
     })
 
     it('lets one of several win who put the same name at once', async () => {
@@ -209,9 +209,9 @@ export const backupStoreContract = (name: string, setUp: () => Promise<BackupSto
       await store.put('whole', of('whole'), signal)
       await subject.leave('half.tar.gz')
       expect(await namesOf(store)).toEqual(['whole'])
-      expect(await store.clear({ olderThan: Date.now() - 60_000 }, signal)).toBe(0)
-      expect(await store.clear({ olderThan: Date.now() + 60_000 }, signal)).toBe(1)
-      expect(await store.clear({ olderThan: Date.now() + 60_000 }, signal)).toBe(0)
+      expect(await store.clear({ olderThan: Date.now() - 60_000, ours: /./ }, signal)).toBe(0)
+      expect(await store.clear({ olderThan: Date.now() + 60_000, ours: /./ }, signal)).toBe(1)
+      expect(await store.clear({ olderThan: Date.now() + 60_000, ours: /./ }, signal)).toBe(0)
       expect(await namesOf(store)).toEqual(['whole'])
     })
 
@@ -247,7 +247,7 @@ export const backupStoreContract = (name: string, setUp: () => Promise<BackupSto
         () => missing.put('a', of('x'), signal),
         () => missing.put('a', recycled(12 * MIB, MIB), signal),
         () => missing.remove(['a'], signal),
-        () => missing.clear({ olderThan: 0 }, signal),
+        () => missing.clear({ olderThan: 0, ours: /./ }, signal),
         () => missing.lock('chain', 'ann', signal),
       ]
       for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'no-such-store', exit: 'noSuchStore' })

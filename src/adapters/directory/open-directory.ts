@@ -4,11 +4,12 @@ import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { KdrError } from '../../errors.ts'
 import type { BackupStore, StoredObject } from '../../ports/backup-store.ts'
+import type { Instant } from '../../units.ts'
 import { checkedName, isObjectName } from '../stores/names.ts'
 import { errnoOf, folderError, inFolder, noSuchFolder, noSuchObject } from './errors.ts'
 import { lockFolder } from './lock.ts'
 import { openFile, readRange, streamFile } from './read-file.ts'
-import { isTemporary, syncFolder, writeWhole } from './write-whole.ts'
+import { syncFolder, wholeNameOf, writeWhole } from './write-whole.ts'
 
 export interface DirectoryOptions {
   /** As a person names it. */
@@ -125,12 +126,13 @@ const removeOne = async (folder: Folder, name: string): Promise<void> => {
   await inFolder(path, 'remove', () => syncFolder(dirname(path)))
 }
 
-const clear = async (folder: Folder, olderThan: number, signal: AbortSignal): Promise<number> => {
+const clear = async (folder: Folder, { olderThan, ours }: { readonly olderThan: Instant; readonly ours: RegExp }, signal: AbortSignal): Promise<number> => {
   let cleared = 0
   for (const { name } of await folder.entries('')) {
     signal.throwIfAborted()
     const path = join(folder.path, name)
-    const found = isTemporary(name) ? await inFolder(path, 'look at', () => object(path, name)) : null
+    const whole = wholeNameOf(name)
+    const found = whole !== null && ours.test(whole) ? await inFolder(path, 'look at', () => object(path, name)) : null
     if (found === null || found.modified >= olderThan) continue
     await inFolder(path, 'remove', () => unlink(path))
     cleared += 1
@@ -177,7 +179,7 @@ export const openDirectory = ({ path, create = false }: DirectoryOptions): Backu
         await removeOne(folder, name)
       }
     },
-    clear: ({ olderThan }, signal) => clear(folder, olderThan, signal),
+    clear: (what, signal) => clear(folder, what, signal),
     lock: async (key, holder, signal) => {
       signal.throwIfAborted()
       await folder.make('lock')

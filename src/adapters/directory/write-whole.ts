@@ -13,7 +13,8 @@ const SYNC_EVERY = 32 * 1024 * 1024
 export const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
 
 const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path)}.partial-${randomBytes(6).toString('hex')}`)
-export const isTemporary = (name: string): boolean => /^\..+\.partial-[0-9a-f]{12}$/.test(name)
+/** What a temporary file was to become; null: it is none. */
+export const wholeNameOf = (name: string): string | null => /^\.(.+)\.partial-[0-9a-f]{12}$/.exec(name)?.[1] ?? null
 
 /** A name, new or gone, is durable only once its folder is. */
 export const syncFolder = async (path: string): Promise<void> => {

@@ -79,10 +79,17 @@ const lastTouched = async ({ sdk, client }: Session, what: { Bucket: string; Key
   return newest
 }
 
-export const clearUploads = async (bucket: Bucket, olderThan: Instant, signal: AbortSignal): Promise<number> => {
+/** A bucket is shared: uploads of other names, and of stores in folders of this one, are somebody else's. */
+const isOurs = (name: string | null, ours: RegExp): boolean => name !== null && !name.includes('/') && ours.test(name)
+
+export const clearUploads = async (
+  bucket: Bucket,
+  { olderThan, ours }: { readonly olderThan: Instant; readonly ours: RegExp },
+  signal: AbortSignal,
+): Promise<number> => {
   let cleared = 0
   for await (const { Key, UploadId, Initiated } of openUploads(bucket, signal)) {
-    if (Key === undefined || UploadId === undefined || bucket.nameOf(Key) === null || (Initiated?.getTime() ?? olderThan) >= olderThan) continue
+    if (Key === undefined || UploadId === undefined || !isOurs(bucket.nameOf(Key), ours) || (Initiated?.getTime() ?? olderThan) >= olderThan) continue
     const what = { Bucket: bucket.options.bucket, Key, UploadId }
     cleared += await bucket.run(`clear an unfinished upload of ${Key}`, signal, async (session) => {
       try {

@@ -47,7 +47,7 @@ export const openS3 = (options: S3Options): BackupStore => {
         await removeOne(bucket, name, signal)
       }
     },
-    clear: ({ olderThan }, signal) => clearUploads(bucket, olderThan, signal),
+    clear: (what, signal) => clearUploads(bucket, what, signal),
     lock: (key, holder, signal) => locks.take(key, holder, signal),
   }
 }

@@ -208,10 +208,13 @@ const abandon = async (writer: ArchiveWriter, name: string, where: string, throw
   }
 }
 
+/** Objects that a backup is made of (`nameFor`). */
+const OURS = /^(?:full|incremental)_backup_\d{8}_\d{6}(?:_\d+)?(?:\.part-\d+)?(?:\.tar\.gz|\.manifest\.json)$/
+
 const locked = async (options: CreateOptions, ports: CreatePorts, tell: Tell, signal: AbortSignal): Promise<CreateResult> => {
   const { store, clock } = ports
   // Whoever holds the lock is the only one at work here: what is unfinished now stays so.
-  const cleared = await store.clear({ olderThan: clock.now() }, signal)
+  const cleared = await store.clear({ olderThan: clock.now(), ours: OURS }, signal)
   if (cleared > 0)
     tell({ type: 'note', text: `removed ${cleared} unfinished ${cleared === 1 ? 'file' : 'files'} that an earlier backup left in ${store.where}` })
   const began = formatInstant(clock.now())

@@ -41,7 +41,7 @@ const PAUSE: Millis = 250
 const PATIENCE: Millis = 5 * 60_000
 
 /** Rejections of a request of which nothing is known: its batches may have been stored or not. */
-const UNANSWERED: ReadonlySet<unknown> = new Set(['broker-silent', 'broker-refused', 'no-leader', 'no-broker-answered'])
+const UNANSWERED: ReadonlySet<unknown> = new Set(['broker-silent', 'broker-refused', 'broker-unreachable', 'no-leader', 'no-broker-answered'])
 
 interface Lane {
   readonly waiting: LoadPartition[]

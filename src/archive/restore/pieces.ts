@@ -99,7 +99,10 @@ export const piecesOf = function* (bytes: Buffer, batches: number, { skip, toTim
       pending = null
       if (gathering.add(batch)) continue
       yield* gathering.flush()
-      gathering.add(batch)
+      if (gathering.add(batch)) continue
+      // Too many records for its bytes to be moved: the broker judges it as it is.
+      yield* gathering.flush()
+      yield { batch: batch.bytes, count: batch.count }
       continue
     }
     yield* gathering.flush()

@@ -1,6 +1,7 @@
 // What a restore will do to this very cluster, decided before anything is created: which topics are made, which
 // are gone on with, which offsets every partition's records get, and what cannot come back. Pure.
 import type { Contents, TopicContents } from '../../model/contents.ts'
+import { partitionName } from '../../model/partitions.ts'
 import { formatBytes, formatDuration, type Instant, plural } from '../../units.ts'
 import type { NotRestored, RestoreOptions } from './options.ts'
 import type { SelectedTopic } from './select-topics.ts'
@@ -90,7 +91,16 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
   return { selected, there, was: 'replace', because: `partition ${foreign.stored.partition} is not empty, and ${foreign.standing.because}` }
 }
 
-const refusal = ({ options }: PlanInput, judged: readonly Judged[]): Planned | null => {
+/** Partitions of a topic that the backup holds less of than there was. */
+const lacks = ({ partitions }: PlanInput, { source }: SelectedTopic): readonly string[] => {
+  const seen = new Map((partitions.get(source.name) ?? []).map(({ stored }) => [stored.partition, stored]))
+  return Array.from({ length: source.partitions }, (_, partition) => partition)
+    .filter((partition) => (seen.get(partition)?.gaps ?? [null]).length > 0)
+    .map((partition) => partitionName({ topic: source.name, partition }))
+}
+
+const refusal = (input: PlanInput, judged: readonly Judged[]): Planned | null => {
+  const { options } = input
   const missing = judged.filter(({ was }) => was === 'missing').map(({ selected }) => selected.name)
   if (options.what === 'data' && missing.length > 0)
     return {
@@ -98,6 +108,12 @@ const refusal = ({ options }: PlanInput, judged: readonly Judged[]): Planned | n
       hint: 'kdr backup restore … metadata first, or all',
     }
   const held = judged.filter(({ was }) => was === 'replace')
+  const lacking = held.flatMap(({ selected }) => lacks(input, selected))
+  if (options.existing === 'recreate' && lacking.length > 0)
+    return {
+      refused: `what is to be deleted is not all in the backup, and may be the last copy: ${lacking.slice(0, 5).join(', ')}`,
+      hint: '--topic-prefix restores beside it; or delete the topic yourself, knowing what is lost',
+    }
   if (options.existing === 'refuse' && held.length > 0)
     return {
       refused: held

@@ -88,7 +88,8 @@ export type Standing =
   | { readonly state: 'partial' | 'whole'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number }
   | { readonly state: 'foreign'; readonly because: string }
 
-const isFiller = ({ timestamp, key, value }: StoredRecord): boolean => timestamp === -1 && key === null && value === null
+/** A record that only takes up an offset (model/batches/filler.ts). */
+export const isFiller = ({ timestamp, key, value }: StoredRecord): boolean => timestamp === -1 && key === null && value === null
 
 /** `loading`: it is in load mode, as an interrupted restore leaves it. */
 export const standing = async (

@@ -1,5 +1,5 @@
 // One partition as its whole chain holds it: which segments, how many records, whether any offset is missing.
-import type { PartitionBackup, Segment } from '../manifest.ts'
+import type { Gap, PartitionBackup, Segment } from '../manifest.ts'
 import type { RestoreArchive } from './options.ts'
 
 export interface StoredSegment {
@@ -25,6 +25,8 @@ export interface StoredPartition {
   readonly dense: boolean
   /** Next offset of the source after it. */
   readonly end: bigint
+  /** Offsets that the backup should hold and does not. */
+  readonly gaps: readonly Gap[]
 }
 
 const storedOf = (topic: string, partition: number, parts: readonly (readonly [RestoreArchive, PartitionBackup])[]): StoredPartition => {
@@ -45,6 +47,7 @@ const storedOf = (topic: string, partition: number, parts: readonly (readonly [R
     first,
     dense: records === 0 || BigInt(records) === last - first + 1n,
     end,
+    gaps: parts.flatMap(([, backup]) => backup.gaps),
   }
 }
 

@@ -9,8 +9,14 @@ const INT32 = 0x80000000
 /** Times so far apart that a delta takes more than 32 bits: such a batch stays on its own. */
 const TOO_FAR = -1
 
-/** Whether its records can be moved as they are: uncompressed, without holes, with the times of their producer. */
-export const isPlain = (batch: BatchView): boolean => batch.codec === 0 && !batch.logAppendTime && batch.count > 0 && !hasHoles(batch)
+/** Whether its records can be moved as they are: uncompressed, without holes, with the times of their producer, which a number takes without loss. */
+export const isPlain = (batch: BatchView): boolean =>
+  Number.isSafeInteger(batch.firstTimestamp) &&
+  Number.isSafeInteger(batch.maxTimestamp) &&
+  batch.codec === 0 &&
+  !batch.logAppendTime &&
+  batch.count > 0 &&
+  !hasHoles(batch)
 
 /** Writes one batch into `memory` out of plain ones, as many as fit; nothing outside it is kept. */
 export class Merge {
@@ -64,6 +70,7 @@ export class Merge {
   /** The record at `from`: length, attributes, timestamp delta, offset delta, and the rest untouched. Returns where the next begins. */
   #move({ bytes, baseOffset }: BatchView, from: number, shift: number): number {
     const length = this.#number(bytes, from)
+    if (Number.isNaN(length)) throw corruptBatch('a record is not as long as it says', baseOffset)
     const body = this.#read
     const end = body + length
     const timestampDelta = this.#number(bytes, body + 1) + shift

@@ -3,10 +3,11 @@
 import { feedOf, fillerFeed } from '../../archive/restore/feed.ts'
 import { type LoadPartition, loadPartitions } from '../../archive/restore/load.ts'
 import type { PartitionPlan } from '../../archive/restore/plan.ts'
-import { standing } from '../../archive/restore/stands.ts'
+import { isFiller, recordIn, standing } from '../../archive/restore/stands.ts'
 import { act, type Guard, type Progress, type Refusal, type Step } from '../../engine/step.ts'
 import { KdrError } from '../../errors.ts'
 import { few } from '../../judgement/evidence.ts'
+import type { Extent } from '../../model/contents.ts'
 import { known } from '../../model/known.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
@@ -127,11 +128,25 @@ const optionsOf = (world: WriteWorld, from: Restoring, width: number, telling: T
   ...teller(world, telling),
 })
 
+/** What is deleted to bring a partition to its offset is filler and nothing else: somebody may have written once the topic was there. */
+const mustBeFiller = async (world: WriteWorld, plan: PartitionPlan, { start, end }: Extent, signal: AbortSignal): Promise<void> => {
+  if (start === end) return
+  for (const offset of new Set([start, end - 1n])) {
+    const found = await recordIn(world.backup, at(plan), offset, signal)
+    if (found !== null && isFiller(found)) continue
+    throw new KdrError(`${nameOf(plan)} holds a record at ${offset} that kdr did not put there: nothing of it is deleted`, {
+      code: 'foreign-write',
+      hint: 'stop whoever writes, then restore with --existing recreate, --topic-prefix or --offsets mapped',
+    })
+  }
+}
+
 const placeOffsets = async (world: WriteWorld, from: Restoring, signal: AbortSignal): Promise<void> => {
   const plans = from.plan.value().partitions.filter(({ how, base }) => how === 'preserved' && base > 0n)
   const leaders = await leadersOf(world, plans, signal)
   const now = await settledExtents(world, plans, leaders, signal)
   const wanted = plans.filter((plan) => unplaced(now, plan))
+  for (const plan of wanted) await mustBeFiller(world, plan, extentOf(now, plan) ?? { start: 0n, end: 0n }, signal)
   const fills = wanted.flatMap((plan): LoadPartition[] => {
     const { end } = extentOf(now, plan) ?? { end: plan.base }
     return end >= plan.base

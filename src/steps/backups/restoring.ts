@@ -62,6 +62,7 @@ export const nothingStored = (topic: string, partition: number): StoredPartition
   first: 0n,
   dense: true,
   end: 0n,
+  gaps: [],
 })
 
 export const extentOf = (now: Survey, { target, partition }: Pick<PartitionPlan, 'target' | 'partition'>): Extent | null => {

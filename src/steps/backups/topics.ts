@@ -33,6 +33,18 @@ const shapesOf = (plans: readonly TopicPlan[]) => plans.map(({ target, partition
 const thereIn = (now: Survey, topics: readonly string[]): readonly string[] | null =>
   now.contents.known ? topics.filter((name) => now.contents.known && now.contents.value.topics.has(name)) : null
 
+/** Topics of the plan that somebody else made meanwhile, with other partitions or replicas: brokers that create topics by themselves do. */
+export const otherwise = (now: Survey, plans: readonly TopicPlan[]): readonly string[] =>
+  plans.flatMap(({ target, partitions, replicationFactor }) => {
+    const there = now.contents.known ? now.contents.value.topics.get(target) : undefined
+    if (there === undefined || (there.partitions.length === partitions && there.replicationFactor === replicationFactor)) return []
+    return [
+      `${target} has ${plural(there.partitions.length, 'partition')} and replication factor ${there.replicationFactor}, not ${partitions} and ${replicationFactor}`,
+    ]
+  })
+
+const OTHERWISE = 'somebody made it meanwhile (auto.create.topics.enable?): stop its clients, then restore with --existing recreate'
+
 const goneBy = (now: Survey, { topics }: Topics): Progress => {
   const left = thereIn(now, topics)
   if (left === null) return { state: 'unknown', detail: NOT_SEEN }
@@ -78,9 +90,11 @@ const firstConfigs = (from: Restoring, { load, final }: TopicPlan) => (withDataO
 
 const ALREADY = 'TOPIC_ALREADY_EXISTS'
 
-const createBy = (now: Survey, { topics }: Topics): Progress => {
+const createBy = (from: Restoring, now: Survey, { topics }: Topics): Progress => {
   const there = thereIn(now, topics)
   if (there === null) return { state: 'unknown', detail: NOT_SEEN }
+  const [other] = otherwise(now, plansOf(from, { topics }))
+  if (other !== undefined) return { state: 'not-started', detail: other, hopeless: `${other}; ${OTHERWISE}` }
   const measure = { done: there.length, total: topics.length, unit: 'topics' }
   return there.length === topics.length
     ? { state: 'done', detail: `${plural(topics.length, 'topic')} in place`, measure }
@@ -103,6 +117,8 @@ export const createTopics = (from: Restoring): Step =>
       const wanted = from.plan.value().topics.map(({ target }) => target)
       const there = thereIn(await world.survey(), wanted)
       if (there === null) return { unknown: NOT_SEEN }
+      const [other] = otherwise(await world.survey(), from.plan.value().topics)
+      if (other !== undefined) return { blocked: other, hint: OTHERWISE }
       const missing = wanted.filter((name) => !there.includes(name))
       return missing.length === 0 ? { nothing: 'every topic is there' } : { target: { topics: missing } }
     },
@@ -141,7 +157,7 @@ export const createTopics = (from: Restoring): Step =>
         const plan = plansOf(from, { topics: [name] })[0]
         return plan === undefined ? topic : { ...topic, overrides: known(new Map(Object.entries(firstConfigs(from, plan))), 'projected') }
       }),
-    done: createBy,
+    done: (now, target) => createBy(from, now, target),
   })
 
 interface Setting {

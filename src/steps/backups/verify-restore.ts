@@ -16,6 +16,7 @@ import type { GroupPlan } from './groups.ts'
 import { loadedBy } from './load.ts'
 import { chainOf, extentOf, keyOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
 import { aclsFor, hasAuthorizer, quotasFor } from './rights.ts'
+import { otherwise } from './topics.ts'
 
 /** Partitions of which the first and the last record are compared: each costs up to two segments. */
 const SAMPLED = 200
@@ -106,6 +107,8 @@ export const verifyRestore = (from: Restoring): Step =>
     done: (now, { topics }) => {
       const loaded = loadedBy(from, now)
       if (loaded.state !== 'done') return { ...loaded, state: loaded.state === 'not-started' ? 'under-way' : loaded.state }
+      const [other] = otherwise(now, from.plan.value().topics)
+      if (other !== undefined) return { state: 'not-started', detail: other, hopeless: other }
       const off = settingsOff(from, now)
       if (off.length > 0) return { state: 'under-way', detail: `settings of ${off.slice(0, 3).join(', ')} are not back` }
       return { state: 'done', detail: `${plural(topics, 'topic')} as in the backup; ${loaded.detail}` }

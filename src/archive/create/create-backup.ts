@@ -203,7 +203,7 @@ const abandon = async (writer: ArchiveWriter, name: string, where: string, throw
   } catch (failed) {
     tell({
       type: 'note',
-      text: `${name} was abandoned, and what was written of it could not be removed from ${where}: ${wordsOf(failed)}; the next create removes it`,
+      text: `${name} was abandoned, and what was written of it could not be removed from ${where}: ${wordsOf(failed)}; remove it by hand`,
     })
   }
 }

@@ -129,7 +129,7 @@ const planOf = (jars, bootstrap, profile, round) => {
   ]
 }
 
-const up = () => {
+const up = async () => {
   const { bootstrap } = JSON.parse(run([...kdr, 'lab', 'up', '--name', LAB, '--kafka', '4', '--output', 'json']))
   const jars = path.join(
     cache,
@@ -141,8 +141,19 @@ const up = () => {
   )
   mkdirSync(classes)
   run(['javac', '-nowarn', '-cp', `${jars}/*`, '-d', classes, path.join(root, 'test', 'real', 'corpus', 'Corpus.java')])
-  for (const profile of profiles) run(java(jars, 'Corpus', 'load', bootstrap, `bench-${profile}`, profile, '6', String(records), String(SIZE)))
+  for (const profile of profiles) {
+    await breathe()
+    run(java(jars, 'Corpus', 'load', bootstrap, `bench-${profile}`, profile, '6', String(records), String(SIZE)))
+  }
   return { jars, bootstrap }
+}
+
+let stopped = null
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (stopped = signal))
+/** Everything else here waits in the kernel, where no signal is heard: between two of them it is, so that the lab is always taken down. */
+const breathe = async () => {
+  await new Promise(setImmediate)
+  if (stopped !== null) throw new Error(`stopped by ${stopped}; the lab is down`)
 }
 
 const figures = new Map()
@@ -179,10 +190,11 @@ const rowOf = (figure) => {
 }
 
 try {
-  const { jars, bootstrap } = up()
+  const { jars, bootstrap } = await up()
   for (let round = 0; round < rounds; round += 1)
     for (const profile of profiles)
       for (const each of planOf(jars, bootstrap, profile, round)) {
+        await breathe()
         each.before?.()
         note(profile, each, measured(each.argv))
         each.after?.()

@@ -1,4 +1,4 @@
-// Writes an archive as one stream, straight into the store: the provisional manifest, entries in the order they
+// Writes an archive as a stream, straight into the store: the provisional manifest, entries in the order they
 // are given, the final manifest, and beside it the sidecar, without which none of it counts.
 import type { BackupStoreWriter } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
@@ -6,12 +6,12 @@ import { gzipContent, zstdContent } from './compression.ts'
 import { sha256 } from './digest.ts'
 import type { Sealer } from './encryption.ts'
 import { deflatedMember, storedMember } from './gzip-member.ts'
-import { isEntryPath, partName } from './layout.ts'
+import { isEntryPath } from './layout.ts'
 import { type Compression, MANIFEST, type Manifest, type ManifestEntry, type Sidecar } from './manifest.ts'
 import { manifestText, sidecarOf, sidecarText } from './manifest-text.ts'
-import { openLine, type Place } from './member-line.ts'
+import { openPartFiles } from './part-files.ts'
 import { sidecarName } from './sidecar.ts'
-import { paddingOf, tarEnd, tarHead } from './tar-head.ts'
+import { paddingOf, tarHead } from './tar-head.ts'
 
 export interface ArchiveWriter {
   /** A small entry; deflated unless told otherwise. */
@@ -73,34 +73,31 @@ const heard = <T>(promise: Promise<T>): Promise<T> => {
   return promise
 }
 
-/** Errors: the store's; `zstd-unsupported`; the signal's reason. After an error of any call nothing remains in the store. */
+/** Errors: the store's; `zstd-unsupported`; the signal's reason. After an error of any call but `finish`, which does so itself, `abandon` leaves nothing in the store. */
 export const openArchiveWriter = ({ store, name, provisional, encryption }: ArchiveOptions, signal: AbortSignal): ArchiveWriter => {
-  const line = openLine()
   const mtime = Math.floor(parseInstant(provisional.backup_date) / 1000)
   const entries: ManifestEntry[] = []
   let finished = false
-  const part = partName(name)
-  const stopped = (): void => line.fail(signal.reason)
+  const plain = (path: string, content: Buffer, deflate: boolean): Content => ({ path, pieces: [content], encrypted: false, deflate })
+  const begun = plain(MANIFEST, Buffer.from(manifestText({ ...provisional, status: 'in-progress' })), true)
+  const files = openPartFiles(store, name, () => memberOf(begun, mtime), signal)
+  const stopped = (): void => files.fail(signal.reason)
   if (signal.aborted) stopped()
   signal.addEventListener('abort', stopped, { once: true })
-  const stored = store.put(part, line.chunks(), signal)
-  // Told to whoever adds or finishes.
-  stored.catch(line.fail)
 
-  const write = async (making: Promise<Content>): Promise<Place & { readonly content: Content; readonly digest: string }> => {
+  const write = async (making: Promise<Content>) => {
     const digesting = making.then(({ pieces }) => sha256(pieces))
     digesting.catch(() => {})
-    const place = await line.push(making.then((content) => memberOf(content, mtime)))
+    const place = await files.push(making.then((content) => memberOf(content, mtime)))
     return { ...place, content: await making, digest: await digesting }
   }
   const addWhen = async (making: Promise<Content>): Promise<ManifestEntry> => {
-    const { content, digest, offset, length } = await write(making)
-    const entry: ManifestEntry = { path: content.path, part: 1, offset, length, bytes: bytesOf(content.pieces), sha256: digest, encrypted: content.encrypted }
+    const { content, digest, part, offset, length } = await write(making)
+    const entry: ManifestEntry = { path: content.path, part, offset, length, bytes: bytesOf(content.pieces), sha256: digest, encrypted: content.encrypted }
     entries.push(entry)
     return entry
   }
   const addContent = (making: Promise<Content>): Promise<ManifestEntry> => heard(addWhen(making))
-  const plain = (path: string, content: Buffer, deflate: boolean): Promise<Content> => Promise.resolve({ path, pieces: [content], encrypted: false, deflate })
   const sealed = async (path: string, content: Buffer, sealer: Sealer): Promise<Content> => ({
     path,
     pieces: [await sealer.seal(content)],
@@ -109,47 +106,33 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
   })
   const pathProblem = (path: string): Error | null => (isEntryPath(path) ? null : new Error(`no entry of an archive may be called ${path}`))
 
-  // Whoever adds next hears of it when these fail.
-  write(plain(MANIFEST, Buffer.from(manifestText({ ...provisional, status: 'in-progress' })), true)).catch(() => {})
-  for (const { path, content } of encryption?.keys ?? []) void addContent(plain(path, content, false))
+  for (const { path, content } of encryption?.keys ?? []) void addContent(Promise.resolve(plain(path, content, false)))
 
-  /** The bytes of the whole part, once the store has them. */
-  const close = async (): Promise<number> => {
-    await line.push(Promise.resolve(storedMember([tarEnd()])))
-    line.close()
-    const { bytes } = await stored
-    if (bytes !== line.written) throw new Error(`the store took ${bytes} bytes of ${part}, which has ${line.written}`)
-    return bytes
-  }
   const finish = async (manifest: Manifest): Promise<Sidecar> => {
     if (manifest.name !== name || manifest.backup_date !== provisional.backup_date)
       throw new Error('the manifest is of another backup than the provisional one')
-    const inOrder = [...entries].sort((a, b) => a.offset - b.offset)
+    const inOrder = [...entries].sort((a, b) => a.part - b.part || a.offset - b.offset)
     const paths = new Set(inOrder.map(({ path }) => path))
     const astray = manifest.partitions.flatMap(({ segments }) => segments).find(({ path }) => !paths.has(path))
     if (astray !== undefined) throw new Error(`the manifest names ${astray.path}, which is not in the archive`)
     const final: Manifest = { ...manifest, entries: inOrder }
     const text = Buffer.from(manifestText(final))
-    const { offset, length, digest } = await write(plain(MANIFEST, text, true))
-    const bytes = await close()
-    const sidecar = sidecarOf(final, [{ name: part, bytes }], { offset, length, bytes: text.length, sha256: digest })
+    const { offset, length, digest } = await write(Promise.resolve(plain(MANIFEST, text, true)))
+    const sidecar = sidecarOf(final, await files.close(), { offset, length, bytes: text.length, sha256: digest })
     await store.put(sidecarName(name), once(sidecarText(sidecar)), signal)
     finished = true
     return sidecar
   }
   const abandon = async (reason: unknown): Promise<void> => {
     if (finished) return
-    line.fail(reason)
-    await stored.then(
-      () => store.remove([sidecarName(name), part], new AbortController().signal),
-      () => {},
-    )
+    files.fail(reason)
+    await files.remove()
   }
   return {
     add: (path, content, how = {}) => {
       const problem = pathProblem(path)
       if (problem !== null) return Promise.reject(problem)
-      return addContent(encryption === null ? plain(path, content, how.compression !== 'none') : sealed(path, content, encryption))
+      return addContent(encryption === null ? Promise.resolve(plain(path, content, how.compression !== 'none')) : sealed(path, content, encryption))
     },
     addSegment: (path, pieces, { compression }) => {
       const problem = pathProblem(path)
@@ -168,7 +151,7 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
     },
     abandon,
     get written() {
-      return line.written
+      return files.written
     },
   }
 }

@@ -32,6 +32,8 @@ export interface BackupStoreReader {
 
 /** Errors besides the reader's: `object-exists`, `store-full`, `store-locked` (exit `locked`), `object-locked` (Object Lock, immutable). */
 export interface BackupStoreWriter {
+  /** Bytes after which another object is begun rather than this one made longer: more would take more memory. Without it: any. */
+  readonly partLimit?: number
   /** Durable when it resolves; nothing remains where it rejects. A chunk of `source` is read before the next is asked for, so that its memory may be used again. */
   put(name: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ readonly bytes: number }>
   /** One that is gone already is as wanted. In the order given, each before the next. */

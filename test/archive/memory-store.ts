@@ -6,7 +6,7 @@ export interface MemoryStore extends BackupStore {
   readonly objects: Map<string, Buffer>
 }
 
-export const memoryStore = (): MemoryStore => {
+export const memoryStore = (options: { readonly partLimit?: number } = {}): MemoryStore => {
   const objects = new Map<string, Buffer>()
   const found = (name: string): Buffer => {
     const bytes = objects.get(name)
@@ -19,6 +19,7 @@ export const memoryStore = (): MemoryStore => {
     return Buffer.from(bytes.subarray(start, end))
   }
   return {
+    ...options,
     objects,
     where: 'memory',
     async *list({ prefix = '' }) {

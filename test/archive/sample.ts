@@ -86,58 +86,74 @@ export interface SampleOptions {
   readonly start?: bigint
   /** Of each segment. */
   readonly payload?: number
+  /** One entry after the other, so that a limit of the files is kept to the entry. */
+  readonly inTurn?: boolean
   readonly change?: (manifest: Manifest) => Manifest
+}
+
+/** `work` on each of `items`: side by side, or in turn. */
+const each = async <T, R>(items: readonly T[], inTurn: boolean, work: (item: T) => Promise<R>): Promise<R[]> => {
+  if (!inTurn) return await Promise.all(items.map(work))
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
 }
 
 /** Two partitions with two segments of two batches each; the second partition is compressible. */
 export const writeSample = async (options: SampleOptions): Promise<{ readonly sidecar: Sidecar; readonly manifest: Manifest }> => {
-  const { store, name = 'full_backup_20261123_031500', topic = 'orders', sealer = null, start = 0n, payload = 900, change = (manifest) => manifest } = options
+  const {
+    store,
+    name = 'full_backup_20261123_031500',
+    topic = 'orders',
+    sealer = null,
+    start = 0n,
+    payload = 900,
+    inTurn = false,
+    change = (manifest) => manifest,
+  } = options
   const empty = emptyManifest(name, options.chain ?? { id: 'chain', sequence: 0, parent: null })
   const provisional = { ...empty, topics: [topic], encryption: sealer && { scheme: 'age' as const, recipients: sealer.recipients } }
   const writer = openArchiveWriter({ store, name, provisional, encryption: sealer }, never)
-  const added = metadataEntries(metadata).map(({ path, content }) => writer.add(path, content))
-  const partitions = await Promise.all(
-    [0, 1].map(async (partition): Promise<PartitionBackup> => {
-      const segments = await Promise.all(
-        [0, 1].map(async (index): Promise<Segment> => {
-          const base = start + BigInt(index * 10)
-          const content = (seed: number): Buffer => (partition === 0 ? noise(`${topic} ${index} ${seed}`, payload) : Buffer.alloc(payload, `line ${index} `))
-          const batches = [rawBatch(base, 4, content(0), partition === 0 ? 3 : 0), rawBatch(base + 4n, 6, content(1), partition === 0 ? 3 : 0)]
-          const compression = options.compression ?? chooseCompression(batches.map((bytes) => ({ codec: partition === 0 ? 3 : 0, bytes })))
-          const entry = await writer.addSegment(segmentPath(topic, partition, base), batches, { compression })
-          return {
-            path: entry.path,
-            baseOffset: String(base),
-            lastOffset: String(base + 9n),
-            records: 10,
-            batches: 2,
-            minTimestamp: 1_700_000_000_000,
-            maxTimestamp: 1_700_000_000_500,
-            bytes: batches.reduce((sum, { length }) => sum + length, 0),
-          }
-        }),
-      )
+  const added = each(metadataEntries(metadata), inTurn, ({ path, content }) => writer.add(path, content))
+  added.catch(() => {})
+  const partitions = await each([0, 1], inTurn, async (partition): Promise<PartitionBackup> => {
+    const segments = await each([0, 1], inTurn, async (index): Promise<Segment> => {
+      const base = start + BigInt(index * 10)
+      const content = (seed: number): Buffer => (partition === 0 ? noise(`${topic} ${index} ${seed}`, payload) : Buffer.alloc(payload, `line ${index} `))
+      const batches = [rawBatch(base, 4, content(0), partition === 0 ? 3 : 0), rawBatch(base + 4n, 6, content(1), partition === 0 ? 3 : 0)]
+      const compression = options.compression ?? chooseCompression(batches.map((bytes) => ({ codec: partition === 0 ? 3 : 0, bytes })))
+      const entry = await writer.addSegment(segmentPath(topic, partition, base), batches, { compression })
       return {
-        topic,
-        partition,
-        topicId: 'abcdefghijklmnopqrstuw',
-        leaderEpoch: 3,
-        logStart: '0',
-        start: String(start),
-        end: String(start + 20n),
-        highWatermark: String(start + 20n),
-        records: 20,
-        bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+        path: entry.path,
+        baseOffset: String(base),
+        lastOffset: String(base + 9n),
+        records: 10,
+        batches: 2,
         minTimestamp: 1_700_000_000_000,
         maxTimestamp: 1_700_000_000_500,
-        largestBatch: payload + 61,
-        holes: 0,
-        gaps: [],
-        segments,
+        bytes: batches.reduce((sum, { length }) => sum + length, 0),
       }
-    }),
-  )
-  await Promise.all(added)
+    })
+    return {
+      topic,
+      partition,
+      topicId: 'abcdefghijklmnopqrstuw',
+      leaderEpoch: 3,
+      logStart: '0',
+      start: String(start),
+      end: String(start + 20n),
+      highWatermark: String(start + 20n),
+      records: 20,
+      bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+      minTimestamp: 1_700_000_000_000,
+      maxTimestamp: 1_700_000_000_500,
+      largestBatch: payload + 61,
+      holes: 0,
+      gaps: [],
+      segments,
+    }
+  })
+  await added
   const manifest = change({ ...provisional, status: 'complete', finished_at: '2026-11-23T03:16:00Z', partitions })
   return { sidecar: await writer.finish(manifest), manifest }
 }

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import zlib from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { scanStore } from '../../src/archive/list-backups.ts'
 import { MANIFEST } from '../../src/archive/manifest.ts'
 import { openArchive } from '../../src/archive/read-archive.ts'
+import { verifyFile } from '../../src/archive/verify-file.ts'
 import { openArchiveWriter } from '../../src/archive/write-archive.ts'
 import { memoryStore } from './memory-store.ts'
 import { emptyManifest, metadata, never, noise, writeSample } from './sample.ts'
@@ -67,6 +69,73 @@ describe('an archive', () => {
     expect(archive.manifest.entries).toHaveLength(10)
     expect(sidecar).toMatchObject({ records: 40, topics: 1, max_timestamp: 1_700_000_000_500, status: 'complete', encrypted: false })
     expect(await archive.metadata(never)).toEqual(metadata)
+  })
+
+  it('goes on in further files where the store wants no longer one, and each can be taken apart', async () => {
+    const store = memoryStore({ partLimit: 2500 })
+    const { sidecar, manifest } = await writeSample({ store, inTurn: true })
+    expect(sidecar.parts.length).toBeGreaterThan(2)
+    expect(sidecar.parts.map(({ name }) => name).slice(0, 2)).toEqual([`${NAME}.tar.gz`, `${NAME}.part-2.tar.gz`])
+    expect([...store.objects].map(([name]) => name).sort()).toEqual([...sidecar.parts.map(({ name }) => name), `${NAME}.manifest.json`].sort())
+    expect(await verifyFile(store, NAME, null, () => {}, never)).toEqual([])
+    const archive = await openArchive(store, NAME, null, never)
+    expect(new Set(archive.manifest.entries.map(({ part }) => part)).size).toBeGreaterThan(1)
+    expect(await archive.metadata(never)).toEqual(metadata)
+    onDisk(store)
+    // In the order of the parts, so that the final manifest wins.
+    for (const { name } of sidecar.parts) shell(`gzip -t ${name} && tar -xzf ${name}`)
+    expect(shell(`jq -r .status ${MANIFEST}`)).toBe('complete\n')
+    for (const partition of manifest.partitions)
+      for (const segment of partition.segments) {
+        const { bytes, release } = await archive.segment(partition, segment, never)
+        expect(readFileSync(join(folder, segment.path)).equals(bytes)).toBe(true)
+        release()
+      }
+  })
+
+  it('of several files tells which is missing, cut or not its own', async () => {
+    const store = memoryStore({ partLimit: 2500 })
+    await writeSample({ store, inTurn: true })
+    const second = `${NAME}.part-2.tar.gz`
+    const whole = store.objects.get(second) as Buffer
+    const problems = async () => (await verifyFile(store, NAME, null, () => {}, never)).map(({ where, what }) => `${where} ${what}`)
+    store.objects.delete(second)
+    expect(await problems()).toEqual([expect.stringMatching(/part-2\.tar\.gz it is missing/)])
+    expect((await scanStore(store, never)).damaged).toEqual([{ name: NAME, why: `its part ${second} is missing` }])
+    store.objects.set(second, whole.subarray(1))
+    expect(await problems()).toEqual([expect.stringMatching(/part-2\.tar\.gz it has \d+ bytes/)])
+    const flipped = Buffer.from(whole)
+    flipped[700] = (flipped[700] as number) ^ 1
+    store.objects.set(second, flipped)
+    expect(await problems()).toEqual([expect.stringContaining(second)])
+  })
+
+  it('leaves none of its files behind when it is abandoned in the middle', async () => {
+    const store = memoryStore({ partLimit: 1000 })
+    const writer = openArchiveWriter({ store, name: NAME, provisional: emptyManifest(NAME, chain), encryption: null }, never)
+    for (let at = 0; at < 5; at += 1)
+      await writer.addSegment(`data/orders/0/${String(at).padStart(20, '0')}.seg`, [noise(String(at), 900)], { compression: 'none' })
+    expect([...store.objects.keys()]).toContain(`${NAME}.part-2.tar.gz`)
+    await writer.abandon(new Error('enough'))
+    expect([...store.objects.keys()]).toEqual([])
+  })
+
+  it('leaves none of its files behind when one of them cannot be stored', async () => {
+    const store = memoryStore({ partLimit: 1000 })
+    const put = store.put
+    store.put = async (name, source, signal) => {
+      if (!name.includes('part-3')) return put(name, source, signal)
+      throw new Error('the disk is full')
+    }
+    const writer = openArchiveWriter({ store, name: NAME, provisional: emptyManifest(NAME, chain), encryption: null }, never)
+    const adding = async () => {
+      for (let at = 0; at < 9; at += 1)
+        await writer.addSegment(`data/orders/0/${String(at).padStart(20, '0')}.seg`, [noise(String(at), 900)], { compression: 'none' })
+    }
+    await expect(adding()).rejects.toThrow('the disk is full')
+    expect([...store.objects.keys()]).toContain(`${NAME}.part-2.tar.gz`)
+    await writer.abandon(new Error('enough'))
+    expect([...store.objects.keys()]).toEqual([])
   })
 
   it('holds topics with the longest of names', async () => {

@@ -7,6 +7,7 @@ import { Bucket, type S3Options } from './bucket.ts'
 import { readRange, streamRange } from './download.ts'
 import { clearUploads, removeOne } from './housekeeping.ts'
 import { locksOf } from './lock.ts'
+import { PART_LIMIT } from './parts.ts'
 import { upload } from './upload.ts'
 
 async function* list(bucket: Bucket, prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
@@ -32,6 +33,7 @@ export const openS3 = (options: S3Options): BackupStore => {
   const locks = locksOf(bucket)
   return {
     where: bucket.where,
+    partLimit: PART_LIMIT,
     list: ({ prefix = '' }, signal) => list(bucket, prefix, signal),
     head: async (name, signal) => {
       const head = await bucket.head(bucket.key(name), `look for ${name}`, signal)

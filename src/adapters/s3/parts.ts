@@ -1,21 +1,20 @@
 // How an object of unknown length becomes parts: small ones while it is small, growing so that 10,000 of them
-// hold the 5 TiB that S3 allows, in memory that is used again.
+// hold more than a part of an archive ever has, in memory that is used again.
 const MIB = 1024 * 1024
 
-export const LARGEST_OBJECT = 5 * 1024 * 1024 * MIB
 const STEP = 1000
-const FIRST = 8 * MIB
-/** Of the last three thousand. */
-const LAST = 1536 * MIB
+const SIZES = [8 * MIB, 16 * MIB, 32 * MIB] as const
+/** S3 takes no more of one object. */
+export const MOST_PARTS = 10_000
 
-/** Bytes of part `number`, from 1. Doubles every thousand parts: 8 MiB up to 8 GB, 64 MiB at 56 GB, 256 MiB at 250 GB. */
-export const partSize = (number: number): number => {
-  const step = Math.floor((number - 1) / STEP)
-  return step < 7 ? FIRST * 2 ** step : LAST
-}
+/** Bytes of part `number`, from 1: 8 MiB up to 8 GB, 16 MiB up to 25 GB, then 32 MiB, which makes 274 GiB at most. */
+export const partSize = (number: number): number => SIZES[Math.floor((number - 1) / STEP)] ?? SIZES[2]
 
-/** Parts on their way while the next is filled: all of them within 64 MiB as long as their size allows it, 256 MiB up to 500 GB. */
-export const partsOnTheWay = (size: number): number => (size >= 256 * MIB ? 0 : Math.max(1, Math.min(5, Math.floor((48 * MIB) / size))))
+/** Bytes after which an archive goes on in another object: the largest size of parts has room for as much again, whatever is on its way. */
+export const PART_LIMIT = 128 * 1024 * MIB
+
+/** Parts on their way while the next is filled: all of them within 64 MiB. */
+export const partsOnTheWay = (size: number): number => Math.min(5, Math.floor((48 * MIB) / size))
 
 /** Buffers for parts, handed out again once their part has been stored. */
 export class PartMemory {

@@ -7,7 +7,7 @@ import { seconds } from '../../units.ts'
 import { untilAborted } from '../stores/source.ts'
 import type { Bucket } from './bucket.ts'
 import { isConflict, s3Error } from './errors.ts'
-import { LARGEST_OBJECT, PartMemory, partSize } from './parts.ts'
+import { MOST_PARTS, PartMemory, partSize } from './parts.ts'
 
 const DAY = 86_400_000
 /** What it takes to tidy up after a failure must not keep anybody waiting for long. */
@@ -145,10 +145,7 @@ class Multipart {
 }
 
 const tooLarge = ({ name }: Target): KdrError =>
-  new KdrError(`${name} becomes larger than the 5 TiB that an object of S3 may have`, {
-    code: 'store-full',
-    hint: 'back up fewer topics at once (--topic), or into a directory',
-  })
+  new KdrError(`${name} becomes larger than what ${MOST_PARTS} parts of an S3 upload hold`, { code: 'store-failed' })
 
 const uploadParts = async (target: Target, source: AsyncIterable<Uint8Array>, stopping: AbortController): Promise<number> => {
   const memory = new PartMemory()
@@ -159,13 +156,13 @@ const uploadParts = async (target: Target, source: AsyncIterable<Uint8Array>, st
   try {
     for await (const chunk of untilAborted(source, stopping.signal)) {
       bytes += chunk.byteLength
-      if (bytes > LARGEST_OBJECT) throw tooLarge(target)
       for (let at = 0; at < chunk.byteLength; ) {
         const taken = Math.min(buffer.length - filled, chunk.byteLength - at)
         buffer.set(chunk.subarray(at, at + taken), filled)
         at += taken
         filled += taken
         if (filled < buffer.length) continue
+        if (number === MOST_PARTS) throw tooLarge(target)
         upload ??= await Multipart.begin(target, memory, stopping.signal, stop)
         upload.send(number, buffer, filled)
         number += 1

@@ -133,7 +133,7 @@ describe('an archive', () => {
         await writer.addSegment(`data/orders/0/${String(at).padStart(20, '0')}.seg`, [noise(String(at), 900)], { compression: 'none' })
     }
     await expect(adding()).rejects.toThrow('the disk is full')
-    expect([...store.objects.keys()]).toContain(`${NAME}.part-2.tar.gz`)
+    expect([...store.objects.keys()]).toContain(`${NAME}.tar.gz`)
     await writer.abandon(new Error('enough'))
     expect([...store.objects.keys()]).toEqual([])
   })

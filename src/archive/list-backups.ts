@@ -21,8 +21,8 @@ const LARGEST = 1 << 20
 /** Over a network each waits mostly for the answer. */
 const AT_ONCE = 16
 
-/** Of each, in order; `AT_ONCE` under way at a time. */
-const eachOf = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> => {
+/** Of each, in order; `atOnce` under way at a time. */
+export const eachOf = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>, atOnce = AT_ONCE): Promise<readonly R[]> => {
   const results: R[] = []
   let next = 0
   const worker = async (): Promise<void> => {
@@ -32,7 +32,7 @@ const eachOf = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>):
       results[at] = await work(items[at] as T)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker))
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
   return results
 }
 
@@ -79,8 +79,8 @@ export const scanStore = async (store: BackupStoreReader, signal: AbortSignal): 
     const why = astray(found, sizes)
     if (why !== null) damaged.push({ name, why })
   }
-  const accounted = new Set([...backups.flatMap(({ parts }) => parts.map(({ name }) => name)), ...damaged.map(({ name }) => `${name}.tar.gz`)])
-  const loose = objects.filter(({ name }) => name.endsWith('.tar.gz') && !accounted.has(name))
+  // Whatever a sidecar says, or fails to say, an archive that has one is not loose.
+  const loose = objects.filter(({ name }) => name.endsWith('.tar.gz') && !sizes.has(sidecarName(name.replace(/(\.part-\d+)?\.tar\.gz$/, ''))))
   return { backups: backups.sort(byDate), damaged, loose }
 }
 

@@ -54,7 +54,7 @@ const partProblems = async (store: BackupStoreReader, sidecar: Sidecar, signal: 
 }
 
 /** The final manifest, checked by the sidecar. Throws `archive-corrupt`. */
-const readManifest = async (store: BackupStoreReader, sidecar: Sidecar, signal: AbortSignal): Promise<Manifest> => {
+export const readManifest = async (store: BackupStoreReader, sidecar: Sidecar, signal: AbortSignal): Promise<Manifest> => {
   const part = sidecar.parts[sidecar.parts.length - 1]
   const { offset, length, bytes, sha256 } = sidecar.manifest
   const where = `${part?.name}: ${MANIFEST}`

@@ -78,9 +78,10 @@ const restore = (group: Command): Command =>
   )
 
 const prune = (group: Command): Command =>
-  stored(group.command('prune').description('delete whole chains that are no longer wanted; never the last one that can be restored'))
+  stored(group.command('prune').description('delete whole chains that are no longer wanted, and what nobody finished; never the last copy of a topic'))
     .option('--keep-days <n>', 'keep what is younger (else backup.keep.days)', wholeNumber(0, 36_500))
-    .option('--keep-full <n>', 'keep at least so many chains, each with its full backup (else backup.keep.full)', wholeNumber(1, 10_000))
+    .option('--keep-full <n>', 'keep of every topic so many chains, each with its full backup (else backup.keep.full)', wholeNumber(1, 10_000))
+    .option('--forget-topic <glob>', 'topics that need no copy any more, as tmp-* (repeatable)', repeat)
     .option('-n, --dry-run', 'the plan, and nothing deleted')
     .option('--non-interactive', 'never ask; only what the flags below grant is done')
     .addOption(new Option('--allow <effects>', 'granted without a question: delete').argParser(effects))
@@ -90,6 +91,7 @@ const prune = (group: Command): Command =>
       examples(
         'kdr backup prune --keep-days 30 --keep-full 4 --dry-run',
         'kdr backup prune --keep-days 30 --keep-full 4',
+        "kdr backup prune --keep-days 30 --forget-topic 'tmp-*'",
         'kdr backup prune --store /var/kafka-backups --keep-days 30 --keep-full 4 --non-interactive --allow delete --confirm /var/kafka-backups',
       ),
     )

@@ -49,9 +49,9 @@ export const pastRuns = (store: RunStore, scenario: string, identity: string): r
       : [],
   )
 
-/** Whether it can be gone on with: it began, and it has not ended well or been refused untouched. */
-export const resumable = ({ state, folded, finished }: RunSummary): boolean =>
-  state === 'unfinished' || (folded !== null && finished !== null && finished.outcome !== 'recovered' && folded.changed)
+/** Whether it can be gone on with: it began, and it has not ended well or been refused untouched. What was to be done to a store is planned anew. */
+export const resumable = ({ state, started, folded, finished }: RunSummary): boolean =>
+  started?.platform === 'store' ? false : state === 'unfinished' || (folded !== null && finished !== null && finished.outcome !== 'recovered' && folded.changed)
 
 /** The latest run that can be gone on with. Throws `no-unfinished-run`. */
 export const latestUnfinished = (store: RunStore): RunSummary => {

@@ -1,12 +1,12 @@
 // Archives of the runbook's old script among the others: listed, shown, verified and restored as what they are, LOSSY.
 import { isLegacy } from '../archive/legacy.ts'
+import { eachOf } from '../archive/list-backups.ts'
 import type { Archive } from '../archive/read-archive.ts'
+import { isUnfinished } from '../archive/unfinished.ts'
 import type { BackupStoreReader, StoredObject } from '../ports/backup-store.ts'
 import type { Listed } from './render/backups.ts'
 
 const ARCHIVE = /^((?:full|incremental)_backup_(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d))\.tar\.gz$/
-/** Each is opened for its first entry. */
-const AT_ONCE = 16
 
 /** The old script wrote its host's own time into the name, and did not say which zone that was: taken for UTC. */
 const rowOf = ({ name, bytes }: StoredObject): Listed => {
@@ -26,23 +26,21 @@ const rowOf = ({ name, bytes }: StoredObject): Listed => {
   }
 }
 
-/** Of archives without a manifest beside them: those of the old script, and the rest, which nobody finished. */
-export const legacyAmong = async (
-  store: BackupStoreReader,
-  loose: readonly StoredObject[],
-  signal: AbortSignal,
-): Promise<{ readonly legacy: readonly Listed[]; readonly unfinished: readonly string[] }> => {
-  const legacy: Listed[] = []
-  const unfinished: string[] = []
-  for (let at = 0; at < loose.length; at += AT_ONCE) {
-    const some = loose.slice(at, at + AT_ONCE)
-    const found = await Promise.all(some.map(async ({ name }) => ARCHIVE.test(name) && (await isLegacy(store, name.replace(/\.tar\.gz$/, ''), signal))))
-    for (const [index, object] of some.entries()) {
-      if (found[index] === true) legacy.push(rowOf(object))
-      else unfinished.push(object.name)
-    }
-  }
-  return { legacy, unfinished }
+export interface Loose {
+  readonly legacy: readonly Listed[]
+  /** Of kdr, and never finished. */
+  readonly unfinished: readonly StoredObject[]
+  readonly foreign: readonly StoredObject[]
+}
+
+/** Of archives without a manifest beside them: those of the old script, those that kdr never finished, and the rest. */
+export const looseAmong = async (store: BackupStoreReader, loose: readonly StoredObject[], signal: AbortSignal): Promise<Loose> => {
+  const kinds = await eachOf(loose, async (object): Promise<keyof Loose> => {
+    if (await isUnfinished(store, object, signal)) return 'unfinished'
+    return ARCHIVE.test(object.name) && (await isLegacy(store, object.name.replace(/\.tar\.gz$/, ''), signal)) ? 'legacy' : 'foreign'
+  })
+  const of = (kind: keyof Loose) => loose.filter((_, at) => kinds[at] === kind)
+  return { legacy: of('legacy').map(rowOf), unfinished: of('unfinished'), foreign: of('foreign') }
 }
 
 /** null for one of kdr's own. Reads all of it. Errors: `archive-corrupt` (exit 21). */

@@ -38,7 +38,8 @@ export type JournalEntry =
       readonly scenario: string
       readonly title: string
       readonly cluster: string
-      readonly platform: PlatformKind
+      /** `store`: of a backup store, which no cluster is needed for. */
+      readonly platform: PlatformKind | 'store'
       readonly identity: string
       readonly options: unknown
       readonly mode: Mode

@@ -84,6 +84,7 @@ export interface SampleOptions {
   readonly sealer?: Sealer | null
   readonly chain?: ChainLink
   readonly start?: bigint
+  readonly date?: string
   /** Of each segment. */
   readonly payload?: number
   /** One entry after the other, so that a limit of the files is kept to the entry. */
@@ -112,7 +113,12 @@ export const writeSample = async (options: SampleOptions): Promise<{ readonly si
     change = (manifest) => manifest,
   } = options
   const empty = emptyManifest(name, options.chain ?? { id: 'chain', sequence: 0, parent: null })
-  const provisional = { ...empty, topics: [topic], encryption: sealer && { scheme: 'age' as const, recipients: sealer.recipients } }
+  const provisional = {
+    ...empty,
+    backup_date: options.date ?? empty.backup_date,
+    topics: [topic],
+    encryption: sealer && { scheme: 'age' as const, recipients: sealer.recipients },
+  }
   const writer = openArchiveWriter({ store, name, provisional, encryption: sealer }, never)
   const added = each(metadataEntries(metadata), inTurn, ({ path, content }) => writer.add(path, content))
   added.catch(() => {})

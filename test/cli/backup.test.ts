@@ -1,10 +1,11 @@
 // kdr backup at the edge, on a folder: what scripts read, exit codes, gates. Needs no Kafka.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDirectory } from '../../src/adapters/directory/open-directory.ts'
+import { STORE_LOCK } from '../../src/archive/create/create-backup.ts'
 import { writeSample } from '../archive/sample.ts'
 import { type Kdr, kdrIn } from './kdr.ts'
 
@@ -70,7 +71,17 @@ describe('list', () => {
     const { code, out, err } = await kdr(['backup', 'list', '--store', folder])
     expect(code).toBe(0)
     expect(out).not.toContain(INCREMENTAL)
-    expect(err).toContain(`${INCREMENTAL}.tar.gz`)
+    expect(err.replace(/\s+/g, ' ')).toMatch(/no backups, .*incremental_backup/)
+    expect((await json('list', '--store', folder)).document).toMatchObject({ backups: [{ name: FULL }], unfinished: [{ name: `${INCREMENTAL}.tar.gz` }] })
+  })
+
+  it('names what is not kdr’s, and a sidecar that is none', async () => {
+    writeFileSync(join(folder, 'full_backup_20260101_000000.tar.gz'), 'of somebody')
+    writeFileSync(join(folder, `${INCREMENTAL}.manifest.json`), '{')
+    const { code, out, err } = await kdr(['backup', 'list', '--store', folder])
+    expect(code).toBe(0)
+    expect(err.replace(/\s+/g, ' ')).toMatch(/damaged: .*not JSON.*not listed, for kdr did not write them: full_backup_20260101/)
+    expect(out).toMatch(/CORRUPT/)
   })
 
   it('takes the store of the configuration', async () => {
@@ -146,34 +157,84 @@ describe('show', () => {
 })
 
 describe('prune', () => {
+  const LATER = 'full_backup_20261125_031500'
   const names = () => readdirSync(folder).filter((name) => name.endsWith('.manifest.json'))
-  const old = async () => {
-    const store = openDirectory({ path: folder })
-    await writeSample({ store, name: 'full_backup_20261125_031500', chain: { id: 'next', sequence: 0, parent: null } })
-  }
+  const store = () => openDirectory({ path: folder })
+  beforeEach(async () => {
+    await writeSample({ store: store(), name: LATER, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-25T03:15:00.250Z' })
+  })
+  const granted = () => ['prune', '--store', folder, '--keep-full', '1', '--non-interactive', '--allow', 'delete', '--confirm', folder]
 
   it('wants to be told what to keep', async () => {
     expect(await json('prune', '--store', folder)).toMatchObject({ code: 2, document: { exitCode: 2 } })
   })
 
   it('plans first, and deletes nothing without approval, exit 4', async () => {
-    await old()
-    expect(await json('prune', '--store', folder, '--keep-full', '1', '--dry-run')).toMatchObject({ code: 0, document: { deleted: [] } })
+    const plan = await json('prune', '--store', folder, '--keep-full', '1', '--dry-run')
+    expect(plan).toMatchObject({
+      code: 0,
+      document: { run: null, delete: [{ name: FULL, chain: FULL }, { name: INCREMENTAL }], keep: [{ name: LATER }], deleted: [] },
+    })
+    expect(JSON.parse((await kdr(['runs', 'list', '--output', 'json'])).out)).toMatchObject({ runs: [] })
     const { code, document } = await json('prune', '--store', folder, '--keep-full', '1')
     expect(code).toBe(4)
     expect(document['message']).toContain(`--confirm ${folder}`)
     expect(names()).toHaveLength(3)
   })
 
-  it('deletes a whole chain where that was granted', async () => {
-    await old()
-    const args = ['prune', '--store', folder, '--keep-full', '1', '--non-interactive', '--allow', 'delete', '--confirm', folder]
-    const { code, document } = await json(...args)
+  it('deletes a whole chain where that was granted, and keeps a record of each deletion', async () => {
+    const { code, document } = await json(...granted())
     expect(code).toBe(0)
-    const gone = new Set(document['deleted'] as readonly string[])
-    expect(readdirSync(folder).filter((name) => [...gone].some((backup) => name.startsWith(backup)))).toEqual([])
-    expect(names().length + gone.size).toBe(3)
-    expect(gone.size).toBeGreaterThan(0)
+    expect(document).toMatchObject({ deleted: [INCREMENTAL, FULL], locked: [], stopped: false })
+    expect(readdirSync(folder).sort()).toEqual([`${LATER}.manifest.json`, `${LATER}.tar.gz`])
+    const run = String(document['run'])
+    const shown = (await kdr(['runs', 'show', run])).out.replace(/\s+/g, ' ')
+    expect(shown).toMatch(
+      /approved by grant: --allow delete .*delete-backup\/incremental.* intent: Delete .* it is gone .*delete-backup\/full.*DONE: 2 deletions made/,
+    )
+    expect(await kdr(['runs', 'resume', run])).toMatchObject({ code: 2, err: expect.stringContaining('plans anew') })
+    expect((await kdr(['runs', 'list'])).err).not.toContain('Unfinished')
+  })
+
+  it('keeps what holds the only copy of another topic, until that is to be forgotten', async () => {
+    await writeSample({
+      store: store(),
+      name: 'full_backup_20200101_000000',
+      topic: 'old',
+      chain: { id: 'o', sequence: 0, parent: null },
+      date: '2020-01-01T00:00:00Z',
+    })
+    const { document } = await json(...granted())
+    expect(document).toMatchObject({
+      deleted: [INCREMENTAL, FULL],
+      keep: [{ name: 'full_backup_20200101_000000', why: 'one of the newest 1 of old' }, { name: LATER }],
+    })
+    expect(await json(...granted(), '--forget-topic', 'ol?')).toMatchObject({ code: 0, document: { deleted: ['full_backup_20200101_000000'] } })
+  })
+
+  it('leaves alone what cannot be read, and says so', async () => {
+    rmSync(join(folder, `${INCREMENTAL}.tar.gz`))
+    const { code, out } = await kdr(['backup', ...granted()])
+    expect(code).toBe(0)
+    expect(out.replace(/\s+/g, ' ')).toContain(`keep ${FULL} and 1 more of its chain`)
+    expect(out.replace(/\s+/g, ' ')).toContain(`left alone, for it cannot be read whole: ${INCREMENTAL}: its part ${INCREMENTAL}.tar.gz is missing`)
+    expect(names()).toHaveLength(3)
+  })
+
+  it('deletes what nobody finished once it is a day old', async () => {
+    rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
+    const old = new Date(Date.now() - 25 * 3_600_000)
+    utimesSync(join(folder, `${INCREMENTAL}.tar.gz`), old, old)
+    const { code, document } = await json(...granted(), '--keep-full', '5')
+    expect(code).toBe(0)
+    expect(document).toMatchObject({ deleted: [`${INCREMENTAL}.tar.gz`], delete: [{ name: `${INCREMENTAL}.tar.gz`, chain: null, why: 'nobody finished it' }] })
+  })
+
+  it('deletes nothing while a backup is being made, exit 8', async () => {
+    const held = await store().lock(STORE_LOCK, 'backup create by ann', new AbortController().signal)
+    expect(await json(...granted())).toMatchObject({ code: 8 })
+    expect(names()).toHaveLength(3)
+    await held.release()
   })
 })
 

@@ -3,7 +3,7 @@ import type { HeadObjectCommandOutput, ListMultipartUploadsCommandOutput, Multip
 import { KdrError } from '../../errors.ts'
 import { formatInstant, type Instant } from '../../units.ts'
 import type { Bucket, Session } from './bucket.ts'
-import { statusOf } from './errors.ts'
+import { s3Error, statusOf } from './errors.ts'
 
 interface Kept {
   readonly until: Instant
@@ -17,12 +17,17 @@ const keptOf = ({ ObjectLockMode, ObjectLockRetainUntilDate, ObjectLockLegalHold
   return ObjectLockMode === undefined || until <= Date.now() ? null : { until, why: `kept until ${formatInstant(until)} (${ObjectLockMode.toLowerCase()})` }
 }
 
-/** Some servers leave it out of HEAD where it is the bucket's default. */
+/** Some servers leave it out of HEAD where it is the bucket's default. Who may not ask, or whose server knows no such thing, is told by the deletion itself. */
 const retentionOf = async (bucket: Bucket, key: string, signal: AbortSignal): Promise<Kept | null> => {
   const what = { Bucket: bucket.options.bucket, Key: key }
   const answer = await bucket
     .raw(signal, ({ sdk, client }) => client.send(new sdk.GetObjectRetentionCommand(what), { abortSignal: signal }))
-    .catch(() => signal.throwIfAborted())
+    .catch((thrown: unknown) => {
+      signal.throwIfAborted()
+      const status = statusOf(thrown) ?? 0
+      if ((status >= 400 && status < 500) || status === 501) return undefined
+      throw s3Error(thrown, bucket.place, `see what keeps ${key}`)
+    })
   const until = answer?.Retention?.RetainUntilDate?.getTime() ?? 0
   return until <= Date.now() ? null : { until, why: `kept until ${formatInstant(until)} (${answer?.Retention?.Mode?.toLowerCase()})` }
 }

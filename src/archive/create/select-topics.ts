@@ -17,7 +17,7 @@ export interface Selection {
 }
 
 /** `*` and `?` only: dots are common in names and mean themselves. */
-const patternOf = (glob: string): RegExp =>
+export const patternOf = (glob: string): RegExp =>
   new RegExp(
     `^${glob
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')

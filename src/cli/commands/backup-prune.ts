@@ -1,21 +1,24 @@
-// kdr backup prune: deletes whole chains that nobody wants any more. The plan comes first, with the reason for each;
-// then it is asked for as every deletion is: by typing the store's name, or by --allow delete --confirm.
-import type { Pruned, PrunePlan } from '../../archive/prune.ts'
+// kdr backup prune: deletes whole chains that nobody wants any more, and what nobody finished. The plan comes first, with
+// the reason for each; then it is asked for as every deletion is: by typing the store's name, or by --allow delete --confirm.
+import type { PrunePlan, PrunePolicy } from '../../archive/prune/plan.ts'
+import type { Pruned } from '../../archive/prune/remove.ts'
 import type { Gate } from '../../engine/events.ts'
 import { grantApprover } from '../../engine/gate.ts'
 import type { Answer } from '../../engine/interaction.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import type { BackupStore } from '../../ports/backup-store.ts'
-import { formatBytes, plural } from '../../units.ts'
 import { type ChosenStore, chooseStore } from '../backups.ts'
 import { openStore } from '../compose/store.ts'
-import { openKeeping } from '../compose.ts'
+import { type Keeping, openKeeping } from '../compose.ts'
 import { asksOperator, grantNotes, grantsOf } from '../grants.ts'
-import { type Invocation, optionFlag, optionNumber } from '../invocation.ts'
+import { type Invocation, optionFlag, optionList, optionNumber } from '../invocation.ts'
 import { prompter } from '../prompter.ts'
+import { beginPruneRun, digestOf, endOf, type PruneRun } from '../prune-run.ts'
+import { deletesAnything, gateOf, planLines, prunedLines, pruneJson } from '../render/prune.ts'
 import { styleFor, wrap } from '../render/text.ts'
 
-const planFor = async (invocation: Invocation, { settings }: ChosenStore, store: BackupStore): Promise<PrunePlan> => {
+/** Throws `usage` (exit 2) where neither flags nor the configuration say what to keep. */
+const policyOf = (invocation: Invocation, { settings }: ChosenStore): PrunePolicy => {
   const days = optionNumber(invocation, 'keepDays') ?? settings.keep.days
   const full = optionNumber(invocation, 'keepFull') ?? settings.keep.full
   if (days === null && full === null)
@@ -24,44 +27,15 @@ const planFor = async (invocation: Invocation, { settings }: ChosenStore, store:
       exit: 'usage',
       hint: 'say --keep-days 30, --keep-full 4 or both, or set backup: { keep: { days: 30, full: 4 } }',
     })
-  const [{ scanStore }, { planPrune }] = await Promise.all([import('../../archive/list-backups.ts'), import('../../archive/prune.ts')])
-  const { backups, damaged } = await scanStore(store, invocation.interruption.signal)
-  for (const { name, why } of damaged)
-    invocation.terminal.err(wrap(`note: ${name} is damaged and is left alone: ${why}`, invocation.terminal.columns, '', '  '))
-  const policy = {
-    ...(days === null ? {} : { keepDays: days }),
-    ...(full === null ? {} : { keepFull: full }),
-    damaged: new Set(damaged.map(({ name }) => name)),
-  }
-  return planPrune(backups, policy, Date.now())
+  return { ...(days === null ? {} : { keepDays: days }), ...(full === null ? {} : { keepFull: full }), forget: optionList(invocation, 'forgetTopic') }
 }
 
-/** The newest first in a chain, as they go: what is left after a crash can still be restored. */
-const goingOf = ({ chains }: PrunePlan) => chains.filter(({ action }) => action === 'delete')
+/** Of what the store holds at this moment; `now` stays that of the first look, so that only the store can change it. */
+type Planner = () => Promise<PrunePlan>
 
-const pruneLines = (plan: PrunePlan, columns: number): readonly string[] => [
-  ...plan.chains.map(({ name, backups, bytes, action, why }) =>
-    wrap(
-      `${action === 'delete' ? 'delete' : 'keep  '} ${name}${backups.length > 1 ? ` and ${backups.length - 1} more` : ''}, ${formatBytes(bytes)}: ${why}`,
-      columns,
-      '',
-      '       ',
-    ),
-  ),
-  ...plan.orphans.map(({ name }) => wrap(`keep   ${name}: its chain is broken, so that it cannot be restored; delete it by hand`, columns, '', '       ')),
-]
-
-const gateOf = (plan: PrunePlan, where: string): Gate => {
-  const going = goingOf(plan)
-  const backups = going.flatMap((chain) => chain.backups)
-  const bytes = going.reduce((sum, chain) => sum + chain.bytes, 0)
-  return {
-    effect: 'delete',
-    ask: 'type',
-    challenge: where,
-    text: [`delete ${plural(backups.length, 'backup')} of ${plural(going.length, 'chain')}, ${formatBytes(bytes)}, from ${where} (delete)`],
-    flags: ['--allow delete', `--confirm ${where}`],
-  }
+const plannerFor = async (store: BackupStore, policy: PrunePolicy, now: number, signal: AbortSignal): Promise<Planner> => {
+  const [{ holdingsOf }, { planPrune }] = await Promise.all([import('../../archive/prune/holdings.ts'), import('../../archive/prune/plan.ts')])
+  return async () => planPrune(await holdingsOf(store, signal), policy, now)
 }
 
 const approve = async (invocation: Invocation, gate: Gate, where: string): Promise<Answer> => {
@@ -72,61 +46,74 @@ const approve = async (invocation: Invocation, gate: Gate, where: string): Promi
   return asked.approver.ask(gate, interruption.signal)
 }
 
-const pruneJson = (plan: PrunePlan, where: string, pruned: Pruned | null): unknown => ({
-  schema: 'kdr/backup-prune/1',
-  store: where,
-  deleted: pruned?.removed ?? [],
-  locked: pruned?.locked ?? [],
-  delete: goingOf(plan).flatMap(({ backups, why, name: chain }) => backups.map(({ name, bytes }) => ({ name, chain, bytes, why }))),
-  keep: [
-    ...plan.chains
-      .filter(({ action }) => action === 'keep')
-      .flatMap(({ backups, why, name: chain }) => backups.map(({ name, bytes }) => ({ name, chain, bytes, why }))),
-    ...plan.orphans.map(({ name, bytes }) => ({ name, chain: null, bytes, why: 'its chain is broken' })),
-  ],
-})
-
-const remove = async (invocation: Invocation, plan: PrunePlan, store: BackupStore): Promise<Pruned> => {
-  const { signal } = invocation.interruption
-  const [{ prune }, { STORE_LOCK }] = await Promise.all([import('../../archive/prune.ts'), import('../../archive/create/create-backup.ts')])
-  const { user, host, pid } = (await openKeeping(invocation.env)).actor
-  const lock = await store.lock(STORE_LOCK, `${user}@${host}, process ${pid}`, signal)
+/** Under the lock of the store, where nobody writes to it, the plan must still be the one that was approved. */
+const removePlanned = async (
+  store: BackupStore,
+  { actor }: Keeping,
+  approved: PrunePlan,
+  plan: Planner,
+  run: PruneRun,
+  signal: AbortSignal,
+): Promise<Pruned> => {
+  const [{ remove, removalsOf }, { STORE_LOCK }] = await Promise.all([import('../../archive/prune/remove.ts'), import('../../archive/create/create-backup.ts')])
+  const lock = await store.lock(STORE_LOCK, `${actor.user}@${actor.host}, process ${actor.pid}`, signal)
   try {
-    return await prune(store, plan, signal)
+    const now = await plan()
+    if (digestOf(now) !== digestOf(approved))
+      throw new KdrError(`what is to be deleted from ${store.where} is not what it was when it was shown: the store changed meanwhile`, {
+        code: 'plan-outdated',
+        exit: 'refused',
+        hint: 'nothing was deleted; run kdr backup prune again',
+      })
+    return await remove(store, removalsOf(now), run.record, signal)
   } finally {
     await lock.release()
   }
 }
 
-const tell = ({ terminal }: Invocation, { removed, bytes, locked }: Pruned): void => {
-  terminal.out(`Deleted ${plural(removed.length, 'backup')}, ${formatBytes(bytes)}.`)
-  for (const { name, why } of locked) terminal.out(wrap(`NOT DELETED: ${name}: ${why}`, terminal.columns, '', '  '))
+/** From the question to the last deletion, all of it in the journal of a run. */
+const carryOut = async (invocation: Invocation, store: BackupStore, plan: PrunePlan, policy: PrunePolicy, again: Planner): Promise<Exit> => {
+  const { terminal, interruption } = invocation
+  const keeping = await openKeeping(invocation.env)
+  const run = beginPruneRun(invocation, keeping, store.where, plan, policy)
+  try {
+    const gate = gateOf(plan, store.where)
+    run.asked(gate)
+    const answer = await approve(invocation, gate, store.where)
+    run.answered(answer)
+    if (!answer.approved) {
+      terminal.err('Declined: nothing was deleted.')
+      run.finish('declined', 'declined')
+      return 'declined'
+    }
+    interruption.onFirst(() => terminal.err('Stopping: the deletion under way is finished. Once more to leave at once.'))
+    const pruned = await removePlanned(store, keeping, plan, again, run, interruption.signal)
+    const { exit, why } = endOf(pruned, interruption.cause() === 'SIGTERM' ? 'terminated' : 'interrupted')
+    run.finish(exit, why)
+    if (terminal.format === 'json') terminal.json(pruneJson(plan, store.where, run.id, pruned))
+    else for (const line of prunedLines(pruned, terminal.columns)) terminal.out(line)
+    if (pruned.stopped) terminal.err('Stopped before the rest; kdr backup prune plans anew.')
+    terminal.err(`Record: kdr runs show ${run.id}`)
+    return exit
+  } catch (thrown) {
+    run.failed(thrown)
+    throw thrown
+  }
 }
 
 export const run = async (invocation: Invocation): Promise<Exit> => {
-  const { terminal } = invocation
+  const { terminal, interruption } = invocation
   const chosen = chooseStore(invocation)
+  const policy = policyOf(invocation, chosen)
   const store = await openStore(chosen, { create: false })
-  const json = (plan: PrunePlan, pruned: Pruned | null): void => {
-    if (terminal.format === 'json') terminal.json(pruneJson(plan, store.where, pruned))
-  }
   try {
-    const plan = await planFor(invocation, chosen, store)
-    if (terminal.format === 'text') for (const line of pruneLines(plan, terminal.columns)) terminal.out(line)
-    if (goingOf(plan).length === 0 || optionFlag(invocation, 'dryRun')) {
-      terminal.err(goingOf(plan).length === 0 ? 'Nothing to delete.' : 'Dry run: nothing was deleted.')
-      json(plan, null)
-      return 'ok'
-    }
-    const { approved } = await approve(invocation, gateOf(plan, store.where), store.where)
-    if (!approved) {
-      terminal.err('Declined: nothing was deleted.')
-      return 'declined'
-    }
-    const pruned = await remove(invocation, plan, store)
-    json(plan, pruned)
-    if (terminal.format === 'text') tell(invocation, pruned)
-    return pruned.locked.length === 0 ? 'ok' : 'failed'
+    const planner = await plannerFor(store, policy, Date.now(), interruption.signal)
+    const plan = await planner()
+    if (terminal.format === 'text') for (const line of planLines(plan, terminal.columns)) terminal.out(line)
+    if (deletesAnything(plan) && !optionFlag(invocation, 'dryRun')) return await carryOut(invocation, store, plan, policy, planner)
+    terminal.err(wrap(deletesAnything(plan) ? 'Dry run: nothing was deleted.' : 'Nothing to delete.', terminal.columns))
+    if (terminal.format === 'json') terminal.json(pruneJson(plan, store.where, null, null))
+    return 'ok'
   } finally {
     await store.close()
   }

@@ -15,6 +15,12 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const { store } = await openKeeping(invocation.env)
   const [named] = invocation.args
   const past = named === undefined ? latestUnfinished(store) : summarise(store, named)
+  if (past.started?.platform === 'store')
+    throw new KdrError(`run ${past.run} is about the store ${past.started.cluster}, and is not gone on with`, {
+      code: 'not-resumable',
+      exit: 'usage',
+      hint: `kdr backup prune --store ${past.started.cluster} plans anew`,
+    })
   const { resumeRun, foldOf } = await import('../../engine/runner.ts')
   // Throws journal-corrupt before any cluster is touched.
   const { cluster, scenario: id, options } = foldOf(store.find(past.run))

@@ -34,7 +34,8 @@ export const objectiveWords = ({ rtoTargetSeconds, rpoTargetRecords, pastRunsSec
   return `Target: recovered within ${duration(rtoTargetSeconds)}, ${rpoTargetRecords} records lost${past === null ? '' : `; ${past}`}`
 }
 
-const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean): string => {
+const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean, ofStore: boolean): string => {
+  if (ofStore && finished.outcome === 'recovered') return 'DONE'
   if (dryRun && finished.exitCode === 0) return 'DRY RUN complete: nothing was changed, verification was not evaluated'
   if (dryRun) return `DRY RUN: ${finished.outcome === 'unknown' ? 'what matters is unknown' : 'it would be refused'}`
   if (finished.exitCode === 130 || finished.exitCode === 143) return 'INTERRUPTED before anything changed'
@@ -57,7 +58,7 @@ const rtoWords = (finished: Of<'run.finished'>, started: Of<'run.started'> | nul
 /** How the run ended, a line each: the result a person reads. */
 export const endingLines = (finished: Of<'run.finished'>, started: Of<'run.started'> | null): readonly string[] => {
   const dryRun = started?.mode === 'dry-run'
-  const head = outcomeWords(finished, dryRun)
+  const head = outcomeWords(finished, dryRun, started?.platform === 'store')
   const said = head.startsWith('INTERRUPTED') || head.toLowerCase().includes(finished.why.toLowerCase()) || finished.why.startsWith('dry run:')
   return [
     said ? head : `${head}: ${finished.why.replace(/^(declined|stopped by the operator): /, '')}`,

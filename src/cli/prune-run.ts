@@ -1,0 +1,108 @@
+// A pruning as a run: what was asked, who answered, every deletion before it is made and after. The journal, the gate
+// and the answers are the engine's; its walk is not, for that looks at a cluster, and a store has none.
+import { createHash } from 'node:crypto'
+import type { PrunePlan, PrunePolicy } from '../archive/prune/plan.ts'
+import { type Pruned, type RemovalRecord, removalsOf } from '../archive/prune/remove.ts'
+import { encode } from '../engine/codec.ts'
+import type { Gate, Outcome } from '../engine/events.ts'
+import { Journal } from '../engine/journal.ts'
+import { EXIT_CODES, type Exit, KdrError, wordsOf } from '../errors.ts'
+import { formatInstant, plural } from '../units.ts'
+import type { Keeping } from './compose.ts'
+import { asksOperator } from './grants.ts'
+import type { Invocation } from './invocation.ts'
+
+const PRUNE = 'prune-backups'
+const GATE = { step: 'prune', key: 'prune' } as const
+
+/** What goes, to the byte: a plan with another digest is another plan. */
+export const digestOf = (plan: PrunePlan): string =>
+  createHash('sha256')
+    .update(JSON.stringify(removalsOf(plan)))
+    .digest('hex')
+    .slice(0, 16)
+
+export interface PruneRun {
+  readonly id: string
+  /** Journals question and answer. */
+  asked(gate: Gate): void
+  answered(answer: { readonly approved: boolean; readonly by: 'operator' | 'grant' | 'drill'; readonly answer: string }): void
+  readonly record: RemovalRecord
+  finish(exit: Exit, why: string): void
+  /** As `finish`, of what was thrown. */
+  failed(thrown: unknown): void
+}
+
+const OUTCOMES: Partial<Readonly<Record<Exit, Outcome>>> = {
+  ok: 'recovered',
+  declined: 'declined',
+  refused: 'refused',
+  approvalMissing: 'declined',
+  stopped: 'stopped',
+}
+
+/** What a pruning came to, in words and as the exit of the command. */
+export const endOf = ({ removed, locked, stopped }: Pruned, interrupted: Exit): { readonly exit: Exit; readonly why: string } => {
+  const why = `${plural(removed.length, 'deletion')} made${locked.length === 0 ? '' : `, ${locked.length} not possible`}${stopped ? ', then interrupted' : ''}`
+  if (stopped) return { exit: removed.length === 0 ? interrupted : 'stopped', why }
+  if (locked.length === 0) return { exit: 'ok', why }
+  return { exit: removed.length === 0 ? 'refused' : 'failed', why }
+}
+
+/** Throws `run-store-unwritable`, `journal-failed`: then nothing may be deleted. */
+export const beginPruneRun = (invocation: Invocation, { store, clock, actor }: Keeping, where: string, plan: PrunePlan, policy: PrunePolicy): PruneRun => {
+  const stamp = formatInstant(clock.now()).slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  const id = `${stamp}-${PRUNE}-${clock.randomHex(3)}`
+  const { redact } = invocation.terminal
+  const journal = new Journal(store.create(id), { clock, redact, events: invocation.interruption.watch, check: () => {} })
+  journal.record({
+    type: 'run.started',
+    schema: 'kdr/events/1',
+    run: id,
+    scenario: PRUNE,
+    title: 'Prune backups',
+    cluster: where,
+    platform: 'store',
+    identity: where,
+    options: encode(policy),
+    mode: asksOperator(invocation) ? 'interactive' : 'scripted',
+    actor,
+    rtoTargetSeconds: 0,
+    rpoTargetRecords: 0,
+    pastRunsSeconds: [],
+    fence: 0,
+    planDigest: digestOf(plan),
+  })
+  const placeOf = (name: string) => ({ step: 'delete-backup', key: `delete-backup/${name}` })
+  let since = clock.monotonic()
+  const finish = (exit: Exit, why: string): void => {
+    const ending = { outcome: OUTCOMES[exit] ?? 'failed', exitCode: EXIT_CODES[exit].code, rtoSeconds: null, rpoRecords: null, why, hint: null }
+    journal.record({ type: 'run.finished', run: id, ...ending })
+    journal.close()
+  }
+  return {
+    id,
+    asked: (gate) => void journal.record({ type: 'gate.asked', ...GATE, gate }),
+    answered: (answer) => void journal.record({ type: 'gate.answered', ...GATE, ...answer }),
+    record: {
+      announce: ({ name, objects }) => {
+        since = clock.monotonic()
+        const preview = { sentence: `Delete ${name} from ${where}`, changes: objects.map((object) => `${object} is gone`), commands: [] }
+        journal.record({ type: 'step.intent', ...placeOf(name), effect: 'delete', target: { where, objects }, preview })
+      },
+      gone: ({ name, objects }) => {
+        const seconds = (clock.monotonic() - since) / 1000
+        journal.record({ type: 'step.settled', ...placeOf(name), effect: 'delete', target: { where, objects }, detail: 'it is gone', seconds, proves: null })
+      },
+      stays: ({ name }, why) => void journal.record({ type: 'step.failed', ...placeOf(name), why, hint: null, kind: 'refused' }),
+    },
+    finish,
+    failed: (thrown) => {
+      try {
+        finish(thrown instanceof KdrError ? thrown.exit : 'failed', wordsOf(thrown))
+      } catch {
+        // What was thrown first is told; where it was the journal itself, that cannot be.
+      }
+    },
+  }
+}

@@ -1,0 +1,4 @@
+// What goes wrong around backups, on the newest Kafka.
+import { trapsSuite } from './backup-traps.suite.ts'
+
+trapsSuite('4')

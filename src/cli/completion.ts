@@ -14,6 +14,8 @@ interface Node {
   readonly options: readonly Option[]
   /** Words for the first argument. */
   readonly words: readonly string[]
+  /** Its first argument is a backup: their names are asked of kdr itself when Tab is pressed. */
+  readonly backups: boolean
 }
 
 const wordsFor = (command: Command, values: Values): readonly string[] => {
@@ -36,6 +38,7 @@ const nodesOf = (command: Command, values: Values, path = ''): readonly Node[] =
     commands: command.commands.map((child) => ({ name: child.name(), says: child.description() })),
     options: command.options,
     words: wordsFor(command, values),
+    backups: command.registeredArguments[0]?.name() === 'backup',
   },
   ...command.commands.flatMap((child) => nodesOf(child, values, `${path} ${child.name()}`.trim())),
 ]
@@ -49,13 +52,15 @@ const optionWords = (option: Option, values: Values): { readonly words: readonly
 }
 
 const CLUSTERS = 'kdr completion clusters 2>/dev/null'
+/** `words`: the line so far, which may name a store. */
+const backupsBy = (words: string): string => `kdr completion backups -- ${words} 2>/dev/null`
 const flagsOf = (options: readonly Option[]): readonly string[] => options.flatMap((option) => [option.short, option.long].filter((flag) => flag !== undefined))
 const takesValue = (option: Option): boolean => option.required || option.optional
 
 const shellCases = (nodes: readonly Node[], globals: readonly Option[]): readonly string[] =>
-  nodes.map(({ path, commands, options, words }) => {
+  nodes.map(({ path, commands, options, words, backups }) => {
     const all = [...commands.map(({ name }) => name), ...words, ...flagsOf([...options, ...(path === '' ? [] : globals)]), '--help']
-    return `    '${path}') words='${all.join(' ')}' ;;`
+    return `    '${path}') words='${all.join(' ')}'${backups ? `" $(${backupsBy('"$@"')})"` : ''} ;;`
   })
 
 const valueCases = (nodes: readonly Node[], values: Values): readonly string[] => {
@@ -152,11 +157,12 @@ const fishCondition = (path: string): string => {
 }
 
 const fish = (nodes: readonly Node[], values: Values): string => {
-  const lines = nodes.flatMap(({ path, commands, options, words }) => {
+  const lines = nodes.flatMap(({ path, commands, options, words, backups }) => {
     const condition = path === '' ? ` -n '__fish_use_subcommand'` : fishCondition(path)
     return [
       ...commands.map(({ name, says }) => `complete -c kdr -f${condition} -a ${name} -d ${fishQuote(says)}`),
       ...words.map((word) => `complete -c kdr -f${condition} -a ${word}`),
+      ...(backups ? [`complete -c kdr -f${condition} -a '(${backupsBy('(commandline -opc)')})'`] : []),
       ...options.map((option) => fishOption(option, path === '' ? '' : condition, values)),
     ]
   })

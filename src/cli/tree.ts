@@ -224,7 +224,7 @@ export const buildTree = (version: string, dispatch: Dispatch): Command => {
   plan(doctor.addHelpText('after', examples('kdr doctor', 'kdr doctor --cluster prod --output json')), () => import('./commands/doctor.ts'))
   config(program, plan)
   lab(program, plan)
-  const completion = program.command('completion <shell>').description('completion script for bash, zsh or fish')
+  const completion = program.command('completion <shell> [words...]').description('completion script for bash, zsh or fish')
   plan(
     completion.addHelpText('after', examples('source <(kdr completion bash)', 'kdr completion fish > ~/.config/fish/completions/kdr.fish')),
     () => import('./commands/completion.ts'),

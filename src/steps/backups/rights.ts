@@ -5,7 +5,7 @@ import { known, mapKnown } from '../../model/known.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { AclBinding, ClientQuota } from '../../ports/kafka-backup.ts'
 import { withRights } from '../../survey/project.ts'
-import { minutes } from '../../units.ts'
+import { minutes, plural } from '../../units.ts'
 import { chainOf, type Restoring, withMetadataOf } from './restoring.ts'
 
 interface Count {
@@ -59,7 +59,7 @@ export const restoreAcls = (from: Restoring): Step =>
       return missing.length === 0 ? { nothing: 'every ACL is there' } : { target: { names: missing } }
     },
     preview: ({ names }, commands) => ({
-      sentence: `create ${names.length} ACLs`,
+      sentence: `create ${plural(names.length, 'ACL')}`,
       changes: ['principals may do what they might before'],
       commands: [commands.kafka('kafka-acls', ['--list'])],
     }),
@@ -70,7 +70,7 @@ export const restoreAcls = (from: Restoring): Step =>
       return undefined
     },
     expect: (now, { names }) => withRights(now, (rights) => ({ ...rights, acls: mapKnown(rights.acls, (all) => new Set([...all, ...names])) })),
-    done: (now, { names }) => left(now.rights.known ? now.rights.value.acls : now.rights, names, 'ACLs'),
+    done: (now, { names }) => left(now.rights.known ? now.rights.value.acls : now.rights, names, 'ACL'),
   })
 
 const left = (
@@ -78,11 +78,11 @@ const left = (
   names: readonly string[],
   of: string,
 ) => {
-  if (!there.known) return { state: 'unknown' as const, detail: `${of} were not seen: ${there.why}` }
+  if (!there.known) return { state: 'unknown' as const, detail: `${of}s were not seen: ${there.why}` }
   const missing = names.filter((name) => !there.value.has(name)).length
   return missing === 0
-    ? { state: 'done' as const, detail: `${names.length} ${of} are there` }
-    : { state: 'not-started' as const, detail: `${missing} of ${names.length} ${of} are missing` }
+    ? { state: 'done' as const, detail: names.length === 1 ? `1 ${of} is there` : `${names.length} ${of}s are there` }
+    : { state: 'not-started' as const, detail: `${missing} of ${plural(names.length, of)} missing` }
 }
 
 export const restoreQuotas = (from: Restoring): Step =>
@@ -105,7 +105,7 @@ export const restoreQuotas = (from: Restoring): Step =>
       return missing.length === 0 ? { nothing: 'every quota is set' } : { target: { names: missing } }
     },
     preview: ({ names }, commands) => ({
-      sentence: `set ${names.length} quotas`,
+      sentence: `set ${plural(names.length, 'quota')}`,
       changes: ['clients are held back as before'],
       commands: [commands.kafka('kafka-configs', ['--describe', '--entity-type', 'users'])],
     }),
@@ -123,5 +123,5 @@ export const restoreQuotas = (from: Restoring): Step =>
         ...rights,
         quotas: rights.quotas.known ? known(new Set([...rights.quotas.value, ...names]), 'projected') : rights.quotas,
       })),
-    done: (now, { names }) => left(now.rights.known ? now.rights.value.quotas : now.rights, names, 'quotas'),
+    done: (now, { names }) => left(now.rights.known ? now.rights.value.quotas : now.rights, names, 'quota'),
   })

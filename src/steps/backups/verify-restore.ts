@@ -136,8 +136,8 @@ const rightsLeft = async (from: Restoring, now: Survey, signal: AbortSignal): Pr
   const partly = 'only a part of the backup, or under other names, is restored'
   const schemas = metadata.schemas != null && !from.plan.value().topics.some(({ topic }) => topic === '_schemas')
   return [
-    ...(acls > 0 ? [{ what: `${acls} ACLs`, why: hasAuthorizer(now) ? partly : 'this cluster has no authorizer' }] : []),
-    ...(quotas > 0 ? [{ what: `${quotas} quotas`, why: partly }] : []),
+    ...(acls > 0 ? [{ what: plural(acls, 'ACL'), why: hasAuthorizer(now) ? partly : 'this cluster has no authorizer' }] : []),
+    ...(quotas > 0 ? [{ what: plural(quotas, 'quota'), why: partly }] : []),
     ...metadata.scramUsers.map(({ user, mechanisms }) => ({
       what: `user ${user}`,
       why: `Kafka gives no password away: set it again (${mechanisms.map(({ mechanism, iterations }) => `${mechanism}, ${iterations} iterations`).join('; ')})`,

@@ -12,6 +12,18 @@ export interface Message<Question, Answer> {
   readonly decode: (reader: WireReader) => Answer
 }
 
+interface Refused {
+  /** 0: it was not. */
+  readonly error: number
+  readonly message: string | null
+}
+
+/** What most answers begin with: how long to wait, which the link heeds where it matters, and whether all of it was refused. */
+export const answerHead = (reader: WireReader): Refused => {
+  reader.i32() // throttle time
+  return { error: reader.i16(), message: reader.nullableString() }
+}
+
 /** Groups rows of topic and partition the way Kafka's requests want them. */
 export const byTopic = <T extends { readonly topic: string }>(rows: readonly T[]): { readonly topic: string; readonly partitions: readonly T[] }[] => {
   const topics = new Map<string, T[]>()

@@ -1,7 +1,7 @@
 // ListGroups v4 and DescribeGroups v5 (of the groups one broker coordinates), and DescribeAcls v2 (of topics).
 import type { GroupDescription } from '../../../model/groups.ts'
 import type { GroupInfo } from '../../../model/survey.ts'
-import type { Message } from '../message.ts'
+import { answerHead, type Message } from '../message.ts'
 
 export interface ListedGroup extends GroupInfo {
   /** `consumer` of members that use a consumer, empty where offsets were only ever committed, `share` (KIP-932), `sr`, `connect`. */
@@ -87,9 +87,7 @@ export const DescribeAcls: Message<null, { readonly error: number; readonly mess
     writer.i8(TOPIC).string(null).i8(ANY).string(null).string(null).i8(ANY).i8(ANY).tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     const patterns = reader.array((each) => {
       each.i8() // resource type
       const pattern = { name: each.string(), prefixed: each.i8() === PREFIXED }

@@ -1,7 +1,7 @@
 // DescribeAcls v3 (of everything) and CreateAcls v3, with Kafka's codes by the names its own tools print.
 import { KdrError } from '../../../errors.ts'
 import type { AclBinding } from '../../../ports/kafka-backup.ts'
-import type { Message } from '../message.ts'
+import { answerHead, type Message } from '../message.ts'
 
 const ANY = 1
 const RESOURCES = ['UNKNOWN', 'ANY', 'TOPIC', 'GROUP', 'CLUSTER', 'TRANSACTIONAL_ID', 'DELEGATION_TOKEN', 'USER'] as const
@@ -45,9 +45,7 @@ export const DescribeAllAcls: Message<null, { readonly error: number; readonly m
     writer.i8(ANY).string(null).i8(ANY).string(null).string(null).i8(ANY).i8(ANY).tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     const resources = reader.array((each) => {
       const resourceType = nameOf(RESOURCES, each.i8())
       const resourceName = each.string()

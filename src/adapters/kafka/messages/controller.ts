@@ -1,7 +1,7 @@
 // Messages the controller answers; in KRaft any broker forwards them, in ZooKeeper mode only the
 // controller takes them (NOT_CONTROLLER elsewhere). DescribeQuorum exists in KRaft only.
 import type { Reassigning, TopicPartition } from '../../../ports/kafka.ts'
-import { byTopic, type Message } from '../message.ts'
+import { answerHead, byTopic, type Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 
 export interface ReplicaState {
@@ -83,9 +83,7 @@ export const ListPartitionReassignments: Message<
       .tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     const topics = reader.array((each) => {
       const topic = each.string()
       const rows = each.array((row) => {
@@ -142,9 +140,7 @@ export const AlterPartitionReassignments: Message<
     writer.tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     return { error, message, rows: reader.array(readRows).flat() }
   },
 }

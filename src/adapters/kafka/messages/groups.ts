@@ -1,7 +1,7 @@
 // Offsets of consumer groups: FindCoordinator v4, OffsetFetch v8 (several groups at once) and OffsetCommit v8;
 // and DescribeCluster v0, which says whether every group is listed to us.
 import type { GroupOffset } from '../../../ports/kafka-backup.ts'
-import { byTopic, type Message } from '../message.ts'
+import { answerHead, byTopic, type Message } from '../message.ts'
 
 export interface Coordinator {
   readonly error: number
@@ -141,8 +141,7 @@ export const ClusterRights: Message<null, { readonly error: number; readonly mes
     writer.bool(true).tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const answer = { error: reader.i16(), message: reader.nullableString() }
+    const answer = answerHead(reader)
     reader.string() // cluster id
     reader.i32() // controller
     reader.array((broker) => {

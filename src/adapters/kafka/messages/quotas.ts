@@ -1,7 +1,7 @@
 // Who may use how much, and who may log in how: DescribeClientQuotas v1, AlterClientQuotas v1 (KIP-546) and
 // DescribeUserScramCredentials v0 (KIP-554), which gives no secret away.
 import type { ClientQuota, ScramUser } from '../../../ports/kafka-backup.ts'
-import type { Message } from '../message.ts'
+import { answerHead, type Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 
 const readEntity = (reader: WireReader): ClientQuota['entity'][number] => {
@@ -23,9 +23,7 @@ export const DescribeClientQuotas: Message<null, { readonly error: number; reado
       .tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     const quotas = reader.array((each): ClientQuota => {
       const entity = each.array(readEntity)
       const values = each.array((value) => {
@@ -83,9 +81,7 @@ export const DescribeScramUsers: Message<
     writer.array([], () => {}).tags()
   },
   decode: (reader) => {
-    reader.i32() // throttle time
-    const error = reader.i16()
-    const message = reader.nullableString()
+    const { error, message } = answerHead(reader)
     const users = reader.array((each) => {
       const user = each.string()
       const failed = each.i16()

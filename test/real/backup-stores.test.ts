@@ -9,7 +9,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openDirectory } from '../../src/adapters/directory/open-directory.ts'
 import type { S3Options } from '../../src/adapters/s3/bucket.ts'
 import { openS3 } from '../../src/adapters/s3/open-s3.ts'
+import { scanStore } from '../../src/archive/list-backups.ts'
+import { holdingsOf } from '../../src/archive/prune/holdings.ts'
+import { planPrune } from '../../src/archive/prune/plan.ts'
+import { removalsOf, remove } from '../../src/archive/prune/remove.ts'
+import { verifyFile } from '../../src/archive/verify-file.ts'
 import type { BackupStore } from '../../src/ports/backup-store.ts'
+import { writeSample } from '../archive/sample.ts'
 import { contentOf, namesOf, of, recycled } from '../contract/backup-store.contract.ts'
 import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts'
 import { S3_ENVIRONMENT, type S3Server, startS3 } from '../lab/s3.ts'
@@ -204,6 +210,21 @@ describe('S3', () => {
     const held = await locked.lock('chain', 'ann', signal)
     await held.release()
     await (await locked.lock('chain', 'bob', signal)).release()
+  })
+
+  it('holds an archive in several files, which are read, told apart and pruned as one', async () => {
+    const small: BackupStore = { ...store, partLimit: MIB }
+    const [older, newer] = ['full_backup_20261123_031500', 'full_backup_20261125_031500']
+    await writeSample({ store: small, name: older, payload: 600_000, inTurn: true })
+    await writeSample({ store, name: newer, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-25T03:15:00.250Z' })
+    const parts = (await scanStore(store, signal)).backups[0]?.parts ?? []
+    expect(parts.length).toBeGreaterThan(2)
+    expect(await verifyFile(store, older, null, () => {}, signal)).toEqual([])
+    const plan = planPrune(await holdingsOf(store, signal), { keepFull: 1 }, Date.now())
+    const record = { announce: () => {}, gone: () => {}, stays: () => {} }
+    expect(await remove(store, removalsOf(plan), record, signal)).toMatchObject({ removed: [{ name: older, parts: parts.length }], locked: [] })
+    expect((await namesOf(store)).filter((name) => name.startsWith(older))).toEqual([])
+    expect((await scanStore(store, signal)).backups.map(({ name }) => name)).toEqual([newer])
   })
 
   it('stores with the class and the encryption that were asked for', async () => {

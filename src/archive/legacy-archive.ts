@@ -1,6 +1,7 @@
 // An archive of the old script in the shape of one of kdr's, so that the same restore takes both: its text becomes
 // record batches as it is read. The text has no places to go to, so a topic is read from its beginning, and what
 // comes next is kept ready within bounds.
+import { LATEST } from '../model/batches/batch.ts'
 import type { StoredRecord } from '../model/batches/records.ts'
 import { encodeBatches } from '../model/batches/records.ts'
 import type { BackupStoreReader } from '../ports/backup-store.ts'
@@ -41,7 +42,7 @@ const madeOf = (topic: string, partition: number, records: readonly StoredRecord
   for (const { batch, baseOffset } of batches) batch.writeBigInt64BE(baseOffset, 0)
   const bytes = Buffer.concat(batches.map(({ batch }) => batch))
   const base = records[0]?.offset ?? 0n
-  const times = records.map(({ timestamp }) => timestamp)
+  const times = records.map(({ timestamp }) => Math.min(LATEST, Number(timestamp)))
   const segment = {
     path: segmentPath(topic, partition, base),
     baseOffset: String(base),

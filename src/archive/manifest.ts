@@ -39,7 +39,7 @@ export interface Segment {
   readonly lastOffset: string
   readonly records: number
   readonly batches: number
-  /** Of the batches' first records: within a batch a record may be earlier, so nothing can be left out by it. */
+  /** Of the batches' first records: within a batch a record may be earlier, so nothing can be left out by it. No time is later than the latest date there can be (`LATEST`), which stands for all later ones. */
   readonly minTimestamp: number
   readonly maxTimestamp: number
   /** Content of the entry before encryption: codec of `zstd` content is in the path's ending (`.seg.zst`). */
@@ -56,7 +56,7 @@ export interface OpenTransaction {
   /** null where the leader did not say. */
   readonly producerId: string | null
   readonly transactionalId: string | null
-  /** RFC 3339: when its producer last wrote to this partition; null where the leader did not say. */
+  /** RFC 3339: when its producer last wrote to this partition; null where the leader did not say, or named a time that is still to come. */
   readonly lastWrite: string | null
   /** Older than brokers let a transaction become (transaction.max.timeout.ms, 15 min by default): it hangs, and the backup is incomplete. */
   readonly hanging: boolean

@@ -1,7 +1,7 @@
 // Verification at the level of records: every batch of an archive decoded, and what it really holds compared with
 // what the manifest says of it. Digests prove that nothing changed since it was written; this, that it was written right.
 import { type KdrError, wordsOf } from '../errors.ts'
-import { type BatchView, checksumHolds, walkBatches } from '../model/batches/batch.ts'
+import { type BatchView, checksumHolds, timesOf, walkBatches } from '../model/batches/batch.ts'
 import { decodeRecords, type StoredRecord } from '../model/batches/records.ts'
 import type { Problem } from './damage.ts'
 import type { BackupMetadata, PartitionBackup, Segment } from './manifest.ts'
@@ -128,9 +128,9 @@ const checkSegment = (walk: Walk, segment: Segment, bytes: Buffer): void => {
     batches += 1
     first ??= batch.baseOffset
     // As create does: by the headers of batches; -1 is no timestamp.
-    const begins = batch.logAppendTime ? batch.maxTimestamp : batch.firstTimestamp
-    if (begins >= 0) min = min < 0 ? begins : Math.min(min, begins)
-    max = Math.max(max, batch.maxTimestamp)
+    const times = timesOf(batch)
+    if (times.min >= 0) min = min < 0 ? times.min : Math.min(min, times.min)
+    max = Math.max(max, times.max)
     checkBatch(walk, batch, segment.path)
   }
   if (walk.bytes - size !== bytes.length) walk.say(`${bytes.length - (walk.bytes - size)} bytes at its end are no whole batch`, segment.path)

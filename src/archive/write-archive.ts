@@ -2,6 +2,7 @@
 // are given, the final manifest, and beside it the sidecar, without which none of it counts.
 import type { BackupStoreWriter } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
+import { checkManifestText, checkSidecarText } from './check-own.ts'
 import { gzipContent, zstdContent } from './compression.ts'
 import { sha256 } from './digest.ts'
 import type { Sealer } from './encryption.ts'
@@ -21,7 +22,7 @@ export interface ArchiveWriter {
    * The path of the entry is `path`, with `.zst` or `.gz` where its content is compressed.
    */
   addSegment(path: string, pieces: readonly Buffer[], how: { readonly compression: Compression }): Promise<ManifestEntry>
-  /** Makes a backup of it: `entries` of what is given are replaced by those written. */
+  /** Makes a backup of it: `entries` of what is given are replaced by those written. Throws `archive-unreadable` where kdr's own reader would not take it. */
   finish(manifest: Manifest): Promise<Sidecar>
   /** Nothing remains of it; of one that is finished all of it. */
   abandon(reason: Error): Promise<void>
@@ -117,9 +118,12 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
     if (astray !== undefined) throw new Error(`the manifest names ${astray.path}, which is not in the archive`)
     const final: Manifest = { ...manifest, entries: inOrder }
     const text = Buffer.from(manifestText(final))
+    const read = checkManifestText(name, text)
     const { offset, length, digest } = await write(Promise.resolve(plain(MANIFEST, text, true)))
     const sidecar = sidecarOf(final, await files.close(), { offset, length, bytes: text.length, sha256: digest })
-    await store.put(sidecarName(name), once(sidecarText(sidecar)), signal)
+    const marker = sidecarText(sidecar)
+    checkSidecarText(name, marker, read)
+    await store.put(sidecarName(name), once(marker), signal)
     finished = true
     return sidecar
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import zlib from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { scanStore } from '../../src/archive/list-backups.ts'
-import { MANIFEST } from '../../src/archive/manifest.ts'
+import { MANIFEST, type Manifest } from '../../src/archive/manifest.ts'
 import { openArchive } from '../../src/archive/read-archive.ts'
 import { verifyFile } from '../../src/archive/verify-file.ts'
 import { openArchiveWriter } from '../../src/archive/write-archive.ts'
@@ -201,6 +201,19 @@ describe('the writer', () => {
     await writer.abandon(new Error('no more'))
     await expect(writer.add('metadata/acls.json', Buffer.from('[]'))).rejects.toThrow('no more')
     await expect(writer.finish(emptyManifest(NAME, chain))).rejects.toThrow('no more')
+    expect([...store.objects.keys()]).toEqual([])
+  })
+
+  it.each([
+    ['its manifest', (manifest: Manifest): Manifest => ({ ...manifest, topics: ['no topic of Kafka/s'] }), /manifest.*topics\.0: must be a topic name/],
+    ['a time in it', (manifest: Manifest): Manifest => ({ ...manifest, finished_at: '+012345-01-01T00:00:00.000Z' }), /finished_at: must be a time/],
+    ['what it says of its parts', (manifest: Manifest): Manifest => ({ ...manifest, topics_count: 7 }), /counts its topics wrongly/],
+  ])('keeps nothing that its reader would refuse: %s', async (_, change, why) => {
+    const store = memoryStore()
+    await expect(open(store).finish({ ...change(emptyManifest(NAME, chain)), status: 'complete' })).rejects.toMatchObject({
+      code: 'archive-unreadable',
+      message: expect.stringMatching(why),
+    })
     expect([...store.objects.keys()]).toEqual([])
   })
 

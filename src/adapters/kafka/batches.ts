@@ -19,7 +19,7 @@ function* soundBatches(bytes: Buffer): Generator<BatchView> {
   }
 }
 
-const plain = ({ offset, timestamp, key, value }: StoredRecord): KafkaRecord => ({ offset, timestamp, key, value })
+const plain = ({ offset, timestamp, key, value }: StoredRecord): KafkaRecord => ({ offset, timestamp: Number(timestamp), key, value })
 
 let decompressions = 0
 

@@ -91,7 +91,14 @@ export const takeBatch = (cluster: Cluster, partition: SimPartition, bytes: Buff
   if (verdict !== null) return { base: verdict.base, records: log.records.slice(verdict.base, verdict.base + verdict.count), fresh: false }
   const records = decoded(partition, view)
   if (records === null) return { error: 'INVALID_RECORD' }
-  const made = records.map(({ timestamp, key, value }, at) => ({ offset: batch.base + at, epoch: partition.epoch, timestamp, key, value, batch }))
+  const made = records.map(({ timestamp, key, value }, at) => ({
+    offset: batch.base + at,
+    epoch: partition.epoch,
+    timestamp: Number(timestamp),
+    key,
+    value,
+    batch,
+  }))
   for (const record of made) log.records.push(record)
   remember(log, batch)
   return { base: batch.base, records: made, fresh: true }

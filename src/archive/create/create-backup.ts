@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events'
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { BackupTopics, GroupOffsets } from '../../ports/kafka-backup.ts'
 import { formatInstant, seconds } from '../../units.ts'
+import { checkMetadata } from '../check-own.ts'
 import { requireCompression } from '../compression.ts'
 import { METADATA } from '../layout.ts'
 import { type BackupMetadata, FORMAT, type Manifest, type OpenTransaction, type Sidecar } from '../manifest.ts'
@@ -187,6 +188,7 @@ const fill = async (
   const { plans } = seen.chosen
   const committed = committedBy(seen.groups)
   const counters = new Map(plans.map((plan) => [placeOf(plan), new PositionCounter(committed.get(placeOf(plan)) ?? [], plan.start)]))
+  checkMetadata(provisional.name, { ...seen.metadata, groups: groupsWithPlaces(seen.groups, counters) })
   for (const key of ['topics', 'acls', 'quotas', 'scramUsers', 'schemas'] as const) await write(writer, key, seen.metadata[key])
   const reads = await readAll(options, ports, { plans, counters, writer }, tell, signal)
   const partitions = await dropRecreated(ports.backup, { plans, reads, counters, incomplete: seen.incomplete }, signal)

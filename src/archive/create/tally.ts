@@ -1,5 +1,5 @@
 // What the batches of a partition, and of a segment of it, say about themselves: all of it from their headers.
-import { type BatchView, hasHoles } from '../../model/batches/batch.ts'
+import { type BatchView, hasHoles, timesOf } from '../../model/batches/batch.ts'
 import type { Segment } from '../manifest.ts'
 
 interface Times {
@@ -8,10 +8,10 @@ interface Times {
 }
 
 /** -1 is no timestamp. */
-const widen = (times: Times, { logAppendTime, firstTimestamp, maxTimestamp }: BatchView): void => {
-  const first = logAppendTime ? maxTimestamp : firstTimestamp
-  if (first >= 0 && (times.min < 0 || first < times.min)) times.min = first
-  if (maxTimestamp > times.max) times.max = maxTimestamp
+const widen = (times: Times, batch: BatchView): void => {
+  const { min, max } = timesOf(batch)
+  if (min >= 0 && (times.min < 0 || min < times.min)) times.min = min
+  if (max > times.max) times.max = max
 }
 
 export class SegmentTally {

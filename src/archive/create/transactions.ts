@@ -10,6 +10,12 @@ import type { CreatePorts } from './types.ts'
 /** transaction.max.timeout.ms of brokers as it is by default: an older one is no longer under its coordinator's care. */
 const LONGEST = minutes(15)
 
+/** Brokers tell the time of the last record, which is whatever its producer says: none, or one to come, is no time of a write. */
+const writeTimeOf = (producer: ProducerState | null, now: Instant): Instant | null => {
+  const at = producer?.lastTimestamp ?? -1
+  return at >= 0 && at <= now + LONGEST ? at : null
+}
+
 const namesOf = async (kafka: CreatePorts['kafka'], signal: AbortSignal): Promise<readonly TransactionState[]> => {
   try {
     return await kafka.transactions(signal)
@@ -19,17 +25,20 @@ const namesOf = async (kafka: CreatePorts['kafka'], signal: AbortSignal): Promis
   }
 }
 
-const asOpen = (plan: PartitionPlan, producer: ProducerState | null, names: readonly TransactionState[], now: Instant): OpenTransaction => ({
-  topic: plan.topic,
-  partition: plan.partition,
-  from: String(plan.end),
-  to: String(plan.highWatermark),
-  producerId: producer === null ? null : String(producer.producerId),
-  transactionalId: names.find(({ producerId }) => producerId === producer?.producerId)?.transactionalId ?? null,
-  lastWrite: producer === null ? null : formatInstant(producer.lastTimestamp),
-  // Nobody can say how long one has been open that nobody knows.
-  hanging: producer === null || now - producer.lastTimestamp > LONGEST,
-})
+const asOpen = (plan: PartitionPlan, producer: ProducerState | null, names: readonly TransactionState[], now: Instant): OpenTransaction => {
+  const lastWrite = writeTimeOf(producer, now)
+  return {
+    topic: plan.topic,
+    partition: plan.partition,
+    from: String(plan.end),
+    to: String(plan.highWatermark),
+    producerId: producer === null ? null : String(producer.producerId),
+    transactionalId: names.find(({ producerId }) => producerId === producer?.producerId)?.transactionalId ?? null,
+    lastWrite: lastWrite === null ? null : formatInstant(lastWrite),
+    // Nobody can say how long one has been open that nobody knows.
+    hanging: lastWrite === null || now - lastWrite > LONGEST,
+  }
+}
 
 const openOf = ({ producers }: ProducersAnswer, plan: PartitionPlan): readonly (ProducerState | null)[] => {
   if (!producers.known) return [null]

@@ -39,6 +39,7 @@ export interface BatchView {
   readonly control: boolean
   readonly transactional: boolean
   readonly logAppendTime: boolean
+  /** Milliseconds; beyond 2^53 only near what the batch says. */
   readonly firstTimestamp: number
   readonly maxTimestamp: number
   readonly producerId: bigint
@@ -102,6 +103,15 @@ export const wholeLength = (bytes: Buffer): number => {
 
 /** Whether the checksum in a whole batch is that of its bytes. Base offset, length, leader epoch and magic are not under it. */
 export const checksumHolds = (bytes: Buffer): boolean => bytes.length >= AT.records && crc32c(bytes.subarray(AT.attributes)) === bytes.readUInt32BE(AT.crc)
+
+/** The latest time that a date can be: whatever is later (nanoseconds taken for milliseconds, say) counts as that. */
+export const LATEST = 8_640_000_000_000_000
+
+/** Times of a batch by its header: that of its first record, and the latest. Negative is none. */
+export const timesOf = ({ logAppendTime, firstTimestamp, maxTimestamp }: BatchView): { readonly min: number; readonly max: number } => ({
+  min: Math.min(LATEST, logAppendTime ? maxTimestamp : firstTimestamp),
+  max: Math.min(LATEST, maxTimestamp),
+})
 
 /** Offsets within it that have no record any more, which Kafka takes from nobody: such a batch is written anew. */
 export const hasHoles = (batch: BatchView): boolean => BigInt(batch.count) !== batch.lastOffset - batch.baseOffset + 1n

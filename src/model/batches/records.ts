@@ -3,7 +3,7 @@
 import { AT, type BatchView, BIT, corruptBatch, MAGIC } from './batch.ts'
 import { compress, decompress } from './codecs.ts'
 import { crc32c } from './crc.ts'
-import { bytesLength, numberLength, RecordReader, RecordWriter } from './varints.ts'
+import { bytesLength, type Long, longOf, numberLength, RecordReader, RecordWriter } from './varints.ts'
 
 interface StoredHeader {
   readonly key: Buffer
@@ -12,7 +12,8 @@ interface StoredHeader {
 
 export interface StoredRecord {
   readonly offset: bigint
-  readonly timestamp: number
+  /** Milliseconds, any 64 bits of them: what a producer makes of it, Kafka takes. */
+  readonly timestamp: Long
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: readonly StoredHeader[]
@@ -33,13 +34,19 @@ const readHeaders = (reader: RecordReader): readonly StoredHeader[] => {
   return headers
 }
 
+/** `first` is near what stands at `at`: exact where it can be, else what stands there counts. */
+const timeOf = (batch: BatchView, at: number, first: number, delta: Long): Long => {
+  if (typeof delta === 'number' && Number.isSafeInteger(first) && Number.isSafeInteger(first + delta)) return first + delta
+  return longOf(batch.bytes.readBigInt64BE(at) + BigInt(delta))
+}
+
 const readRecord = (reader: RecordReader, batch: BatchView): StoredRecord => {
   const length = reader.number()
   const end = reader.at + length
   reader.skip(1) // attributes, unused
-  const created = batch.firstTimestamp + reader.number()
+  const delta = reader.long()
   const offset = batch.baseOffset + BigInt(reader.number())
-  const timestamp = batch.logAppendTime ? batch.maxTimestamp : created
+  const timestamp = batch.logAppendTime ? timeOf(batch, AT.maxTimestamp, batch.maxTimestamp, 0) : timeOf(batch, AT.firstTimestamp, batch.firstTimestamp, delta)
   const key = reader.bytes()
   const value = reader.bytes()
   const headers = readHeaders(reader)
@@ -62,14 +69,14 @@ export const decodeRecords = (batch: BatchView): StoredRecord[] => {
 }
 
 /** Without the length before it. */
-const bodyLength = (record: StoredRecord, timestampDelta: number, offsetDelta: number): number => {
+const bodyLength = (record: StoredRecord, timestampDelta: Long, offsetDelta: number): number => {
   let length = 1 + numberLength(timestampDelta) + numberLength(offsetDelta) + bytesLength(record.key) + bytesLength(record.value)
   length += numberLength(record.headers.length)
   for (const header of record.headers) length += bytesLength(header.key) + bytesLength(header.value)
   return length
 }
 
-const writeRecord = (writer: RecordWriter, record: StoredRecord, length: number, timestampDelta: number, offsetDelta: number): void => {
+const writeRecord = (writer: RecordWriter, record: StoredRecord, length: number, timestampDelta: Long, offsetDelta: number): void => {
   writer.number(length).zero().number(timestampDelta).number(offsetDelta).bytes(record.key).bytes(record.value).number(record.headers.length)
   for (const header of record.headers) writer.bytes(header.key).bytes(header.value)
 }
@@ -77,8 +84,8 @@ const writeRecord = (writer: RecordWriter, record: StoredRecord, length: number,
 interface Frame {
   readonly codec: number
   readonly count: number
-  readonly firstTimestamp: number
-  readonly maxTimestamp: number
+  readonly firstTimestamp: Long
+  readonly maxTimestamp: Long
   readonly payload: Buffer
 }
 
@@ -114,6 +121,11 @@ export interface EncodedBatch {
   readonly lastOffset: bigint
 }
 
+const difference = (a: Long, b: Long): Long => {
+  const near = typeof a === 'number' && typeof b === 'number' ? a - b : Number.NaN
+  return Number.isSafeInteger(near) ? near : longOf(BigInt(a) - BigInt(b))
+}
+
 /** As many records from `from` on as fit, at least one. */
 const encodeOne = (records: readonly StoredRecord[], from: number, options: { readonly codec: number; readonly maxBytes: number }): EncodedBatch => {
   const first = records[from] as StoredRecord
@@ -122,7 +134,7 @@ const encodeOne = (records: readonly StoredRecord[], from: number, options: { re
   let to = from
   for (; to < records.length; to += 1) {
     const record = records[to] as StoredRecord
-    const timestampDelta = record.timestamp - first.timestamp
+    const timestampDelta = difference(record.timestamp, first.timestamp)
     const length = bodyLength(record, timestampDelta, to - from)
     if (to > from && AT.records + writer.length + numberLength(length) + length > options.maxBytes) break
     writeRecord(writer, record, length, timestampDelta, to - from)

@@ -6,6 +6,16 @@ const INT32 = 0x80000000
 const EXACT_BYTES = 7
 const LONGEST = 10
 
+/** A 64-bit number of Kafka's: a bigint only where a number would not be exact, so that equal ones are `===`. */
+export type Long = number | bigint
+
+/** 64 bits of it, as Java reckons. */
+export const longOf = (value: bigint): Long => {
+  const wrapped = BigInt.asIntN(64, value)
+  const short = Number(wrapped)
+  return Number.isSafeInteger(short) ? short : wrapped
+}
+
 /** Throws RangeError past its end. */
 export class RecordReader {
   readonly #bytes: Buffer
@@ -24,8 +34,13 @@ export class RecordReader {
     this.at += count
   }
 
-  /** A varint or a varlong. */
+  /** A varint. */
   number(): number {
+    return Number(this.long())
+  }
+
+  /** A varint or a varlong. */
+  long(): Long {
     const bytes = this.#bytes
     const from = this.at
     let value = 0
@@ -42,14 +57,14 @@ export class RecordReader {
     return this.#long()
   }
 
-  #long(): number {
+  #long(): Long {
     let value = 0n
     for (let count = 0; count < LONGEST; count += 1) {
       const byte = this.#bytes[this.at]
       if (byte === undefined) throw new RangeError('a number is cut off')
       this.at += 1
       value |= BigInt(byte & 0x7f) << BigInt(7 * count)
-      if (byte < 0x80) return Number(BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n)))
+      if (byte < 0x80) return longOf((value >> 1n) ^ -(value & 1n))
     }
     throw new RangeError('a number has more than 10 bytes')
   }
@@ -65,11 +80,11 @@ export class RecordReader {
   }
 }
 
-const isInt32 = (value: number): boolean => value >= -INT32 && value < INT32
+const isInt32 = (value: Long): value is number => value >= -INT32 && value < INT32
 const zigzag32 = (value: number): number => ((value << 1) ^ (value >> 31)) >>> 0
-const zigzag64 = (value: number): bigint => BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n))
+const zigzag64 = (value: Long): bigint => BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n))
 
-export const numberLength = (value: number): number => {
+export const numberLength = (value: Long): number => {
   let length = 1
   if (isInt32(value)) for (let rest = zigzag32(value); rest >= 0x80; rest >>>= 7) length += 1
   else for (let rest = zigzag64(value); rest >= 0x80n; rest >>= 7n) length += 1
@@ -99,7 +114,7 @@ export class RecordWriter {
     return this
   }
 
-  number(value: number): this {
+  number(value: Long): this {
     this.#room(LONGEST)
     if (isInt32(value)) {
       let rest = zigzag32(value)

@@ -11,6 +11,7 @@ import { createRandom } from '../../../src/adapters/simulated/random.ts'
 import { createBackup } from '../../../src/archive/create/create-backup.ts'
 import type { CreateEvent, CreateOptions, CreatePorts } from '../../../src/archive/create/types.ts'
 import { openArchive } from '../../../src/archive/read-archive.ts'
+import { verifyRecords } from '../../../src/archive/verify-records.ts'
 import { KdrError } from '../../../src/errors.ts'
 import { walkBatches } from '../../../src/model/batches/batch.ts'
 import { decodeRecords } from '../../../src/model/batches/records.ts'
@@ -156,6 +157,22 @@ describe('a full backup', () => {
   })
 })
 
+describe('times that no date can be', () => {
+  it('are kept, and verified, as the latest there is', async () => {
+    const nanoseconds = 1_790_000_000_000_000_001n
+    cluster.topic('t', partitionOf(batchOf(0, 3, { timestamp: nanoseconds }), batchOf(3, 4, { timestamp: 2 ** 53 }), batchOf(4, 5, { timestamp: 1000 })))
+    const { name, status } = await create()
+    const { archive } = await contentOf(name)
+    expect({ status, latest: archive.sidecar.max_timestamp }).toEqual({ status: 'complete', latest: 8.64e15 })
+    expect(archive.manifest.partitions[0]).toMatchObject({ minTimestamp: 1000, maxTimestamp: 8.64e15 })
+    const { problems } = await verifyRecords(archive, () => {}, signal)
+    expect(problems).toEqual([])
+    const { bytes, release } = await archive.segment(archive.manifest.partitions[0]!, archive.manifest.partitions[0]!.segments[0]!, signal)
+    expect([...walkBatches(bytes)].flatMap(decodeRecords)[0]?.timestamp).toBe(nanoseconds)
+    release()
+  })
+})
+
 describe('an incremental backup', () => {
   it('goes on where its parent ended, without a record twice or missing', async () => {
     const topic = cluster.topic('t', partitionOf(batchOf(0, 10)))
@@ -290,6 +307,16 @@ describe('an open transaction', () => {
     const result = await open(3_600_000)
     expect(result).toMatchObject({ status: 'incomplete', gaps: [] })
     expect(result.incomplete).toEqual([expect.stringMatching(/t-0: a transaction of producer 7 \(payments\).* hangs and keeps offsets 10 to 15 out/)])
+  })
+
+  it.each([
+    ['names no time at all', -1],
+    ['dates its records ten thousand years ahead', Date.UTC(12_026, 0)],
+    ['counts nanoseconds', 1.79e18],
+  ])('may hang for all one knows where its producer %s', async (_, lastTimestamp) => {
+    const result = await open(clock.now() - lastTimestamp)
+    expect(result).toMatchObject({ status: 'incomplete', openTransactions: [{ lastWrite: null, hanging: true }] })
+    expect((await contentOf(result.name)).kept).toEqual({ 't-0': range(0, 10) })
   })
 
   it('is picked up by the next backup once it has ended', async () => {

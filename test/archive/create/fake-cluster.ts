@@ -13,7 +13,7 @@ interface BatchOptions {
   readonly producerId?: bigint
   readonly epoch?: number
   readonly value?: Buffer
-  readonly timestamp?: number
+  readonly timestamp?: number | bigint
 }
 
 const reseal = (batch: Buffer): Buffer => {

@@ -37,7 +37,7 @@ const read = (batches: readonly Buffer[], shape: Partial<Shape> = {}) => {
   const pieces = [...piecesOf(Buffer.concat(batches), batches.length, { skip: 0, toTime: null, ...shape })]
   const views = pieces.flatMap(({ batch: bytes }) => [...walkBatches(bytes)])
   expect(views.map(({ count }) => count)).toEqual(pieces.map(({ count }) => count))
-  return { pieces, views, times: views.flatMap((view: BatchView) => decodeRecords(view).map(({ timestamp }) => timestamp - T0)) }
+  return { pieces, views, times: views.flatMap((view: BatchView) => decodeRecords(view).map(({ timestamp }) => Number(timestamp) - T0)) }
 }
 
 const range = (from: number, to: number): readonly number[] => Array.from({ length: to - from }, (_, at) => from + at)

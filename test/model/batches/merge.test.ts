@@ -29,7 +29,7 @@ describe('merged batches', () => {
         expect(checksumHolds(merged)).toBe(true)
         const view = viewOf(merged)
         expect(view.count).toBe(taken.length)
-        expect(view.maxTimestamp).toBe(Math.max(...taken.map(({ timestamp }) => timestamp)))
+        expect(view.maxTimestamp).toBe(Math.max(...taken.map(({ timestamp }) => Number(timestamp))))
         const decoded = decodeRecords(view)
         expect(withoutOffsets(decoded)).toEqual(withoutOffsets(taken))
         expect(decoded.map(({ offset }) => Number(offset))).toEqual(taken.map((_, at) => at))

@@ -1,7 +1,7 @@
 // What is encoded is what is decoded, to the byte, whatever the codec.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checksumHolds, hasHoles, walkBatches } from '../../../src/model/batches/batch.ts'
+import { BIT, checksumHolds, hasHoles, walkBatches } from '../../../src/model/batches/batch.ts'
 import { canCompress } from '../../../src/model/batches/codecs.ts'
 import { fillerBatch } from '../../../src/model/batches/filler.ts'
 import { decodeRecords, encodeBatches, type StoredRecord } from '../../../src/model/batches/records.ts'
@@ -26,6 +26,19 @@ describe('records', () => {
         expect(decodeAll(batch)).toEqual(list)
       }),
     )
+  })
+
+  test('keep times that a number cannot hold, one nanosecond from the next', () => {
+    const list = [1_790_000_000_000_000_001n, 1_790_000_000_000_000_002n, 5, -1, 2n ** 63n - 1n, -(2n ** 63n)].map((timestamp, at) => ({
+      ...record(BigInt(at), 'x'),
+      timestamp,
+    }))
+    expect(decodeAll(encodeOne(list))).toEqual(list)
+    expect(decodeAll(encodeOne(list.toReversed().map((one, at) => ({ ...one, offset: BigInt(at) })))).map(({ timestamp }) => timestamp)).toEqual(
+      list.toReversed().map(({ timestamp }) => timestamp),
+    )
+    const stamped = stored(encodeOne([record(0n, 'x')]), 0n, { attributes: BIT.logAppendTime, maxTimestamp: 2n ** 53n + 1n })
+    expect(decodeAll(stamped)[0]?.timestamp).toBe(2n ** 53n + 1n)
   })
 
   test.each([1, 2, 3])('that compress are compressed with codec %i', (codec) => {

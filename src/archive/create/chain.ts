@@ -1,8 +1,10 @@
 // Full or incremental: what the store and the brokers say about it, asked before anything is written.
+import { KdrError, wordsOf } from '../../errors.ts'
 import type { Known } from '../../model/known.ts'
 import { known, unknown } from '../../model/known.ts'
 import type { BackupTopic } from '../../ports/kafka-backup.ts'
 import type { ChainLink, Manifest } from '../manifest.ts'
+import { openArchive } from '../read-archive.ts'
 import { type PartitionPlan, placeOf } from './ends.ts'
 import { findParent, type Parent } from './parent.ts'
 import type { CreateOptions, CreatePorts } from './types.ts'
@@ -64,6 +66,30 @@ const cleanings = async (
   return found
 }
 
+/** By topics of these that the parent lacks: the last backup before it that has one of the name. Reads no further than it has to. */
+const formerOf = async (
+  { store }: CreatePorts,
+  parent: Manifest,
+  plans: readonly PartitionPlan[],
+  signal: AbortSignal,
+): Promise<Known<ReadonlyMap<string, string>>> => {
+  const before = new Set(parent.partitions.map(({ topic }) => topic))
+  const fresh = new Set(plans.map(({ topic }) => topic).filter((topic) => !before.has(topic)))
+  const found = new Map<string, string>()
+  try {
+    for (let link = parent.chain.parent; link !== null && fresh.size > found.size; ) {
+      const { manifest } = await openArchive(store, link.name, null, signal)
+      for (const { topic } of manifest.partitions) if (fresh.has(topic) && !found.has(topic)) found.set(topic, manifest.name)
+      link = manifest.chain.parent
+    }
+  } catch (thrown) {
+    signal.throwIfAborted()
+    if (!(thrown instanceof KdrError)) throw thrown
+    return unknown(wordsOf(thrown), store.where)
+  }
+  return known(found, store.where)
+}
+
 const fullChain = (clock: CreatePorts['clock']): ChainLink => ({ id: clock.randomHex(8), sequence: 0, parent: null })
 
 const nextLink = ({ sidecar }: Parent): ChainLink => ({
@@ -89,6 +115,7 @@ export const chooseChain = async (
     plans: seen.plans,
     epochEnds: await epochEndsOf(ports, manifest, seen.plans, signal),
     cleaning: await cleanings(ports, manifest, seen.plans, signal),
+    former: await formerOf(ports, manifest, seen.plans, signal),
     now: ports.clock.now(),
   })
   if (forced !== null) return full(forced)

@@ -19,6 +19,8 @@ export interface ChainFacts {
   readonly epochEnds: ReadonlyMap<string, Known<bigint>>
   /** By topic, of those with records after the parent. */
   readonly cleaning: ReadonlyMap<string, Known<Cleaning>>
+  /** Of topics that the parent lacks and that are there now: the last backup of the chain that has one of the name. */
+  readonly former: Known<ReadonlyMap<string, string>>
   readonly now: Instant
 }
 
@@ -33,6 +35,8 @@ const wherePartitionBroke = (before: PartitionBackup, plan: PartitionPlan, epoch
   const place = placeOf(plan)
   const end = BigInt(before.end)
   if (before.topicId !== null && plan.topicId !== null && before.topicId !== plan.topicId) return `${plan.topic} was deleted and created again since`
+  if (end > 0n && (before.topicId === null || plan.topicId === null))
+    return `it cannot be told whether ${plan.topic} was deleted and created again since: ${plan.topicId === null ? 'the cluster gives topics no ids (inter.broker.protocol.version before 2.8)' : 'the last backup does not have its id'}`
   if (plan.problem !== null) return null
   if (plan.end < end) return `${place} was cut short since: it was kept to offset ${end} and now ends at ${plan.end}`
   if (plan.logStart > end) return `${place} begins at offset ${plan.logStart} now and was kept to ${end}: what lay between is gone`
@@ -64,7 +68,9 @@ const byTopic = <T extends { readonly topic: string }>(rows: readonly T[]): Read
 }
 
 /** Why a backup on top of `parent` has to be full; null where the chain can go on. Topics that are gone or new break nothing. */
-export const whyFull = (parent: Manifest, { present, plans, epochEnds, cleaning, now }: ChainFacts): string | null => {
+export const whyFull = (parent: Manifest, { present, plans, epochEnds, cleaning, former, now }: ChainFacts): string | null => {
+  if (!former.known) return `it cannot be told whether a topic that is new was in the chain before: ${former.why}`
+  for (const [topic, name] of former.value) return `${topic} is in ${name}, was gone after it and is there again: a chain holds one topic of a name only`
   const planned = byTopic(plans)
   for (const [topic, before] of byTopic(parent.partitions)) {
     const today = planned.get(topic)

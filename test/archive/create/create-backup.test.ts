@@ -214,6 +214,17 @@ describe('an incremental backup', () => {
     expect(notes.join()).toMatch(reason)
   })
 
+  it('is full where a topic was gone in between', async () => {
+    cluster.topic('kept', partitionOf(batchOf(0, 10)))
+    cluster.topic('t', partitionOf(batchOf(0, 10)))
+    const first = await create()
+    cluster.topics.delete('t')
+    expect(await create()).toMatchObject({ type: 'incremental', topics: 1 })
+    expect(await create()).toMatchObject({ type: 'incremental', topics: 1 })
+    cluster.topic('t', partitionOf(batchOf(0, 4))).id = 'another'
+    expect(await create()).toMatchObject({ type: 'full', forcedFull: expect.stringContaining(`t is in ${first.name}, was gone`), records: 14 })
+  })
+
   it('is full where a link of the chain is gone', async () => {
     cluster.topic('t', partitionOf(batchOf(0, 10)))
     const first = await create()

@@ -70,6 +70,7 @@ const facts = (change: Partial<ChainFacts> = {}): ChainFacts => ({
   plans: [plan()],
   epochEnds: new Map([['t-0', known(150n, 'test')]]),
   cleaning: new Map([['t', known({ compacted: false, tombstones: 86_400_000 }, 'test')]]),
+  former: known(new Map(), 'test'),
   now: parseInstant('2026-01-15T02:00:00.000Z'),
   ...change,
 })
@@ -84,6 +85,7 @@ describe('whyFull', () => {
     ['another topic is new', {}, { plans: [plan(), plan({ topic: 'new', topicId: 'two' })], present: new Set(['t', 'new']) }],
     ['the leader has changed without loss', {}, { plans: [plan({ leaderEpoch: 4 })], epochEnds: new Map([['t-0', known(100n, 'test')]]) }],
     ['a partition was empty', { end: '0', records: 0 }, { epochEnds: new Map([['t-0', unknown('no epoch', 'test')]]), plans: [plan({ logStart: 0n })] }],
+    ['nobody tells ids, and the last backup has nothing of it', { end: '0', records: 0, topicId: null }, { plans: [plan({ topicId: null, logStart: 0n })] }],
     ['a partition cannot be asked just now', {}, { plans: [plan({ problem: 'no leader', end: 0n, logStart: 0n })] }],
     ['a gap is gone from the cluster as well', { gaps: [{ from: '0', to: '15', why: 'deleted by retention' }] }, {}],
     ['a gap is damage', { gaps: [{ from: '40', to: '45', why: 'undecodable: …' }] }, {}],
@@ -99,6 +101,15 @@ describe('whyFull', () => {
 
   it.each<[string, RegExp, Partial<PartitionBackup>, Partial<ChainFacts>]>([
     ['it was created again', /created again/, {}, { plans: [plan({ topicId: 'two' })] }],
+    [
+      'one of its name is further back in the chain',
+      /new is in full_backup_20260101_000000, was gone/,
+      {},
+      { plans: [plan(), plan({ topic: 'new', topicId: 'two' })], former: known(new Map([['new', 'full_backup_20260101_000000']]), 'test') },
+    ],
+    ['a backup further back cannot be read', /new was in the chain before: damaged/, {}, { former: unknown('damaged', 'test') }],
+    ['the cluster tells no ids', /cannot be told whether t was deleted.*no ids/, {}, { plans: [plan({ topicId: null })] }],
+    ['the last backup has no id of it', /cannot be told whether t was deleted.*last backup/, { topicId: null }, {}],
     ['it ends earlier', /cut short.*ends at 90/, {}, { plans: [plan({ end: 90n })] }],
     ['an epoch ends earlier though it is longer by now', /leader epoch 3 ends at offset 90/, {}, { epochEnds: new Map([['t-0', known(90n, 'test')]]) }],
     ['nobody says where the epoch ends', /cannot be told whether t-0/, {}, { epochEnds: new Map([['t-0', unknown('no leader', 'test')]]) }],

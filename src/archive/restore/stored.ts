@@ -25,7 +25,7 @@ export interface StoredPartition {
   readonly dense: boolean
   /** Next offset of the source after it. */
   readonly end: bigint
-  /** Offsets that the backup should hold and does not. */
+  /** Offsets that the backup should hold and does not, each with the archive that says so. */
   readonly gaps: readonly Gap[]
 }
 
@@ -47,25 +47,51 @@ const storedOf = (topic: string, partition: number, parts: readonly (readonly [R
     first,
     dense: records === 0 || BigInt(records) === last - first + 1n,
     end,
-    gaps: parts.flatMap(([, backup]) => backup.gaps),
+    gaps: parts.flatMap(([{ manifest }, { gaps }]) => gaps.map((gap) => ({ ...gap, why: `${manifest.name}: ${gap.why}` }))),
   }
 }
 
-/** Every partition of these topics, by topic and number. */
-export const storedPartitions = (archives: readonly RestoreArchive[], topics: readonly string[]): readonly StoredPartition[] => {
-  const wanted = new Set(topics)
-  const parts = new Map<string, (readonly [RestoreArchive, PartitionBackup])[]>()
-  for (const archive of archives)
+type Parts = readonly (readonly [RestoreArchive, PartitionBackup])[]
+
+/**
+ * By topic and number: the archives that hold a partition, each standing on the one before. One that was not in the archive before begins anew,
+ * whatever has its name further back: that topic was deleted, and its records are not of this one.
+ */
+const partsOf = (archives: readonly RestoreArchive[], wanted: ReadonlySet<string>): ReadonlyMap<string, Parts> => {
+  let before = new Map<string, Parts>()
+  for (const archive of archives) {
+    const now = new Map<string, Parts>()
     for (const partition of archive.manifest.partitions) {
       if (!wanted.has(partition.topic)) continue
       const key = JSON.stringify([partition.topic, partition.partition])
-      const list = parts.get(key)
-      if (list === undefined) parts.set(key, [[archive, partition]])
-      else list.push([archive, partition])
+      now.set(key, [...(before.get(key) ?? []), [archive, partition]])
     }
-  return [...parts.values()]
-    .map((list) => storedOf(list[0]?.[1].topic ?? '', list[0]?.[1].partition ?? 0, list))
+    before = now
+  }
+  return before
+}
+
+/** Every partition of these topics as the last archive stands for it, by topic and number. */
+export const storedPartitions = (archives: readonly RestoreArchive[], topics: readonly string[]): readonly StoredPartition[] =>
+  [...partsOf(archives, new Set(topics)).values()]
+    .map((parts) => storedOf(parts[0]?.[1].topic ?? '', parts[0]?.[1].partition ?? 0, parts))
     .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
+
+/** Of these topics, those that were deleted and made again within the chain: the archive in which the one that is meant begins. */
+export const begunAnew = (archives: readonly RestoreArchive[], topics: readonly string[]): ReadonlyMap<string, string> => {
+  const wanted = new Set(topics)
+  const [gone, there, anew] = [new Set<string>(), new Set<string>(), new Map<string, string>()]
+  for (const { manifest } of archives) {
+    const now = new Set(manifest.partitions.map(({ topic }) => topic).filter((topic) => wanted.has(topic)))
+    for (const topic of now) if (gone.has(topic)) anew.set(topic, manifest.name)
+    for (const topic of there) if (!now.has(topic)) gone.add(topic)
+    there.clear()
+    for (const topic of now) {
+      gone.delete(topic)
+      there.add(topic)
+    }
+  }
+  return anew
 }
 
 /** Segment in which the record of this number (0 is the first) lies, and its number there. */

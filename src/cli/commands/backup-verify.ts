@@ -84,10 +84,11 @@ const verify = async (task: Task, links: readonly Link[]): Promise<Verified> => 
   const problems = [...(await checkFiles(task, links))]
   if (problems.length > 0) return { name, level, outcome: 'corrupt', links: names, problems, warnings: [], records: null }
   const [{ openArchive }, { verifyRecords }] = await Promise.all([import('../../archive/read-archive.ts'), import('../../archive/verify-records.ts')])
-  const [lacking, warnings]: [Problem[], Problem[]] = [[], []]
+  const [lacking, warnings, archives]: [Problem[], Problem[], Archive[]] = [[], [], []]
   let records = 0
   for (const link of names) {
     const archive = await openArchive(store, link, opener, signal)
+    archives.push(archive)
     lacking.push(...lackingOf(archive))
     if (level === 'file') continue
     const of = archive.manifest.backup_size_bytes
@@ -97,6 +98,9 @@ const verify = async (task: Task, links: readonly Link[]): Promise<Verified> => 
     warnings.push(...found.warnings)
     records += found.records
   }
+  const { begunAnew } = await import('../../archive/restore/stored.ts')
+  for (const [topic, where] of begunAnew(archives, archives.at(-1)?.manifest.topics ?? []))
+    warnings.push({ what: `${topic} was deleted and made again within the chain: a restore brings back the one that begins here`, where })
   const outcome = problems.length > 0 ? 'corrupt' : lacking.length > 0 ? 'incomplete' : 'intact'
   return { name, level, outcome, links: names, problems: [...problems, ...lacking], warnings, records: level === 'file' ? null : records }
 }

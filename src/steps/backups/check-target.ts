@@ -6,7 +6,7 @@ import { keptIn } from '../../archive/restore/pieces.ts'
 import { planRestore, type SeenPartition, type TargetPlan } from '../../archive/restore/plan.ts'
 import { type SelectedTopic, selectRestored } from '../../archive/restore/select-topics.ts'
 import { standing } from '../../archive/restore/stands.ts'
-import type { StoredPartition } from '../../archive/restore/stored.ts'
+import { begunAnew, type StoredPartition } from '../../archive/restore/stored.ts'
 import { isLoadMode } from '../../archive/restore/topic-configs.ts'
 import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { walkBatches } from '../../model/batches/batch.ts'
@@ -134,7 +134,12 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
   for (const one of seen) partitions.set(one.stored.topic, [...(partitions.get(one.stored.topic) ?? []), one])
   const planned = planRestore({ options, selected, partitions, contents, usableBytes: usableOf(now), now: now.takenAt })
   if ('refused' in planned) return { blocked: planned.refused, hint: planned.hint }
-  return { target: { ...planned.plan, notRestored: [...notRestored, ...planned.plan.notRestored] } }
+  const anew = begunAnew(
+    chain.archives,
+    selected.map(({ source }) => source.name),
+  )
+  const cut = [...anew].map(([topic, name]) => `${topic} was deleted and made again within the chain: what it was before ${name} is not restored`)
+  return { target: { ...planned.plan, notRestored: [...notRestored, ...planned.plan.notRestored], notes: [...cut, ...planned.plan.notes] } }
 }
 
 export const checkTarget = (options: RestoreOptions, open: Restoring['open']): Decision<TargetPlan> =>

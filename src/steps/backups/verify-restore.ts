@@ -116,14 +116,10 @@ export const verifyRestore = (from: Restoring): Step =>
   })
 
 const gapsOf = async (from: Restoring, signal: AbortSignal): Promise<readonly NotRestored[]> => {
-  const { archives } = await chainOf(from, signal)
-  const chosen = new Set(from.plan.value().topics.map(({ topic }) => topic))
-  return archives.flatMap(({ manifest }) =>
-    manifest.partitions
-      .filter(({ topic }) => chosen.has(topic))
-      .flatMap((partition) =>
-        partition.gaps.map((gap) => ({ what: `${partitionName(partition)} ${gap.from} to ${gap.to}`, why: `${manifest.name}: ${gap.why}` })),
-      ),
+  const chosen = from.plan.value().topics.map(({ topic }) => topic)
+  const stored = storedIn(await chainOf(from, signal), chosen)
+  return [...stored.values()].flatMap((partition) =>
+    partition.gaps.map(({ from: first, to, why }) => ({ what: `${partitionName(partition)} ${first} to ${to}`, why })),
   )
 }
 

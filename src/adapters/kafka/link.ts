@@ -60,17 +60,13 @@ export class Link {
   #connection: Connection | null = null
   #ready: Promise<Versions> | null = null
   #broken: KdrError | null = null
-  #onBreak: (error: KdrError) => void = () => {}
-  readonly #breaks: Promise<never>
+  /** Whoever waits. Not a race with one promise that lasts as long as the link: that would hold on to every answer. */
+  readonly #waiting = new Set<(reason: KdrError) => void>()
 
   constructor(endpoint: string, settings: LinkSettings, whenLate: WhenLate = 'breaks') {
     this.endpoint = endpoint
     this.#settings = settings
     this.#whenLate = whenLate
-    this.#breaks = new Promise((_, reject) => {
-      this.#onBreak = reject
-    })
-    this.#breaks.catch(() => {})
   }
 
   /** A broken link is not used again. */
@@ -115,16 +111,24 @@ export class Link {
   destroy(reason: KdrError): void {
     if (this.#broken !== null) return
     this.#broken = reason
-    this.#onBreak(reason)
+    for (const reject of this.#waiting) reject(reason)
     this.#connection?.rejectRequests(reason)
     this.#connection?.requestQueue.destroy()
     for (const stream of this.#streams) stream.destroy(reason)
   }
 
+  #unlessBroken<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken !== null) reject(this.#broken)
+      this.#waiting.add(reject)
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject))
+    })
+  }
+
   async #guarded<T>(what: string, work: Promise<T>, limit: Millis, signal: AbortSignal, whenLate: WhenLate = 'breaks'): Promise<T> {
     const late = new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
     try {
-      return await within(Promise.race([work, this.#breaks]), limit, signal, () => late)
+      return await within(this.#unlessBroken(work), limit, signal, () => late)
     } catch (error) {
       if (whenLate === 'lingers' && (signal.aborted || error === late)) this.#abandon(work)
       if (signal.aborted) throw signal.reason

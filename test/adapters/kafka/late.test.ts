@@ -1,6 +1,8 @@
 // A broker that takes a request and does not answer it in time: what becomes of its connection. The server
 // here speaks just enough of Kafka to log in: ApiVersions.
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test } from 'vitest'
 import { Link, type WhenLate } from '../../../src/adapters/kafka/link.ts'
 import { ListGroups } from '../../../src/adapters/kafka/messages/access.ts'
@@ -19,7 +21,7 @@ const framed = (correlation: number, body: Buffer): Buffer =>
     .finish()
 
 /** Answers ApiVersions; other requests wait until `release`, then list one group. */
-const slowBroker = async () => {
+const slowBroker = async (name = 'g') => {
   const waiting: (() => void)[] = []
   let released = false
   const release = () => {
@@ -27,7 +29,7 @@ const slowBroker = async () => {
     for (const answer of waiting.splice(0)) answer()
   }
   const groups = new WireWriter().tags().i32(0).i16(0)
-  groups.array(['g'], (each, id) => each.string(id).string('consumer').string('Empty').tags()).tags()
+  groups.array([name], (each, id) => each.string(id).string('consumer').string('Empty').tags()).tags()
   const onRequest = (socket: Socket, request: WireReader) => {
     const key = request.i16()
     request.i16() // version
@@ -114,5 +116,20 @@ test('a message the broker does not offer is not sent', async () => {
   const link = linkTo(broker.port, 'breaks')
   await expect(link.ask({ ...ListGroups, key: 55, name: 'DescribeQuorum' }, null, never)).rejects.toMatchObject({ code: 'api-not-offered' })
   expect(link.broken).toBe(false)
+  link.destroy(new KdrError('done', { code: 'closed' }))
+})
+
+test('answers are let go, however many a link has given', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const broker = await slowBroker('g'.repeat(30_000))
+  broker.release()
+  const link = linkTo(broker.port, 'breaks')
+  await link.ask(ListGroups, null, never)
+  collect()
+  const before = process.memoryUsage().arrayBuffers
+  for (let asked = 0; asked < 300; asked += 1) await link.ask(ListGroups, null, never)
+  collect()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2_000_000)
   link.destroy(new KdrError('done', { code: 'closed' }))
 })

@@ -241,6 +241,21 @@ describe('restore of a backup', () => {
     expect(await values(second)).toEqual(await values(first))
   })
 
+  it('whose only copy loses its broker is told of it, and does not wait for ever', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    const { deps } = restoring(second, store, { name, replicationFactor: 1 })
+    let broken: Promise<unknown> = Promise.resolve()
+    const events: typeof deps.events = (event) => {
+      if (event.type === 'step.intent' && event.step === 'load-data') broken = second.faults.inject('kill-broker', { broker: 2 }, signal)
+    }
+    const { exit, why } = await startRun({ ...deps, events })
+    await broken
+    expect(why).toMatch(/(orders|people|empty)-\d (has no leader|has taken no batch)|which leads/)
+    expect(exit).not.toBe('ok')
+  })
+
   it.each(['resume', 'anew'] as const)(
     'killed at each journal line, then: %s',
     async (how) => {

@@ -11,18 +11,20 @@ import type { Extent } from '../../model/contents.ts'
 import { known } from '../../model/known.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
+import type { OffsetAnswer } from '../../ports/kafka.ts'
 import type { WriteWorld } from '../../ports/world.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
-import { formatBytes, hours, minutes, plural, seconds } from '../../units.ts'
+import { formatBytes, formatDuration, hours, minutes, plural, seconds } from '../../units.ts'
 import { chainOf, endOf, extentOf, keyOf, NOT_SEEN, nothingStored, type Restoring, storedIn, withDataOf } from './restoring.ts'
 
 const DEADLINE = hours(24 * 7)
 /** Partitions open at once, of segments of the size kdr writes; fewer where segments are larger. */
 const WIDTH = 12
 const OPEN_BYTES = 96 * 1024 * 1024
-/** Pause before a replica that lags is looked at again. */
+/** Pause before a replica that lags is looked at again, and how long it may: a broker that died has a successor by then. */
 const SETTLING = seconds(0.5)
+const SETTLED_WITHIN = minutes(1)
 /** Registries and applications decode by it: its records come before all others. */
 const SCHEMAS = '_schemas'
 
@@ -78,26 +80,45 @@ const leadersOf = async (world: WriteWorld, plans: readonly PartitionPlan[], sig
   )
 }
 
-/** What a leader took from an earlier life of this run and has not handed on yet would be taken twice: waits until there is none. */
+/** Why it cannot be told yet what a partition holds, in words; null where it can. */
+const unsettled = (
+  plans: readonly PartitionPlan[],
+  leaders: ReadonlyMap<string, number>,
+  ends: ReadonlyMap<string, OffsetAnswer>,
+  now: Survey,
+): string | null => {
+  for (const plan of plans) {
+    const name = nameOf(plan)
+    const leader = leaders.get(name) ?? -1
+    const end = ends.get(name)?.offset
+    if (leader < 0) return `${name} has no leader`
+    if (end === undefined || !end.known) return `broker ${leader}, which leads ${name}, does not say where it ends: ${end?.why ?? 'no answer'}`
+    if (end.value !== extentOf(now, plan)?.end) return `broker ${leader}, which leads ${name}, has records up to ${end.value} that its followers have not`
+  }
+  return null
+}
+
+/** Who leads each partition, and what it holds. What a leader took from an earlier life of this run and has not handed on yet would be taken twice: waits until there is none. */
 const settledExtents = async (
   world: WriteWorld,
   plans: readonly PartitionPlan[],
-  leaders: ReadonlyMap<string, number>,
   signal: AbortSignal,
-): Promise<Survey> => {
-  for (;;) {
+): Promise<{ readonly now: Survey; readonly leaders: ReadonlyMap<string, number> }> => {
+  for (const began = world.clock.monotonic(); ; await world.clock.sleep(SETTLING, signal)) {
+    const leaders = await leadersOf(world, plans, signal)
     const now = await world.survey(['contents'])
     const brokers = [...new Set(leaders.values())].filter((id) => id >= 0)
     const ends = await Promise.all(
       brokers.map((broker) => world.kafka.offsets({ ask: 'local-end', broker }, plans.filter((plan) => leaders.get(nameOf(plan)) === broker).map(at), signal)),
     )
-    const seen = new Map(ends.flat().map((answer) => [partitionName(answer), answer.offset]))
-    const ahead = plans.some((plan) => {
-      const end = seen.get(nameOf(plan))
-      return end === undefined || !end.known || end.value !== extentOf(now, plan)?.end
-    })
-    if (!ahead) return now
-    await world.clock.sleep(SETTLING, signal)
+    const why = unsettled(plans, leaders, new Map(ends.flat().map((answer) => [partitionName(answer), answer])), now)
+    if (why === null) return { now, leaders }
+    if (world.stopping.aborted) throw new KdrError('stopped before records were loaded', { code: 'load-stopped', exit: 'stopped' })
+    if (world.clock.monotonic() - began > SETTLED_WITHIN)
+      throw new KdrError(`${why}, for ${formatDuration(SETTLED_WITHIN)} now`, {
+        code: 'load-stuck',
+        hint: 'kdr diagnose; what was loaded stays, and the same command goes on from there',
+      })
   }
 }
 
@@ -143,8 +164,7 @@ const mustBeFiller = async (world: WriteWorld, plan: PartitionPlan, { start, end
 
 const placeOffsets = async (world: WriteWorld, from: Restoring, signal: AbortSignal): Promise<void> => {
   const plans = from.plan.value().partitions.filter(({ how, base }) => how === 'preserved' && base > 0n)
-  const leaders = await leadersOf(world, plans, signal)
-  const now = await settledExtents(world, plans, leaders, signal)
+  const { now, leaders } = await settledExtents(world, plans, signal)
   const wanted = plans.filter((plan) => unplaced(now, plan))
   for (const plan of wanted) await mustBeFiller(world, plan, extentOf(now, plan) ?? { start: 0n, end: 0n }, signal)
   const fills = wanted.flatMap((plan): LoadPartition[] => {
@@ -256,8 +276,7 @@ const loadAll = async (world: WriteWorld, from: Restoring, signal: AbortSignal):
     chain,
     from.plan.value().topics.map(({ topic }) => topic),
   )
-  const leaders = await leadersOf(world, plans, signal)
-  const now = await settledExtents(world, plans, leaders, signal)
+  const { now, leaders } = await settledExtents(world, plans, signal)
   const left = plans.filter((plan) => unloaded(now, plan) > 0n)
   await checkStarted(world, from, left, now, stored, signal)
   const total = left.reduce((sum, plan) => sum + Number(unloaded(now, plan)), 0)

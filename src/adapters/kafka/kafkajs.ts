@@ -103,6 +103,8 @@ export const makeConnection = (options: LoginOptions): { readonly broker: Broker
     sasl: options.sasl === null ? null : { ...options.sasl },
     requestTimeout: options.timeout,
     connectionTimeout: options.timeout,
+    // A new login is made so long before the session ends: a request that takes longer to arrive is late anyway. (kafkajs: 10 s, which logs in at every request of a shorter session.)
+    reauthenticationThreshold: options.timeout,
     enforceRequestTimeout: false, // it would poll by interval; a link has its own deadlines
   })
   const broker = new Broker({ connectionPool: pool, logger: silent, authenticationTimeout: options.timeout })

@@ -71,7 +71,7 @@ export interface PartitionBackup {
   readonly logStart: string
   /** First offset this archive stands for: the log start of a full backup, the end of the parent of an incremental one. */
   readonly start: string
-  /** Next offset after it: the last stable offset when the backup began. */
+  /** Next offset after it: the last stable offset when the backup began, or, of a log that was cleaned while it was read, a later one. */
   readonly end: string
   readonly highWatermark: string
   readonly records: number

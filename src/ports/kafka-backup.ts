@@ -1,6 +1,7 @@
 // What a backup reads of Kafka and what a restore writes: raw record batches, and everything about topics,
 // groups and rights that has to come back with them.
 import type { Known } from '../model/known.ts'
+import type { Millis } from '../units.ts'
 import type { Configs, TopicPartition } from './kafka.ts'
 
 interface BackupPartition {
@@ -85,6 +86,13 @@ export interface RawFetch {
   release(): void
 }
 
+export interface RawFetchOptions {
+  readonly maxBytes: number
+  readonly rack: string | null
+  /** How long the broker may look for something where it has nothing at hand; else it answers almost at once. */
+  readonly wait?: Millis
+}
+
 /** The halves that only look. Errors: as KafkaReader's. */
 export interface KafkaBackupReader {
   /** null: all that can be seen, internal ones included. */
@@ -98,7 +106,7 @@ export interface KafkaBackupReader {
   /** null: every group of every broker. A group whose offsets could not be read throws `groups-incomplete`, naming it. */
   groupOffsets(groups: readonly string[] | null, signal: AbortSignal): Promise<readonly GroupOffsets[]>
   /** read_committed, of the leader or of a follower in `rack` (KIP-392), which the adapter finds and follows by itself. Whoever leads now is asked; `no-leader` after the request's time. */
-  fetchRaw(at: TopicPartition, offset: bigint, options: { readonly maxBytes: number; readonly rack: string | null }, signal: AbortSignal): Promise<RawFetch>
+  fetchRaw(at: TopicPartition, offset: bigint, options: RawFetchOptions, signal: AbortSignal): Promise<RawFetch>
 }
 
 export interface NewTopic {

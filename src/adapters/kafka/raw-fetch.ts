@@ -5,7 +5,7 @@ import { wholeLength } from '../../model/batches/batch.ts'
 import { partitionName } from '../../model/partitions.ts'
 import { Slabs } from '../../model/slabs.ts'
 import type { TopicPartition } from '../../ports/kafka.ts'
-import type { RawFetch } from '../../ports/kafka-backup.ts'
+import type { RawFetch, RawFetchOptions } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
 import type { Cluster } from './cluster.ts'
 import { pause } from './deadline.ts'
@@ -46,11 +46,6 @@ const GONE = 'UNKNOWN_TOPIC_OR_PARTITION'
 const FINAL = ['authentication-failed', 'closed', 'malformed-answer', 'old-message-format', 'corrupt-batch']
 
 const NOTHING = { logStart: -1n, lastStable: -1n, highWatermark: -1n, aborted: [], batches: Buffer.alloc(0), release: () => {} }
-
-export interface RawFetchOptions {
-  readonly maxBytes: number
-  readonly rack: string | null
-}
 
 /** One try that failed, and may not if made again. */
 interface Trouble {
@@ -106,17 +101,25 @@ export class RawFetcher {
     this.#links.clear()
   }
 
-  async #try(at: TopicPartition, offset: bigint, { maxBytes, rack }: RawFetchOptions, signal: AbortSignal): Promise<Tried> {
+  async #try(at: TopicPartition, offset: bigint, { maxBytes, rack, wait = MAX_WAIT }: RawFetchOptions, signal: AbortSignal): Promise<Tried> {
     const place = await this.#places.find(at, signal)
     if ('why' in place) return trouble(place.why, place.why)
     const nearby = rack === null ? null : this.#nearbyOf(at)
     const endpoint = nearby?.endpoint ?? place.endpoint
     const who = nearby?.endpoint == null ? `its leader, broker ${place.broker} at ${endpoint}` : `a follower at ${endpoint}`
     try {
-      const question = { ...at, offset, maxBytes, maxWait: MAX_WAIT, leaderEpoch: place.leaderEpoch, rack: nearby === null ? rack : null }
+      const question = { ...at, offset, maxBytes, maxWait: wait, leaderEpoch: place.leaderEpoch, rack: nearby === null ? rack : null }
       const taken = await this.#ask(endpoint, question, signal)
       const error = taken.answer.error === 0 ? null : errorName(taken.answer.error)
-      if (error === null || (nearby?.endpoint == null && !TRY_AGAIN.includes(error))) return this.#settle(at, offset, taken, error)
+      const follower = nearby?.endpoint != null
+      const empty = error === null && taken.answer.batches.length === 0 && taken.answer.throttle === 0
+      // What a follower does not have its leader may: it lags behind, and nobody but the leader says what there is.
+      if (follower && empty) {
+        taken.release()
+        this.#forget(at, true)
+        return 'again'
+      }
+      if (error === null || (!follower && !TRY_AGAIN.includes(error))) return this.#settle(at, offset, taken, error)
       taken.release()
       this.#forget(at, nearby !== null)
       return trouble(`${who}, answers ${error}`, error)
@@ -145,7 +148,7 @@ export class RawFetcher {
     if (batches.length > 0) return { error, logStart, lastStable, highWatermark, aborted, batches, release }
     const cutOff = answer.batches.length > 0
     release()
-    if (cutOff) throw new KdrError(`${partitionName(at)}: the batch at offset ${offset} did not come whole`, { code: 'malformed-answer' })
+    if (cutOff) throw new KdrError(`${partitionName(at)}: the batch at offset ${offset} did not come whole`, { code: 'corrupt-batch' })
     const nearer = answer.preferredReplica < 0 ? undefined : this.#places.endpoint(answer.preferredReplica)
     if (error === null && nearer !== undefined) {
       this.#nearby.set(partitionName(at), { endpoint: nearer, until: performance.now() + NEARBY_FOR })
@@ -160,7 +163,7 @@ export class RawFetcher {
     const link = this.#link(endpoint)
     const writer = new WireWriter()
     Fetch.encode(writer, question)
-    const { bytes, release } = await link.request(Fetch, [writer.finish()], this.#silence, signal)
+    const { bytes, release } = await link.request(Fetch, [writer.finish()], this.#silence + question.maxWait, signal)
     try {
       const answer = Fetch.decode(new WireReader(bytes))
       link.rest(answer.throttle)

@@ -146,6 +146,7 @@ const gapsOf = (manifest: Manifest): readonly CreateGap[] =>
 
 const finalOf = (provisional: Manifest, seen: Seen, partitions: Manifest['partitions'], finished: string): Manifest => {
   const gaps = partitions.filter((one) => one.gaps.length > 0)
+  const ends = new Map(partitions.map((one) => [placeOf(one), BigInt(one.end)]))
   const incomplete = [
     ...seen.incomplete,
     ...gaps.map((one) => `${placeOf(one)}: ${one.gaps.map(({ from, to, why }) => `offsets ${from} to ${to} are missing: ${why}`).join('; ')}`),
@@ -155,6 +156,8 @@ const finalOf = (provisional: Manifest, seen: Seen, partitions: Manifest['partit
     status: incomplete.length === 0 ? 'complete' : 'incomplete',
     incomplete,
     finished_at: finished,
+    // One that ended meanwhile may be in it after all: a compacted log is read on.
+    open_transactions: provisional.open_transactions.filter((one) => BigInt(one.from) >= (ends.get(placeOf(one)) ?? 0n)),
     backup_size_bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
     partitions,
   }

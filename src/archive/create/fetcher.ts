@@ -11,6 +11,16 @@ import type { Throttle } from './throttle.ts'
 
 const PAUSE: Millis = 1000
 
+/** Waiting mends no batch. */
+export const DAMAGED = 'corrupt-batch'
+
+/** `wait`: how long the broker may look for something, where it had nothing at once. */
+interface From {
+  readonly at: TopicPartition
+  readonly offset: bigint
+  readonly wait?: Millis
+}
+
 export interface Fetched extends Held {
   readonly fetch: RawFetch
 }
@@ -30,12 +40,13 @@ export interface FetchContext {
 }
 
 /** `maxBytes` of memory are taken already, and given back where this throws. */
-const fetchOnce = async (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> => {
+const fetchOnce = async (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> => {
   const { backup, throttle, memory, rack } = context
   const { maxBytes } = throttle
+  const { at, offset, ...patience } = from
   try {
     await throttle.wait(signal)
-    const fetch = await backup.fetchRaw(at, offset, { maxBytes, rack }, signal)
+    const fetch = await backup.fetchRaw(at, offset, { maxBytes, rack, ...patience }, signal)
     const bytes = fetch.batches.length
     throttle.pay(bytes)
     memory.adjust(bytes - maxBytes)
@@ -54,14 +65,14 @@ const fetchOnce = async (context: FetchContext, at: TopicPartition, offset: bigi
 }
 
 /** The caller must hold no memory. Throws the last KdrError once patience is over. */
-export const fetchNow = async (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> => {
+export const fetchNow = async (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> => {
   for (;;) {
     await context.memory.take(context.throttle.maxBytes, signal)
     try {
-      return await fetchOnce(context, at, offset, signal)
+      return await fetchOnce(context, from, signal)
     } catch (thrown) {
       signal.throwIfAborted()
-      if (!(thrown instanceof KdrError) || context.patience.left <= 0) throw thrown
+      if (!(thrown instanceof KdrError) || thrown.code === DAMAGED || context.patience.left <= 0) throw thrown
     }
     context.patience.left -= PAUSE
     await context.clock.sleep(PAUSE, signal)
@@ -69,9 +80,9 @@ export const fetchNow = async (context: FetchContext, at: TopicPartition, offset
 }
 
 /** While the one before is worked on; null where memory is short. Its failure is met when it is awaited. */
-export const fetchAhead = (context: FetchContext, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<Fetched> | null => {
+export const fetchAhead = (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> | null => {
   if (!context.memory.tryTake(context.throttle.maxBytes)) return null
-  const fetched = fetchOnce(context, at, offset, signal)
+  const fetched = fetchOnce(context, from, signal)
   fetched.catch(() => undefined)
   return fetched
 }

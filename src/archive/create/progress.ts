@@ -17,7 +17,7 @@ export class Progress {
   readonly #clock: Clock
   readonly #tell: Tell
   readonly #ofPartitions: number
-  readonly #ofOffsets: number
+  #ofOffsets: number
   #partitions = 0
   #offsets = 0
   #bytes = 0
@@ -39,6 +39,11 @@ export class Progress {
     this.#bytes += bytes
     this.#records += records
     this.#maybe()
+  }
+
+  /** So many offsets are to be read besides those planned. */
+  more(offsets: bigint): void {
+    this.#ofOffsets += Number(offsets)
   }
 
   partitionDone(): void {

@@ -3,11 +3,13 @@
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { BatchView } from '../../model/batches/batch.ts'
 import { committed } from '../../model/batches/visible.ts'
-import type { KafkaReader } from '../../ports/kafka.ts'
+import { type Known, known, unknown } from '../../model/known.ts'
+import type { KafkaReader, OffsetAnswer } from '../../ports/kafka.ts'
+import type { Millis } from '../../units.ts'
 import type { Gap, ManifestEntry, PartitionBackup } from '../manifest.ts'
 import { cutBatch } from './cut.ts'
 import type { PartitionPlan } from './ends.ts'
-import { type FetchContext, type Fetched, fetchAhead, fetchNow } from './fetcher.ts'
+import { DAMAGED, type FetchContext, type Fetched, fetchAhead, fetchNow } from './fetcher.ts'
 import type { PositionCounter } from './positions.ts'
 import type { Progress } from './progress.ts'
 import { type SegmentSink, Segments } from './segments.ts'
@@ -16,7 +18,7 @@ import { PartitionTally } from './tally.ts'
 import { UNDECODABLE } from './why-full.ts'
 
 export interface ReadContext extends FetchContext {
-  readonly kafka: Pick<KafkaReader, 'offsets'>
+  readonly kafka: Pick<KafkaReader, 'offsets' | 'configs'>
   readonly progress: Progress
   readonly sink: SegmentSink
 }
@@ -26,9 +28,17 @@ export interface PartitionRead {
   readonly entries: readonly ManifestEntry[]
 }
 
-/** Answers without a batch before it is believed that there is none. */
+/** Answers without a batch before the leader is believed: that it has none, or that the log is shorter by now. */
 const EMPTY_TRIES = 5
-const EMPTY_PAUSE = 200
+const EMPTY_PAUSE: Millis = 200
+/** Where a batch must be: it may have to be fetched from slow storage, which a broker gives up waiting for without a word (KIP-405, KIP-1018). */
+const SLOW_TRIES = 10
+const SLOW_PAUSE: Millis = 1000
+const SLOW_WAIT: Millis = 5000
+
+const POLICY = 'cleanup.policy'
+/** Of a compacted log: how often it is read on to where it ends by then. Each time takes a fraction of the one before. */
+const MOST_PASSES = 8
 
 const GONE = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID', 'INCONSISTENT_TOPIC_ID'])
 
@@ -44,11 +54,19 @@ export class PartitionReader {
   readonly #tally = new PartitionTally()
   readonly #segments: Segments
   #position: bigint
+  /** That of the plan, or later: see `#readsOn`. */
+  #end: bigint
+  #leaderEpoch: number
   #logStart: bigint
   #ahead: Promise<Fetched> | null = null
   /** Damage was seen here once: on its way, perhaps. */
   #suspect: bigint | null = null
   #empty = 0
+  #wait: { readonly wait?: Millis } = {}
+  /** Whether in what was read since the end was last looked at offsets are missing that compaction may have taken. */
+  #holed = false
+  #passes = 0
+  #policy: Promise<Known<boolean>> | null = null
 
   constructor(context: ReadContext, plan: PartitionPlan, counter: PositionCounter, signal: AbortSignal) {
     this.#context = context
@@ -56,6 +74,8 @@ export class PartitionReader {
     this.#counter = counter
     this.#signal = signal
     this.#position = plan.start
+    this.#end = plan.end
+    this.#leaderEpoch = plan.leaderEpoch
     this.#logStart = plan.logStart
     this.#segments = new Segments(plan.topic, plan.partition, context.sink)
   }
@@ -65,7 +85,7 @@ export class PartitionReader {
     const { start, problem } = this.#plan
     if (problem !== null) this.#gaps.push({ from: String(start), to: String(start), why: `its offsets could not be read: ${problem}` })
     try {
-      while (this.#position < this.#plan.end) await this.#step()
+      while (this.#position < this.#end || (await this.#readsOn())) await this.#step()
       await this.#segments.flush()
     } catch (thrown) {
       await this.#segments.drop()
@@ -77,6 +97,64 @@ export class PartitionReader {
     return { backup: this.#backup(), entries: this.#segments.written.map(({ entry }) => entry) }
   }
 
+  /**
+   * Whether there is more to read. What the cleaner took of a compacted log while it was read has a newer record, perhaps behind
+   * the end: the log is read on to where it ends now, until a stretch comes from which nothing was taken.
+   */
+  async #readsOn(): Promise<boolean> {
+    const gaveUp = this.#gaps.at(-1)?.to === String(this.#end)
+    if (!this.#holed || gaveUp) return false
+    const compacted = await this.#compacted()
+    if (compacted.known && !compacted.value) return false
+    const { offset: end, leaderEpoch } = await this.#ask('last-stable')
+    this.#passes += 1
+    if (!end.known || this.#passes > MOST_PASSES) {
+      const why = end.known ? 'it is compacted faster than it can be read' : `where it ends now could not be read: ${end.why}`
+      this.#gap(this.#end, this.#end, `compaction may have taken records while it was read whose newer ones lie behind: ${why}`)
+      return false
+    }
+    if (end.value <= this.#end) return false
+    this.#context.progress.more(end.value - this.#end)
+    this.#end = end.value
+    this.#leaderEpoch = leaderEpoch ?? this.#leaderEpoch
+    this.#holed = false
+    return true
+  }
+
+  async #ask(question: 'log-start' | 'last-stable'): Promise<Pick<OffsetAnswer, 'offset' | 'leaderEpoch'>> {
+    const { topic, partition } = this.#plan
+    const lacking = (why: string) => ({ offset: unknown(why, 'ListOffsets'), leaderEpoch: null })
+    try {
+      const [answer] = await this.#context.kafka.offsets({ ask: question }, [{ topic, partition }], this.#signal)
+      return answer ?? lacking('no answer')
+    } catch (thrown) {
+      this.#signal.throwIfAborted()
+      if (!(thrown instanceof KdrError)) throw thrown
+      return lacking(wordsOf(thrown))
+    }
+  }
+
+  #compacted(): Promise<Known<boolean>> {
+    const { topic } = this.#plan
+    const read = async (): Promise<Known<boolean>> => {
+      const configs = (await this.#context.kafka.configs('topic', [topic], [POLICY], this.#signal)).get(topic) ?? unknown('no answer', 'DescribeConfigs')
+      if (!configs.known) return configs
+      const policy = configs.value.get(POLICY)
+      return policy == null
+        ? unknown(`${POLICY} was not told`, configs.by)
+        : known(
+            policy.split(',').some((one) => one.trim() === 'compact'),
+            configs.by,
+          )
+    }
+    this.#policy ??= read().catch((thrown: unknown) => {
+      this.#signal.throwIfAborted()
+      if (!(thrown instanceof KdrError)) throw thrown
+      return unknown(wordsOf(thrown), 'DescribeConfigs')
+    })
+    return this.#policy
+  }
+
   async #step(): Promise<void> {
     let fetched: Fetched
     try {
@@ -84,7 +162,8 @@ export class PartitionReader {
     } catch (thrown) {
       this.#signal.throwIfAborted()
       if (!(thrown instanceof KdrError)) throw thrown
-      this.#giveUp(wordsOf(thrown))
+      if (thrown.code === DAMAGED) await this.#damaged(null, `${UNDECODABLE}: ${wordsOf(thrown)}`)
+      else this.#giveUp(wordsOf(thrown))
       return
     }
     let kept = false
@@ -109,7 +188,8 @@ export class PartitionReader {
         if (!(thrown instanceof KdrError)) throw thrown
       }
     }
-    const soon = fetchAhead(this.#context, this.#plan, this.#position, this.#signal)
+    const from = { at: this.#plan, offset: this.#position, ...this.#wait }
+    const soon = fetchAhead(this.#context, from, this.#signal)
     if (soon !== null) {
       try {
         return await soon
@@ -119,21 +199,23 @@ export class PartitionReader {
       }
     }
     await this.#segments.flush()
-    return fetchNow(this.#context, this.#plan, this.#position, this.#signal)
+    return fetchNow(this.#context, from, this.#signal)
   }
 
   /** Whether its memory is in use by a segment now. */
   async #taken(fetched: Fetched): Promise<boolean> {
     const { fetch } = fetched
     const { sound, damage } = soundPart(fetch.batches, this.#position, fetch.highWatermark)
-    const { batches, next } = committed(sound, fetch.aborted, this.#position)
+    const { batches, next, holed } = committed(sound, fetch.aborted, this.#position)
     if (next <= this.#position) {
       await this.#damaged(damage?.next ?? null, damage?.why ?? `${UNDECODABLE}: it came without a whole batch`)
       return false
     }
     this.#empty = 0
+    this.#wait = {}
     this.#suspect = null
-    if (next < this.#plan.end && damage === null) this.#ahead = fetchAhead(this.#context, this.#plan, next, this.#signal)
+    if (holed) this.#holed = true
+    if (next < this.#end && damage === null) this.#ahead = fetchAhead(this.#context, { at: this.#plan, offset: next }, this.#signal)
     const kept = batches.flatMap((batch) => this.#within(batch))
     this.#account(kept, next)
     if (kept.length === 0) return false
@@ -144,7 +226,7 @@ export class PartitionReader {
   /** A batch that reaches over the position or the end is cut. */
   #within(batch: BatchView): readonly BatchView[] {
     const from = max(batch.baseOffset, this.#position)
-    const to = min(batch.lastOffset + 1n, this.#plan.end)
+    const to = min(batch.lastOffset + 1n, this.#end)
     if (from >= to) return []
     if (from === batch.baseOffset && to === batch.lastOffset + 1n) return [batch]
     try {
@@ -165,7 +247,7 @@ export class PartitionReader {
       bytes += batch.bytes.length
       records += batch.count
     }
-    const reached = min(next, this.#plan.end)
+    const reached = min(next, this.#end)
     this.#context.progress.add(reached - this.#position, bytes, records)
     this.#position = reached
   }
@@ -188,9 +270,9 @@ export class PartitionReader {
 
   /** Retention has been here, or the log was cut short. */
   async #outOfRange(): Promise<void> {
-    const { topic, partition, end } = this.#plan
-    const [answer] = await this.#context.kafka.offsets({ ask: 'log-start' }, [{ topic, partition }], this.#signal)
-    const start = answer?.offset.known === true ? answer.offset.value : null
+    const end = this.#end
+    const { offset } = await this.#ask('log-start')
+    const start = offset.known ? offset.value : null
     if (start !== null && start > this.#position) {
       this.#logStart = start
       const to = min(start, end)
@@ -202,17 +284,25 @@ export class PartitionReader {
   }
 
   async #nothing({ fetch }: Fetched): Promise<void> {
-    const { end } = this.#plan
-    if (fetch.lastStable < end) return this.#again(`the log is stable to offset ${fetch.lastStable} only: it was cut short while it was read`)
-    // Compaction may leave nothing at the end of a log: these offsets have no records.
-    if (this.#empty + 1 >= EMPTY_TRIES) this.#skipTo(end)
-    else await this.#again('')
+    const { lastStable } = fetch
+    if (lastStable < this.#end) return this.#again(`the log is stable to offset ${lastStable} only: it was cut short while it was read`)
+    const compacted = await this.#compacted()
+    if (compacted.known && compacted.value) {
+      // Compaction may leave nothing before an open transaction. Such topics are on the brokers' own disks, always.
+      if (this.#empty + 1 < EMPTY_TRIES) return this.#again('')
+      this.#holed = true
+      this.#skipTo(this.#end)
+      return
+    }
+    this.#wait = { wait: SLOW_WAIT }
+    const policy = compacted.known ? '' : `; whether it is compacted could not be read: ${compacted.why}`
+    await this.#again(`the broker gave nothing, though its log is stable to offset ${lastStable}${policy}`, SLOW_TRIES, SLOW_PAUSE)
   }
 
-  async #again(why: string): Promise<void> {
+  async #again(why: string, tries = EMPTY_TRIES, pause = EMPTY_PAUSE): Promise<void> {
     this.#empty += 1
-    if (this.#empty >= EMPTY_TRIES) this.#giveUp(why)
-    else await this.#context.clock.sleep(EMPTY_PAUSE, this.#signal)
+    if (this.#empty >= tries) this.#giveUp(why)
+    else await this.#context.clock.sleep(pause, this.#signal)
   }
 
   /** Seen twice, it is what the broker has. Where nobody can tell what comes next, the rest is lost with it. */
@@ -221,14 +311,14 @@ export class PartitionReader {
       this.#suspect = this.#position
       return
     }
-    const to = next === null || next <= this.#position ? this.#plan.end : min(next, this.#plan.end)
+    const to = next === null || next <= this.#position ? this.#end : min(next, this.#end)
     this.#gap(this.#position, to, why)
     this.#skipTo(to)
   }
 
   #giveUp(why: string): void {
-    this.#gap(this.#position, this.#plan.end, why)
-    this.#skipTo(this.#plan.end)
+    this.#gap(this.#position, this.#end, why)
+    this.#skipTo(this.#end)
   }
 
   #gap(from: bigint, to: bigint, why: string): void {
@@ -239,6 +329,7 @@ export class PartitionReader {
     this.#context.progress.add(offset - this.#position, 0, 0)
     this.#position = offset
     this.#empty = 0
+    this.#wait = {}
   }
 
   async #dropAhead(): Promise<void> {
@@ -249,16 +340,17 @@ export class PartitionReader {
   }
 
   #backup(): PartitionBackup {
-    const { topic, partition, topicId, leaderEpoch, start, end, highWatermark } = this.#plan
+    const { topic, partition, topicId, start, highWatermark } = this.#plan
+    const end = this.#end
     return {
       topic,
       partition,
       topicId,
-      leaderEpoch,
+      leaderEpoch: this.#leaderEpoch,
       logStart: String(this.#logStart),
       start: String(start),
       end: String(end),
-      highWatermark: String(highWatermark),
+      highWatermark: String(max(highWatermark, end)),
       ...this.#tally.totals(),
       gaps: this.#gaps,
       segments: this.#segments.written.map(({ segment }) => segment),

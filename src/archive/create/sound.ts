@@ -15,7 +15,7 @@ export interface Sound {
   readonly damage: Damage | null
 }
 
-const OLD = 'stored in the message format of Kafka 0.10 or older'
+const OLD = 'undecodable: stored in the message format of Kafka 0.10 or older'
 
 /** Behind the messages of the old format that begin at byte `at`: their lengths are where those of batches are. */
 const afterOld = (bytes: Buffer, at: number): bigint | null => {

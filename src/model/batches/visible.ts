@@ -1,5 +1,5 @@
 // What a read_committed reader sees of what was fetched: no markers of transactions, nothing of aborted ones.
-import { type BatchView, walkBatches } from './batch.ts'
+import { type BatchView, hasHoles, walkBatches } from './batch.ts'
 import { decodeRecords } from './records.ts'
 
 /** As the answer to a fetch names it: from its first offset up to its marker. */
@@ -35,15 +35,22 @@ export const abortedFilter = (aborted: readonly Aborted[]): ((batch: BatchView) 
 
 /**
  * Batches with records at `from` or behind it, without control, aborted and empty ones; the first may begin before `from`.
- * `next` is past everything that was whole, seen or not. Errors: `corrupt-batch`, `old-message-format`.
+ * `next` is past everything that was whole, seen or not; `holed`: there are offsets before it that no batch has a record for,
+ * committed or not, because compaction took it. Errors: `corrupt-batch`, `old-message-format`.
  */
-export const committed = (bytes: Buffer, aborted: readonly Aborted[], from: bigint): { readonly batches: BatchView[]; readonly next: bigint } => {
+export const committed = (
+  bytes: Buffer,
+  aborted: readonly Aborted[],
+  from: bigint,
+): { readonly batches: BatchView[]; readonly next: bigint; readonly holed: boolean } => {
   const visible = abortedFilter(aborted)
   const batches: BatchView[] = []
   let next = from
+  let holed = false
   for (const batch of walkBatches(bytes)) {
+    if (batch.baseOffset > next || hasHoles(batch)) holed = true
     if (visible(batch) && batch.lastOffset >= from && batch.count > 0) batches.push(batch)
     if (batch.lastOffset >= next) next = batch.lastOffset + 1n
   }
-  return { batches, next }
+  return { batches, next, holed }
 }

@@ -5,7 +5,7 @@ import { crc32c } from '../../../src/model/batches/crc.ts'
 import { encodeBatches } from '../../../src/model/batches/records.ts'
 import { type Known, known } from '../../../src/model/known.ts'
 import type { OffsetQuestion, ProducerState, TopicPartition, TransactionState } from '../../../src/ports/kafka.ts'
-import type { AbortedTransaction, BackupTopics, GroupOffsets, RawFetch } from '../../../src/ports/kafka-backup.ts'
+import type { AbortedTransaction, BackupTopics, GroupOffsets, RawFetch, RawFetchOptions } from '../../../src/ports/kafka-backup.ts'
 
 interface BatchOptions {
   readonly codec?: number
@@ -147,7 +147,7 @@ export class FakeCluster {
     quotas: async () => known([], 'fake'),
     scramUsers: async () => known([], 'fake'),
     groupOffsets: async () => this.groups,
-    fetchRaw: async (at: TopicPartition, offset: bigint, { maxBytes }: { readonly maxBytes: number }): Promise<RawFetch> => {
+    fetchRaw: async (at: TopicPartition, offset: bigint, { maxBytes }: RawFetchOptions): Promise<RawFetch> => {
       await this.onFetch(at, offset)
       const partition = this.of(at)
       if (partition === undefined) return this.#answer('UNKNOWN_TOPIC_OR_PARTITION', null, [])

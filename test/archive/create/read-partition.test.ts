@@ -121,6 +121,7 @@ describe('what is kept of a partition', () => {
   it('goes over compacted holes, also where the log has nothing left at its end', async () => {
     const partition = partitionOf(holed(0, 10, [2, 5]), batchOf(20, 22))
     partition.highWatermark = partition.lastStable = 30n
+    cluster.topic('t', partition).configs = COMPACTED
     const { backup, offsets, places } = await read(partition, { committed: [2n, 3n, 6n, 15n, 25n] })
     expect(offsets).toEqual([2, 5, 20, 21])
     expect(backup).toMatchObject({ records: 4, holes: 18, gaps: [] })
@@ -140,7 +141,91 @@ describe('what is kept of a partition', () => {
   })
 })
 
+describe('a compacted log', () => {
+  const appended = (partition: FakePartition, batch: Buffer): void => {
+    partition.batches = [...partition.batches, batch]
+    partition.highWatermark = partition.lastStable = BigInt(batch.readBigInt64BE(0)) + BigInt(batch.readInt32BE(23)) + 1n
+  }
+
+  it('is read on to where it ends by then, for what was cleaned out of it has its newer record there', async () => {
+    const partition = partitionOf(batchOf(0, 10), batchOf(10, 20))
+    cluster.topic('t', partition).configs = COMPACTED
+    let fetches = 0
+    cluster.onFetch = () => {
+      fetches += 1
+      // The newer record of offset 12, and the cleaner that takes the old one.
+      if (fetches === 1) partition.batches = [batchOf(0, 10), holed(10, 20, [10, 11, 13, 19])]
+      if (fetches === 1) appended(partition, batchOf(20, 25))
+      if (fetches === 1) partition.epoch = 3
+    }
+    const { backup, offsets, places } = await read(partition, { committed: [12n, 20n], maxBytes: 1, end: 20n, highWatermark: 20n })
+    expect(offsets).toEqual([...range(0, 12), 13, 19, ...range(20, 25)])
+    expect(backup).toMatchObject({ end: '25', highWatermark: '25', leaderEpoch: 3, gaps: [] })
+    expect(places).toEqual([12, 14])
+  })
+
+  it.each([
+    ['nothing was taken from it', {}, [batchOf(0, 10)]],
+    ['nothing is cleaned', { 'cleanup.policy': 'delete' }, [holed(0, 10, [1, 9])]],
+  ])('is not read on where %s', async (_, configs, batches) => {
+    const partition = partitionOf(...batches)
+    cluster.topic('t', partition).configs = { ...COMPACTED, ...configs }
+    cluster.onFetch = () => appended(partition, batchOf(10, 15))
+    const { backup } = await read(partition, { end: 10n })
+    expect(backup).toMatchObject({ end: '10', gaps: [] })
+  })
+
+  it('is said to lack something where it is cleaned faster than it can be read', async () => {
+    const partition = partitionOf(holed(0, 10, [1, 9]))
+    cluster.topic('t', partition).configs = COMPACTED
+    cluster.onFetch = (_, offset) => appended(partition, holed(Number(offset) + 10, Number(offset) + 20, [Number(offset) + 12]))
+    const { backup } = await read(partition, { end: 10n })
+    expect(backup.gaps).toEqual([{ from: backup.end, to: backup.end, why: expect.stringContaining('compacted faster than it can be read') }])
+  })
+
+  it('is said to lack something where its end could not be read', async () => {
+    const partition = partitionOf(holed(0, 10, [1, 9]))
+    cluster.topic('t', partition).configs = COMPACTED
+    cluster.kafka.offsets = async () => {
+      throw new KdrError('nobody leads t-0', { code: 'no-broker-answered' })
+    }
+    const { backup } = await read(partition)
+    expect(backup.gaps).toEqual([{ from: '10', to: '10', why: expect.stringContaining('nobody leads t-0') }])
+  })
+})
+
 describe('what could not be read', () => {
+  it('is a gap where the broker gives nothing, however often it is asked', async () => {
+    const partition = partitionOf(batchOf(0, 10))
+    partition.highWatermark = partition.lastStable = 30n
+    const { backup, offsets } = await read(partition)
+    expect(offsets).toEqual(range(0, 10))
+    expect(backup.gaps).toEqual([{ from: '10', to: '30', why: 'the broker gave nothing, though its log is stable to offset 30' }])
+  })
+
+  it('is no gap where the broker only takes its time', async () => {
+    const partition = { ...partitionOf(batchOf(0, 10)), batches: [] as Buffer[] }
+    const waits: (number | undefined)[] = []
+    const { fetchRaw } = cluster.backup
+    cluster.backup.fetchRaw = (at, offset, options) => {
+      waits.push(options.wait)
+      if (waits.length === 8) partition.batches = [batchOf(0, 10)]
+      return fetchRaw(at, offset, options)
+    }
+    const { backup, offsets } = await read(partition)
+    expect(offsets).toEqual(range(0, 10))
+    expect(backup.gaps).toEqual([])
+    expect(waits).toEqual([undefined, ...range(0, 7).map(() => 5000)])
+  })
+
+  it('is a gap that no other backup can close where a batch never comes whole', async () => {
+    cluster.onFetch = () => {
+      throw new KdrError('t-0: the batch at offset 0 did not come whole', { code: 'corrupt-batch' })
+    }
+    const { backup } = await read(partitionOf(batchOf(0, 10)))
+    expect(backup.gaps).toEqual([{ from: '0', to: '10', why: 'undecodable: t-0: the batch at offset 0 did not come whole' }])
+  })
+
   it('is a gap up to the new log start where retention came first, and reading goes on', async () => {
     const partition = partitionOf(batchOf(0, 10), batchOf(10, 20), batchOf(20, 30))
     cluster.onFetch = () => {
@@ -227,3 +312,4 @@ describe('what could not be read', () => {
 })
 
 const AT_LENGTH = 8
+const COMPACTED = { 'cleanup.policy': 'compact' }

@@ -24,7 +24,7 @@ export interface Shape {
 }
 
 /** Batches whose average is below this are merged, though they have to be decoded for it: a request carries one batch per partition. */
-const TINY = 4 * 1024
+export const TINY = 4 * 1024
 /** Of uncompressed ones, whose records only have to be moved. */
 const SMALL = 64 * 1024
 /** Bytes of records in a batch that was made of others. */

@@ -4,6 +4,7 @@
 import type { RestoreOptions } from '../../archive/restore/options.ts'
 import { keptIn } from '../../archive/restore/pieces.ts'
 import { planRestore, type SeenPartition, type TargetPlan } from '../../archive/restore/plan.ts'
+import { recompressed } from '../../archive/restore/recompressed.ts'
 import { type SelectedTopic, selectRestored } from '../../archive/restore/select-topics.ts'
 import { standing } from '../../archive/restore/stands.ts'
 import { begunAnew, type StoredPartition } from '../../archive/restore/stored.ts'
@@ -134,12 +135,19 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
   for (const one of seen) partitions.set(one.stored.topic, [...(partitions.get(one.stored.topic) ?? []), one])
   const planned = planRestore({ options, selected, partitions, contents, usableBytes: usableOf(now), now: now.takenAt })
   if ('refused' in planned) return { blocked: planned.refused, hint: planned.hint }
+  const codecs = withDataOf({ options }) ? recompressed([...stored.values()]) : null
   const anew = begunAnew(
     chain.archives,
     selected.map(({ source }) => source.name),
   )
   const cut = [...anew].map(([topic, name]) => `${topic} was deleted and made again within the chain: what it was before ${name} is not restored`)
-  return { target: { ...planned.plan, notRestored: [...notRestored, ...planned.plan.notRestored], notes: [...cut, ...planned.plan.notes] } }
+  return {
+    target: {
+      ...planned.plan,
+      notRestored: [...notRestored, ...planned.plan.notRestored],
+      notes: [...cut, ...planned.plan.notes, ...(codecs === null ? [] : [codecs])],
+    },
+  }
 }
 
 export const checkTarget = (options: RestoreOptions, open: Restoring['open']): Decision<TargetPlan> =>

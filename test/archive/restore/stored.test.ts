@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ChainLink, Manifest } from '../../../src/archive/manifest.ts'
 import { openArchive } from '../../../src/archive/read-archive.ts'
+import { recompressed } from '../../../src/archive/restore/recompressed.ts'
 import { begunAnew, storedPartitions } from '../../../src/archive/restore/stored.ts'
 import { memoryStore } from '../memory-store.ts'
 import { never, writeSample } from '../sample.ts'
@@ -32,6 +33,16 @@ const chainOf = async (...links: readonly LinkShape[]) => {
   }
   return archives
 }
+
+describe('batches that are made anew', () => {
+  it('are told of where zstd cannot be written, and only there', async () => {
+    const stored = storedPartitions(await chainOf({ start: 0n }), ['orders'])
+    expect(recompressed(stored, true)).toBeNull()
+    expect(recompressed(stored, false)).toMatch(/2 partitions .* become gzip/)
+    expect(recompressed([{ ...stored[0]!, segments: [] }], false)).toBeNull()
+    expect(recompressed([{ ...stored[0]!, segments: [], dense: false }], false)).toMatch(/^batches of 1 partition have|^batches of one partition have/)
+  })
+})
 
 describe('a partition of a chain', () => {
   it('has the segments of every link', async () => {

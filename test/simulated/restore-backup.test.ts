@@ -217,6 +217,50 @@ describe('restore of a backup', () => {
     expect(group?.offsets.map(({ offset }) => offset)).toEqual([55n, 55n, 55n])
   })
 
+  it('loads nothing a second time where what it restored is gone since, and says so', async () => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const second = open({ topics: [] })
+    expect((await startRun(restoring(second, store, { name }).deps)).exit).toBe('ok')
+    const gone = [
+      { topic: 'orders', partition: 0, before: 100n },
+      { topic: 'orders', partition: 2, before: 30n },
+    ]
+    await second.write.restore.deleteRecords(gone, signal)
+    const left = await everything(second)
+    expect(left['orders-0']).toEqual(['100 to 100'])
+    const again = restoring(second, store, { name })
+    expect((await startRun(again.deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(left)
+    const report = reportOf(again.events)
+    expect(report).toMatchObject({ records: 350 - 130, offsets: 'preserved' })
+    expect(report?.notRestored.map(({ what }) => what)).toEqual(['orders-0 0 to 100', 'orders-2 0 to 30'])
+    expect((await startRun(restoring(second, store, { name, existing: 'recreate' }).deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(await everything(first))
+  })
+
+  it('names where the source went on after its last record, and lets groups that stood there go on', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const archive = await openArchive(store, name, null, signal)
+    const partitions = archive.manifest.partitions.map((one) => (one.topic === 'orders' && one.partition === 0 ? { ...one, end: '102' } : one))
+    const metadata = async () => {
+      const all = await archive.metadata(signal)
+      const offsets = (one: (typeof all.groups)[number]) => one.offsets.map((at) => (at.partition === 0 ? { ...at, offset: '102' } : at))
+      return { ...all, groups: all.groups.map((one) => ({ ...one, offsets: offsets(one) })) }
+    }
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name })
+    const archives = [{ ...archive, manifest: { ...archive.manifest, partitions }, metadata }]
+    const scenario = restoreBackup({ open: async () => ({ archives, lossy: null }) })
+    expect((await startRun({ ...deps, scenario } as typeof deps)).exit).toBe('ok')
+    const report = reportOf(events)
+    expect(report?.notRestored).toEqual([{ what: 'orders-0 100 to 102', why: expect.stringContaining('set back to 100') }])
+    const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+    expect(group?.offsets.map(({ offset }) => offset)).toEqual([100n, 56n, 57n])
+  })
+
   it.each([1, 2, 3, 4, 5, 6])('loses and doubles nothing where requests and answers are lost: seed %i', async (seed) => {
     const store = memoryStore()
     const first = await source()

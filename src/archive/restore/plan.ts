@@ -29,6 +29,8 @@ export interface PartitionPlan {
   /** Offset of its first record here. */
   readonly base: bigint
   readonly records: number
+  /** Of them, how many were there before this restore and are no more: they are not loaded again. */
+  readonly gone: number
 }
 
 export interface TargetPlan {
@@ -76,6 +78,8 @@ interface Judged {
   readonly because: string | null
 }
 
+const goneOf = (standing: Standing | null): number => (standing?.state === 'whole' ? standing.gone : 0)
+
 const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
   const there = input.contents.topics.get(selected.name) ?? null
   if (there === null) return { selected, there, was: 'missing', because: null }
@@ -86,7 +90,11 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
       was: 'replace',
       because: `it has ${plural(there.partitions.length, 'partition')}, the backup's has ${selected.source.partitions}: keys and offsets would not fit`,
     }
-  const foreign = (input.partitions.get(selected.source.name) ?? []).find(({ standing }) => standing?.state === 'foreign')
+  const seen = input.partitions.get(selected.source.name) ?? []
+  const gone = seen.find(({ standing }) => goneOf(standing) > 0)
+  if (gone !== undefined && input.options.existing === 'recreate')
+    return { selected, there, was: 'replace', because: `partition ${gone.stored.partition} has lost ${plural(goneOf(gone.standing), 'record')} since` }
+  const foreign = seen.find(({ standing }) => standing?.state === 'foreign')
   if (foreign?.standing?.state !== 'foreign') return { selected, there, was: 'there', because: null }
   return { selected, there, was: 'replace', because: `partition ${foreign.stored.partition} is not empty, and ${foreign.standing.because}` }
 }
@@ -166,7 +174,8 @@ const topicPlan = (input: PlanInput, judged: Judged, notRestored: NotRestored[])
 const MOST_FILLED = 1_000_000_000n
 
 const partitionPlan = ({ contents }: PlanInput, topic: TopicPlan, { stored, records, preserve, standing }: SeenPartition): PartitionPlan => {
-  const at = { topic: topic.topic, target: topic.target, partition: stored.partition, records }
+  const gone = topic.was === 'there' ? goneOf(standing) : 0
+  const at = { topic: topic.topic, target: topic.target, partition: stored.partition, records, gone }
   if (topic.was === 'there' && (standing?.state === 'partial' || standing?.state === 'whole')) return { ...at, how: standing.how, base: standing.base }
   const extent = topic.was === 'there' ? contents.topics.get(topic.target)?.partitions[stored.partition] : undefined
   const end = extent?.known === true ? extent.value.end : 0n
@@ -185,6 +194,27 @@ const expiring = ({ contents, partitions, now, selected }: PlanInput, topics: re
     return records === 0
       ? []
       : [`at least ${plural(records, 'record')} of ${topic.target} beyond its retention of ${formatDuration(kept)}, to expire once that is back`]
+  })
+
+const nameOf = ({ target, partition }: PartitionPlan): string => partitionName({ topic: target, partition })
+
+/** Records that were in place once: whoever repeats a restore has to know that it does not bring them back. */
+const goneBefore = (plans: readonly PartitionPlan[]): readonly NotRestored[] =>
+  plans
+    .filter(({ gone }) => gone > 0)
+    .map((plan) => ({
+      what: `${nameOf(plan)} ${plan.base} to ${plan.base + BigInt(plan.gone)}`,
+      why: `these offsets were taken before and their records are gone (retention, DeleteRecords): they are not loaded a second time; --existing recreate makes the topic anew, --topic-prefix restores beside it`,
+    }))
+
+/** Kafka gives no offset to nothing: where the source went on after its last record, the restored partition ends before it. */
+const endsBefore = (plans: readonly PartitionPlan[], seen: readonly SeenPartition[], toTime: Instant | null): readonly NotRestored[] =>
+  plans.flatMap((plan, at) => {
+    const end = plan.base + BigInt(plan.records)
+    const source = seen[at]?.stored.end ?? end
+    if (plan.how !== 'preserved' || toTime !== null || source <= end) return []
+    const why = `the backup has no record of these offsets (markers of transactions, say), so the next records get them: a position kept outside Kafka (Flink, Connect) beyond ${end} has to be set back to ${end}`
+    return [{ what: `${nameOf(plan)} ${end} to ${source}`, why }]
   })
 
 const room = ({ usableBytes }: PlanInput, needed: number): string | Planned => {
@@ -214,6 +244,9 @@ export const planRestore = (input: PlanInput): Planned => {
   const space = withData ? room(input, left) : null
   if (space !== null && typeof space !== 'string') return space
   const mapped = partitions.filter(({ how }) => how === 'mapped').length
+  const gone = goneBefore(partitions)
+  const short = endsBefore(partitions, withData ? seen.flat() : [], input.options.toTime)
+  notRestored.push(...gone, ...short)
   return {
     plan: {
       topics,
@@ -224,6 +257,12 @@ export const planRestore = (input: PlanInput): Planned => {
       notes: [
         ...(space === null ? [] : [space]),
         ...(withData ? expiring(input, topics) : []),
+        ...gone.map(({ what, why }) => `${what}: ${why}`),
+        ...(short.length === 0
+          ? []
+          : [
+              `${plural(short.length, 'partition')} keep their offsets and end before the source did (markers of transactions, say): positions kept outside Kafka (Flink, Connect) may lie beyond, the report names each`,
+            ]),
         ...(mapped === 0
           ? []
           : [

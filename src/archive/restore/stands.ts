@@ -82,10 +82,14 @@ export interface Wanted {
   readonly toTime: Instant | null
 }
 
-/** `empty`: nothing of anybody is in it. `filling`: it is being brought to the offset where the records begin. */
+/**
+ * `empty`: nothing of anybody is in it. `filling`: it is being brought to the offset where the records begin. `whole`: it ends where it has to;
+ * `gone` of its records were there and are no more (retention, DeleteRecords).
+ */
 export type Standing =
   | { readonly state: 'empty' | 'filling' }
-  | { readonly state: 'partial' | 'whole'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number }
+  | { readonly state: 'partial'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number }
+  | { readonly state: 'whole'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number; readonly gone: number }
   | { readonly state: 'foreign'; readonly because: string }
 
 /** A record that only takes up an offset (model/batches/filler.ts). */
@@ -100,12 +104,22 @@ export const standing = async (
   loading: boolean,
   signal: AbortSignal,
 ): Promise<Standing> => {
-  if (start === end) return { state: 'empty' }
   const bases = [
     ...(preserve === null ? [] : [{ how: 'preserved' as const, base: preserve }]),
     { how: 'mapped' as const, base: start },
     ...(loading ? [] : [{ how: 'mapped' as const, base: 0n }]),
   ]
+  const whole = (how: 'preserved' | 'mapped', base: bigint): Standing => ({
+    state: 'whole',
+    how,
+    base,
+    restored: records,
+    gone: start > base ? Number(start - base) : 0,
+  })
+  if (start === end) {
+    const expired = loading || records === 0 ? undefined : bases.find(({ base }) => end === base + BigInt(records))
+    return expired === undefined ? { state: 'empty' } : whole(expired.how, expired.base)
+  }
   const last = await recordIn(backup, at, end - 1n, signal)
   if (last === null) return { state: 'foreign', because: `its last record, at ${end - 1n}, could not be read` }
   for (const { how, base } of bases) {
@@ -113,7 +127,7 @@ export const standing = async (
     if (restored <= 0 || restored > records || (loading && base !== start)) continue
     if (!loading && restored !== records) continue
     const wanted = await recordAt(stored, restored - 1, toTime, signal)
-    if (wanted !== null && sameRecord(wanted, last)) return { state: restored === records ? 'whole' : 'partial', how, base, restored }
+    if (wanted !== null && sameRecord(wanted, last)) return restored === records ? whole(how, base) : { state: 'partial', how, base, restored }
   }
   if (loading && preserve !== null && end <= preserve && isFiller(last)) return { state: 'filling' }
   return { state: 'foreign', because: `its last record, at ${end - 1n}, is not one that this backup would have put there` }

@@ -331,7 +331,7 @@ export const loadData = (from: Restoring): Step =>
       const blind = blindOf(from, now)
       if (blind !== null) return { unknown: blind }
       const left = from.plan.value().partitions.filter((plan) => unloaded(now, plan) > 0n)
-      if (left.length === 0) return { nothing: 'every record is there' }
+      if (left.length === 0) return { nothing: 'every partition ends where it has to' }
       return { target: { partitions: left.length, records: left.reduce((sum, plan) => sum + Number(unloaded(now, plan)), 0) } }
     },
     preview: ({ partitions, records }) => ({
@@ -347,13 +347,17 @@ export const loadData = (from: Restoring): Step =>
     done: (now) => loadedBy(from, now),
   })
 
+/** Records that were there before and are no more: nobody may call them restored. */
+export const goneIn = (partitions: readonly PartitionPlan[]): number => partitions.reduce((sum, { gone }) => sum + gone, 0)
+
 /** Every partition ends where it has to. */
 export const loadedBy = (from: Restoring, now: Survey): Progress => {
   if (!now.contents.known) return { state: 'unknown', detail: `${NOT_SEEN}: ${now.contents.why}` }
   const blind = blindOf(from, now)
   if (blind !== null) return { state: 'unknown', detail: blind }
   const { partitions } = from.plan.value()
-  const total = partitions.reduce((sum, { records }) => sum + records, 0)
+  const gone = goneIn(partitions)
+  const total = partitions.reduce((sum, { records }) => sum + records, 0) - gone
   const left = partitions.reduce((sum, plan) => sum + Number(unloaded(now, plan)), 0)
   const over = partitions.find((plan) => (extentOf(now, plan)?.end ?? 0n) > endOf(plan))
   const measure = { done: total - left, total, unit: 'records' }
@@ -364,6 +368,6 @@ export const loadedBy = (from: Restoring, now: Survey): Progress => {
       hopeless: `${nameOf(over)} holds more than the backup: somebody else writes to it`,
     }
   return left === 0
-    ? { state: 'done', detail: `${plural(total, 'record')} in place`, measure }
+    ? { state: 'done', detail: `${plural(total, 'record')} in place${gone === 0 ? '' : `, ${gone} of before gone since`}`, measure }
     : { state: 'not-started', detail: `${total - left} of ${plural(total, 'record')} in place`, measure }
 }

@@ -13,7 +13,7 @@ import type { WriteWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
 import { minutes, plural, seconds } from '../../units.ts'
 import type { GroupPlan } from './groups.ts'
-import { loadedBy } from './load.ts'
+import { goneIn, loadedBy } from './load.ts'
 import { chainOf, extentOf, keyOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
 import { aclsFor, hasAuthorizer, quotasFor } from './rights.ts'
 import { otherwise } from './topics.ts'
@@ -168,15 +168,15 @@ export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Ste
         what: from.options.what,
         status: from.chosen.value().status,
         topics: plan.topics.length,
-        records: plan.records,
+        records: plan.records - goneIn(plan.partitions),
         offsets: plan.partitions.every(({ how }) => how === 'preserved') ? 'preserved' : 'mapped',
         groups: mapped.value().groups.length,
-        partitions: plan.partitions.map(({ target, partition, how, base, records }) => ({
+        partitions: plan.partitions.map(({ target, partition, how, base, records, gone }) => ({
           topic: target,
           partition,
           offsets: how,
-          base: base.toString(),
-          records,
+          base: (base + BigInt(gone)).toString(),
+          records: records - gone,
         })),
         notRestored: [
           ...plan.notRestored,

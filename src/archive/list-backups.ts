@@ -19,7 +19,7 @@ export interface StoreListing {
 /** A sidecar of 10,000 parts has less. */
 const LARGEST = 1 << 20
 /** Over a network each waits mostly for the answer. */
-const AT_ONCE = 16
+const AT_ONCE = 32
 
 /** Of each, in order; `atOnce` under way at a time. */
 export const eachOf = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>, atOnce = AT_ONCE): Promise<readonly R[]> => {

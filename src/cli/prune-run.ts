@@ -39,6 +39,8 @@ const OUTCOMES: Partial<Readonly<Record<Exit, Outcome>>> = {
   refused: 'refused',
   approvalMissing: 'declined',
   stopped: 'stopped',
+  interrupted: 'stopped',
+  terminated: 'stopped',
 }
 
 /** What a pruning came to, in words and as the exit of the command. */

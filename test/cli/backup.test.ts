@@ -207,7 +207,7 @@ describe('prune', () => {
     const { document } = await json(...granted())
     expect(document).toMatchObject({
       deleted: [INCREMENTAL, FULL],
-      keep: [{ name: 'full_backup_20200101_000000', why: 'one of the newest 1 of old' }, { name: LATER }],
+      keep: [{ name: 'full_backup_20200101_000000', why: 'the newest of old' }, { name: LATER }],
     })
     expect(await json(...granted(), '--forget-topic', 'ol?')).toMatchObject({ code: 0, document: { deleted: ['full_backup_20200101_000000'] } })
   })

@@ -149,7 +149,7 @@ const reasons = (chains: readonly Chain[], { keepDays, keepFull = 0, forget = []
   )
   note(
     newest(chains, ({ topics }) => wanted(topics), keepFull),
-    `one of the newest ${keepFull}`,
+    keepFull === 1 ? 'the newest' : `one of the newest ${keepFull}`,
   )
   if (keepDays !== undefined) for (const chain of chains) if (chain.newest >= now - keepDays * DAY) kept.set(chain, `not older than ${keepDays} days`)
   for (const chain of chains) if (chain.broken !== null) kept.set(chain, `left alone, for it cannot be read whole: ${chain.broken}`)

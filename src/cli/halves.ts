@@ -37,13 +37,23 @@ export const kafkaReader = (kafka: KafkaReader): KafkaReader => ({
   close: () => kafka.close(),
 })
 
-export const backupReader = ({ topics, topicOverrides, acls, quotas, scramUsers, groupOffsets, fetchRaw }: KafkaBackupReader): KafkaBackupReader => ({
+export const backupReader = ({
   topics,
   topicOverrides,
   acls,
   quotas,
   scramUsers,
   groupOffsets,
+  groupNames,
+  fetchRaw,
+}: KafkaBackupReader): KafkaBackupReader => ({
+  topics,
+  topicOverrides,
+  acls,
+  quotas,
+  scramUsers,
+  groupOffsets,
+  groupNames,
   fetchRaw,
 })
 

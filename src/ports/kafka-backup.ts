@@ -103,8 +103,10 @@ export interface KafkaBackupReader {
   acls(signal: AbortSignal): Promise<Known<readonly AclBinding[]>>
   quotas(signal: AbortSignal): Promise<Known<readonly ClientQuota[]>>
   scramUsers(signal: AbortSignal): Promise<Known<readonly ScramUser[]>>
-  /** null: every group of every broker. A group whose offsets could not be read throws `groups-incomplete`, naming it. */
+  /** null: every group of every broker, each of which has to answer; of named groups only their coordinators. A group whose offsets could not be read throws `groups-incomplete`, naming it. */
   groupOffsets(groups: readonly string[] | null, signal: AbortSignal): Promise<readonly GroupOffsets[]>
+  /** Groups that can be found at all: of every broker that answers, so that nothing says that none is missing. */
+  groupNames(signal: AbortSignal): Promise<readonly string[]>
   /** read_committed, of the leader or of a follower in `rack` (KIP-392), which the adapter finds and follows by itself. Whoever leads now is asked; `no-leader` after the request's time. */
   fetchRaw(at: TopicPartition, offset: bigint, options: RawFetchOptions, signal: AbortSignal): Promise<RawFetch>
 }

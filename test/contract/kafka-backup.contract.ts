@@ -152,6 +152,7 @@ const groups = (get: () => Subject): void => {
     const found = all.filter(({ group }) => group.startsWith(GROUP))
     expect(found.map(({ group }) => group)).toEqual([GROUP, ...names].sort())
     expect(found.every(({ offsets }) => offsets.length > 0)).toBe(true)
+    expect((await get().ports.backup.groupNames(soon(get()))).filter((name) => name.startsWith(GROUP))).toEqual([GROUP, ...names].sort())
     expect(await read([`${PREFIX}-nobody`])).toEqual([{ group: `${PREFIX}-nobody`, state: 'Dead', protocolType: '', offsets: [] }])
   })
 }

@@ -26,19 +26,23 @@ const LEADER_NOT_AVAILABLE = 5
 const NOT_COORDINATOR = 16
 const TOPIC_AUTHORIZATION_FAILED = 29
 
-/** Leaders of the partitions that groups are kept in, by partition; empty where no group ever committed; null where that topic is hidden from the principal. */
-const coordinators = async (cluster: Cluster, signal: AbortSignal): Promise<readonly string[] | null> => {
+type Coordinator = { readonly endpoint: string } | { readonly why: string }
+
+/** Leaders of the partitions that groups are kept in, by partition, or why there is none; empty where no group ever committed; null where that topic is hidden from the principal. */
+const coordinators = async (cluster: Cluster, signal: AbortSignal): Promise<readonly Coordinator[] | null> => {
   const { answer } = await cluster.freshest([OFFSETS_TOPIC], signal)
   const { error, partitions } = answer.topics.find(({ name }) => name === OFFSETS_TOPIC) ?? { error: -1, partitions: [] }
   if (error === UNKNOWN_TOPIC) return []
   if (error === TOPIC_AUTHORIZATION_FAILED) return null
   if (error !== 0 && error !== LEADER_NOT_AVAILABLE) throw incomplete(`${OFFSETS_TOPIC} cannot be described: ${errorName(error)}`)
   const rows = partitions.map((_, partition) => ({ topic: OFFSETS_TOPIC, partition }))
-  const places = await cluster.leaders(rows, signal)
-  return places.map((place, partition) => {
-    if ('endpoint' in place) return place.endpoint
-    throw incomplete(`groups kept in ${OFFSETS_TOPIC}-${partition} cannot be read: ${place.why}`)
-  })
+  return cluster.leaders(rows, signal)
+}
+
+const endpointOf = (leaders: readonly Coordinator[], partition: number): string => {
+  const leader = leaders[partition] ?? { why: 'the answer lacks it' }
+  if ('endpoint' in leader) return leader.endpoint
+  throw incomplete(`groups kept in ${OFFSETS_TOPIC}-${partition} cannot be read: ${leader.why}`)
 }
 
 /** Who coordinates each of these groups, found without a look at the topic they are kept in, and without making it: whoever does not, says so. */
@@ -54,7 +58,7 @@ const askAround = async (cluster: Cluster, groups: readonly string[], signal: Ab
   return found
 }
 
-/** Where each of these groups is, or of all of them (null) where any is; null where some could not be found yet. */
+/** Where each of these groups is, for which only its own coordinator has to be there, or of all of them (null) where any is; null where some could not be found yet. */
 const places = async (
   cluster: Cluster,
   groups: readonly string[] | null,
@@ -68,14 +72,15 @@ const places = async (
         `groups may be hidden: this principal may not describe ${OFFSETS_TOPIC}`,
         `Grant it DESCRIBE on topic ${OFFSETS_TOPIC}, or name the groups.`,
       )
-    if (leaders[0] !== undefined) await mustSeeAll(cluster, leaders[0], signal)
-    for (const endpoint of leaders) byPlace.set(endpoint, null)
+    const endpoints = leaders.map((_, partition) => endpointOf(leaders, partition))
+    if (endpoints[0] !== undefined) await mustSeeAll(cluster, endpoints[0], signal)
+    for (const endpoint of endpoints) byPlace.set(endpoint, null)
     return byPlace
   }
   const found = leaders === null ? await askAround(cluster, groups, signal) : null
   for (const group of leaders?.length === 0 ? [] : groups) {
-    const endpoint = found === null ? leaders?.[coordinatorPartition(group, leaders.length)] : found.get(group)
-    if (endpoint === undefined) return null
+    const endpoint = found === null ? leaders && endpointOf(leaders, coordinatorPartition(group, leaders.length)) : found.get(group)
+    if (endpoint == null) return null
     const mine = byPlace.get(endpoint)
     if (mine) mine.push(group)
     else byPlace.set(endpoint, [group])
@@ -165,6 +170,14 @@ export const readGroupOffsets = async (cluster: Cluster, groups: readonly string
     if (performance.now() > end) throw incomplete(`coordinators of groups were still not to be found, or reading their partitions, after ${PATIENCE / 1000} s`)
     await pause(POLL, signal)
   }
+}
+
+/** Of every broker that answers. Throws `no-broker-answered` only when it cannot be told where they are. */
+export const readGroupNames = async (cluster: Cluster, signal: AbortSignal): Promise<readonly string[]> => {
+  const endpoints = [...(await cluster.registered(signal)).values()]
+  const answers = await Promise.allSettled(endpoints.map((endpoint) => cluster.ask(endpoint, 'look', ListGroups, null, signal)))
+  signal.throwIfAborted()
+  return [...new Set(answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value.groups.map(({ id }) => id) : [])))].sort()
 }
 
 /** A batch of commits is one record batch of `__consumer_offsets`: it must stay below that topic's max.message.bytes. */

@@ -8,7 +8,7 @@ import { readBackupTopics, readOverrides } from './backup-looks.ts'
 import { alterConfigs, electLeaders, reassign } from './changes.ts'
 import { Cluster } from './cluster.ts'
 import { readConfigs } from './configs.ts'
-import { commitOffsets, readGroupOffsets } from './group-offsets.ts'
+import { commitOffsets, readGroupNames, readGroupOffsets } from './group-offsets.ts'
 import { ping, readGroup, readGroups, readLogDirs, readQuorum, readReassigning } from './looks.ts'
 import { readMetadata } from './metadata.ts'
 import { MetadataLog } from './metadata-log.ts'
@@ -83,6 +83,7 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     quotas: (signal) => readQuotas(cluster, signal),
     scramUsers: (signal) => readScramUsers(cluster, signal),
     groupOffsets: (groups, signal) => readGroupOffsets(cluster, groups, signal),
+    groupNames: (signal) => readGroupNames(cluster, signal),
     fetchRaw: (at, offset, options, signal) => fetcher.fetch(at, offset, options, signal),
     createTopics: (topics, signal) => createTopics(cluster, topics, signal),
     deleteTopics: (topics, signal) => deleteTopics(cluster, topics, signal),

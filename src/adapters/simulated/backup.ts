@@ -45,6 +45,17 @@ const groupOffsets = async (cluster: Cluster, groups: readonly string[] | null, 
   return [...(groups ?? cluster.groups.keys())].sort().map((group) => groupOf(cluster, group))
 }
 
+/** As far as their coordinators can be reached. */
+const groupNames = async (cluster: Cluster, signal: AbortSignal): Promise<readonly string[]> => {
+  const kept = cluster.topics.get(OFFSETS_TOPIC)?.partitions ?? []
+  const names: string[] = []
+  for (const name of [...cluster.groups.keys()].sort()) {
+    const leader = kept[coordinatorPartition(name, kept.length)]?.leader ?? -1
+    if (kept.length === 0 || (leader >= 0 && (await unreachable(cluster, leader, signal)) === null)) names.push(name)
+  }
+  return names
+}
+
 export const createBackupReader = (cluster: Cluster, call: Call): KafkaBackupReader => ({
   topics: (names, signal) => call('backup.topics', signal, async () => topics(cluster, names, (await anyBroker(cluster, signal)).address)),
   topicOverrides: (names, signal) =>
@@ -74,6 +85,11 @@ export const createBackupReader = (cluster: Cluster, call: Call): KafkaBackupRea
     call('backup.groupOffsets', signal, async () => {
       await anyBroker(cluster, signal)
       return groupOffsets(cluster, groups, signal)
+    }),
+  groupNames: (signal) =>
+    call('backup.groupNames', signal, async () => {
+      await anyBroker(cluster, signal)
+      return groupNames(cluster, signal)
     }),
   fetchRaw: (at, offset, options, signal) => call('backup.fetchRaw', signal, () => fetchBatches(cluster, at, offset, options.maxBytes, signal)),
 })

@@ -100,9 +100,9 @@ export const describeCluster = async (
   }
 }
 
-const oneByOne = async ({ backup, kafka }: CreatePorts, lacking: Lacking, signal: AbortSignal): Promise<readonly GroupOffsets[]> => {
-  const listed = await kafka.groups(signal)
-  const found = await each(listed, WIDTH, async ({ id }) => {
+const oneByOne = async ({ backup }: CreatePorts, lacking: Lacking, signal: AbortSignal): Promise<readonly GroupOffsets[]> => {
+  const names = await backup.groupNames(signal)
+  const found = await each(names, WIDTH, async (id) => {
     try {
       return await backup.groupOffsets([id], signal)
     } catch (thrown) {
@@ -114,21 +114,31 @@ const oneByOne = async ({ backup, kafka }: CreatePorts, lacking: Lacking, signal
   return found.flat()
 }
 
-/** Before the ends of the partitions, so that every commit has its place in them. One group that does not answer costs no other. Throws only the signal's reason. */
-export const captureGroups = async (ports: CreatePorts, lacking: Lacking, signal: AbortSignal): Promise<readonly GroupOffsets[]> => {
+/** The error where it could not be read. */
+const orError = async <T>(read: Promise<T>, signal: AbortSignal): Promise<T | KdrError> => {
   try {
-    return await ports.backup.groupOffsets(null, signal)
+    return await read
   } catch (thrown) {
     signal.throwIfAborted()
     if (!(thrown instanceof KdrError)) throw thrown
-    try {
-      return await oneByOne(ports, lacking, signal)
-    } catch {
-      signal.throwIfAborted()
-      lacking(`group offsets could not be read: ${wordsOf(thrown)}`)
-      return []
-    }
+    return thrown
   }
+}
+
+/**
+ * Before the ends of the partitions, so that every commit has its place in them. One group that does not answer costs no other, but where
+ * any broker did not list its groups, nobody knows which are missing. Throws only the signal's reason.
+ */
+export const captureGroups = async (ports: CreatePorts, lacking: Lacking, signal: AbortSignal): Promise<readonly GroupOffsets[]> => {
+  const { backup } = ports
+  const first = await orError(backup.groupOffsets(null, signal), signal)
+  if (!(first instanceof KdrError)) return first
+  // A connection that broke may not break twice.
+  const again = await orError(backup.groupOffsets(null, signal), signal)
+  if (!(again instanceof KdrError)) return again
+  lacking(`groups may be missing, or their offsets: ${wordsOf(again)}`)
+  const some = await orError(oneByOne(ports, lacking, signal), signal)
+  return some instanceof KdrError ? [] : some
 }
 
 /** Offsets that groups committed, by partition. */

@@ -31,7 +31,7 @@ export interface CreateOptions {
 
 export interface CreatePorts {
   readonly backup: KafkaBackupReader
-  readonly kafka: Pick<KafkaReader, 'offsets' | 'endOfEpoch' | 'producers' | 'transactions' | 'configs' | 'groups'>
+  readonly kafka: Pick<KafkaReader, 'offsets' | 'endOfEpoch' | 'producers' | 'transactions' | 'configs'>
   /** What `kdr schemas export` writes, and what is missing of it; null where there is no registry. A throw makes the backup incomplete. */
   readonly schemas: (signal: AbortSignal) => Promise<{ readonly content: unknown; readonly missing: readonly string[] } | null>
   readonly store: BackupStore

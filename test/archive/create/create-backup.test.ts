@@ -271,6 +271,7 @@ describe('an incomplete backup', () => {
     expect(result.status).toBe('incomplete')
     expect(result.incomplete).toEqual([
       'topics may be hidden from this principal: CLUSTER_AUTHORIZATION_FAILED',
+      'groups may be missing, or their offsets: lost did not answer',
       'offsets of group lost could not be read: lost did not answer',
       'the schemas could not be read: registry refused',
       'settings of t could not be read: refused as well',
@@ -280,6 +281,34 @@ describe('an incomplete backup', () => {
     const { metadata } = await contentOf(result.name)
     expect(metadata.topics[0]?.configs).toBeNull()
     expect(metadata.groups.map((one) => one.group)).toEqual(['fine'])
+  })
+
+  it('says that groups may be missing where a coordinator is gone whose groups nobody lists', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 1)))
+    cluster.groups = [group('fine', 't', 1n)]
+    const gone = new KdrError('groups kept in __consumer_offsets-7 cannot be read: the partition has no leader', { code: 'groups-incomplete' })
+    const backup = {
+      ...cluster.backup,
+      groupOffsets: async (groups: readonly string[] | null) => {
+        if (groups === null) throw gone
+        return cluster.groups
+      },
+    }
+    const result = await create({}, { backup })
+    expect(result).toMatchObject({ status: 'incomplete', incomplete: [expect.stringContaining('__consumer_offsets-7 cannot be read')] })
+    expect((await contentOf(result.name)).metadata.groups.map((one) => one.group)).toEqual(['fine'])
+  })
+
+  it('lacks no group where the brokers only had to be asked twice', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 1)))
+    cluster.groups = [group('fine', 't', 1n)]
+    let asked = 0
+    const groupOffsets = async () => {
+      asked += 1
+      if (asked === 1) throw new KdrError('the connection broke', { code: 'groups-incomplete' })
+      return cluster.groups
+    }
+    expect(await create({}, { backup: { ...cluster.backup, groupOffsets } })).toMatchObject({ status: 'complete', incomplete: [] })
   })
 
   it('keeps nothing of a topic that was created again while it was read', async () => {

@@ -147,6 +147,7 @@ export class FakeCluster {
     quotas: async () => known([], 'fake'),
     scramUsers: async () => known([], 'fake'),
     groupOffsets: async () => this.groups,
+    groupNames: async () => this.groups.map(({ group }) => group),
     fetchRaw: async (at: TopicPartition, offset: bigint, { maxBytes }: RawFetchOptions): Promise<RawFetch> => {
       await this.onFetch(at, offset)
       const partition = this.of(at)
@@ -185,7 +186,6 @@ export class FakeCluster {
     transactions: async () => this.transactions,
     configs: async (_: 'topic' | 'broker', names: readonly string[], keys: readonly string[]) =>
       new Map(names.map((name) => [name, known(new Map(keys.map((key) => [key, this.topics.get(name)?.configs[key] ?? DEFAULTS[key] ?? null])), 'fake')])),
-    groups: async () => this.groups.map(({ group, state }) => ({ id: group, state })),
   }
 
   #answer(error: string | null, partition: FakePartition | null, sent: readonly Buffer[]): RawFetch {

@@ -70,6 +70,7 @@ const DEFAULTS: Properties = {
   'transaction.state.log.replication.factor': 3,
   'transaction.state.log.min.isr': 2,
   'transaction.state.log.num.partitions': 5,
+  'share.coordinator.state.topic.num.partitions': 5,
 }
 
 export const controllerProperties = (shape: Shape, id: number, data: string): Properties => ({

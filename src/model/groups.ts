@@ -22,3 +22,6 @@ export const coordinatorPartition = (group: string, partitions: number): number 
   for (let at = 0; at < group.length; at += 1) hash = (Math.imul(hash, 31) + group.charCodeAt(at)) | 0
   return (hash === -2_147_483_648 ? 0 : Math.abs(hash)) % partitions
 }
+
+/** Protocol type of share groups (KIP-932): they commit nothing, their state is in a topic of its own. */
+export const SHARE = 'share'

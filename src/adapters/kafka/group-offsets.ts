@@ -1,6 +1,6 @@
 // What groups have committed, read whole or not at all, and committed again for a group that nobody is in.
 import { KdrError, wordsOf } from '../../errors.ts'
-import { coordinatorPartition, OFFSETS_TOPIC } from '../../model/groups.ts'
+import { coordinatorPartition, OFFSETS_TOPIC, SHARE } from '../../model/groups.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { GroupOffset, GroupOffsets } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
@@ -16,8 +16,6 @@ const LOADING = [14, 15, 16]
 const PATIENCE: Millis = 30_000
 const POLL: Millis = 250
 const GROUPS_PER_REQUEST = 50
-/** Share groups (KIP-932) commit nothing: their state is in a topic of its own. */
-const SHARE = 'share'
 
 const incomplete = (why: string, hint?: string): KdrError => new KdrError(why, { code: 'groups-incomplete', ...(hint === undefined ? {} : { hint }) })
 

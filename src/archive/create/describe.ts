@@ -1,6 +1,7 @@
 // Everything beside the records: overrides, rights, quotas, users, schemas and groups. What could not be read
 // is left out in the open: each is a reason why the backup is incomplete.
 import { KdrError, wordsOf } from '../../errors.ts'
+import { SHARE } from '../../model/groups.ts'
 import type { Known } from '../../model/known.ts'
 import { unknown } from '../../model/known.ts'
 import type { Configs } from '../../ports/kafka.ts'
@@ -154,12 +155,12 @@ export const committedBy = (groups: readonly GroupOffsets[]): ReadonlyMap<string
   return places
 }
 
-/** Of kept partitions only, with their places among the kept records; groups without any are left out. */
+/** Of kept partitions only, with their places among the kept records; groups without any are left out, but share groups, which a restore has to name. */
 export const groupsWithPlaces = (groups: readonly GroupOffsets[], counters: ReadonlyMap<string, PositionCounter>): readonly GroupBackup[] =>
   groups.flatMap(({ group, state, protocolType, offsets }) => {
     const rows = offsets.flatMap((row: GroupOffset) => {
       const counter = counters.get(placeOf(row))
       return counter === undefined ? [] : [{ ...row, offset: String(row.offset), archivedIndex: counter.indexOf(row.offset) }]
     })
-    return rows.length === 0 ? [] : [{ group, state, protocolType, offsets: rows }]
+    return rows.length === 0 && protocolType !== SHARE ? [] : [{ group, state, protocolType, offsets: rows }]
   })

@@ -7,6 +7,7 @@ import type { NotRestored } from '../../archive/restore/options.ts'
 import { act, type Decision, decide, type Resolution, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
 import type { GroupContents } from '../../model/contents.ts'
+import { SHARE } from '../../model/groups.ts'
 import { known } from '../../model/known.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
@@ -68,6 +69,11 @@ const resolveGroups = async (from: Restoring, now: Survey, signal: AbortSignal):
   const restored: GroupPlan['groups'][number][] = []
   const notRestored: NotRestored[] = []
   for (const group of groups) {
+    if (group.protocolType === SHARE)
+      notRestored.push({
+        what: `group ${group.group}`,
+        why: 'it is a share group: brokers keep where those are, and let nobody set it but by time or to an end',
+      })
     const offsets = await offsetsOf(group)
     if (offsets.length === 0) continue
     const why = inTheWay(there.value.get(group.group), offsets, made)

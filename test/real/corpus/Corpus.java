@@ -81,6 +81,7 @@ public class Corpus {
     try (var producer = producer("none", null)) { for (int n = 0; n < 20; n++) send(producer, "recreated", 0, "old" + n, "OLD" + n, null); }
     rights();
     groups();
+    if (newest) newerGroups();
     leaveOpen();
   }
 
@@ -234,6 +235,25 @@ public class Corpus {
     TopicPartition first = new TopicPartition(PREFIX + "shapes", 0), second = new TopicPartition(PREFIX + "codec.snappy", 1);
     commit("corpus-streams", Map.of(first, new OffsetAndMetadata(100, Optional.of(0), Base64.getEncoder().encodeToString(streams)),
         second, new OffsetAndMetadata(50, Optional.empty(), "keep\u0000me · 🗝 ".repeat(40))));
+  }
+
+  /** One whose members the coordinator assigns (KIP-848); and one that shares (KIP-932), which older jars do not know. */
+  static void newerGroups() throws Exception {
+    Properties properties = new Properties();
+    properties.putAll(Map.of("bootstrap.servers", bootstrap, "group.id", "corpus-assigned", "group.protocol", "consumer", "enable.auto.commit", "false"));
+    try (var consumer = new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      consumer.subscribe(List.of(PREFIX + "codec.none"));
+      while (consumer.assignment().isEmpty()) consumer.poll(Duration.ofMillis(100));
+      consumer.commitSync(Map.of(new TopicPartition(PREFIX + "codec.none", 1), new OffsetAndMetadata(42, "assigned")));
+    }
+    Class<?> kind = Class.forName("org.apache.kafka.clients.consumer.KafkaShareConsumer");
+    Properties sharing = new Properties();
+    sharing.putAll(Map.of("bootstrap.servers", bootstrap, "group.id", "corpus-share"));
+    var made = kind.getConstructor(Properties.class, Deserializer.class, Deserializer.class);
+    try (var consumer = (AutoCloseable) made.newInstance(sharing, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      kind.getMethod("subscribe", Collection.class).invoke(consumer, List.of(PREFIX + "codec.none"));
+      for (int n = 0; n < 5; n++) kind.getMethod("poll", Duration.class).invoke(consumer, Duration.ofMillis(200));
+    }
   }
 
   /** What an increment adds: to a partition that had something, to one that never had, and in transactions. */

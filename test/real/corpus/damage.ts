@@ -44,3 +44,12 @@ export const swap = (store: string, name: string): readonly [string, string] => 
   writeFileSync(file, Buffer.concat([bytes.subarray(0, first.offset), b, between, a, bytes.subarray(second.offset + second.length)]))
   return [first.path, second.path]
 }
+
+/** An archive without one of its entries, each of the others whole. */
+export const takeOut = (store: string, name: string, entry: string): void => {
+  const file = path.join(store, `${name}.tar.gz`)
+  const bytes = readFileSync(file)
+  const found = manifestOf(store, name).entries.find((one) => one.path === entry)
+  if (found === undefined) throw new Error(`${name} has no ${entry}`)
+  writeFileSync(file, Buffer.concat([bytes.subarray(0, found.offset), bytes.subarray(found.offset + found.length)]))
+}

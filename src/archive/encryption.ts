@@ -59,14 +59,14 @@ const wrongKey = (): KdrError =>
   new KdrError('none of the keys given opens this backup', {
     code: 'wrong-key',
     exit: 'wrongKey',
-    hint: 'give the identity or the passphrase it was encrypted for; kdr backup show names the recipients',
+    hint: 'set backup: { encryption: { identity: … } }, or passphrase, of those that kdr backup show names',
   })
 
 export const missingKey = (name: string, recipients: readonly string[]): KdrError =>
-  new KdrError(`${name} is encrypted for ${recipients.join(', ')}, and no key was given`, {
+  new KdrError(`${name} is encrypted for ${recipients.map((one) => (one === 'passphrase' ? 'a passphrase' : one)).join(', ')}, and no key was given`, {
     code: 'wrong-key',
     exit: 'wrongKey',
-    hint: 'give the identity or the passphrase it was encrypted for',
+    hint: 'set backup: { encryption: { identity: { file: … } } }, or passphrase, in the configuration',
   })
 
 /** `AGE-SECRET-KEY-1…` lines of an identity file as age-keygen writes it. */

@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDirectory } from '../../src/adapters/directory/open-directory.ts'
 import { STORE_LOCK } from '../../src/archive/create/create-backup.ts'
+import { openSealer } from '../../src/archive/encryption.ts'
 import { writeSample } from '../archive/sample.ts'
 import { type Kdr, kdrIn } from './kdr.ts'
 
@@ -106,6 +108,21 @@ describe('verify', () => {
         records: null,
       },
     })
+  })
+
+  it('says of what is encrypted that nobody looked into it without the key; to decode needs it, exit 22', async () => {
+    const key = await generateX25519Identity()
+    const sealer = await openSealer({ recipients: [await identityToRecipient(key)], passphrase: null })
+    await writeSample({ store: openDirectory({ path: folder }), name: 'full_backup_20270101_000000', sealer, date: '2027-01-01T00:00:00Z' })
+    const sealed = await json('verify', 'full_backup_20270101_000000', '--store', folder)
+    expect(sealed).toMatchObject({ code: 0, document: { outcome: 'intact', warnings: [{ what: expect.stringContaining('no key was given') }] } })
+    expect(await json('verify', 'full_backup_20270101_000000', '--store', folder, '--level', 'record')).toMatchObject({
+      code: 22,
+      document: { hint: expect.stringContaining('encryption: { identity') },
+    })
+    writeFileSync(join(kdr.home, 'key.txt'), `${key}\n`)
+    writeFileSync(join(kdr.home, 'kdr.yaml'), 'backup: { store: backups, encryption: { identity: { file: key.txt } } }\n')
+    expect(await json('verify', 'full_backup_20270101_000000')).toMatchObject({ code: 0, document: { warnings: [] } })
   })
 
   it('takes a path as the runbook does', async () => {

@@ -90,6 +90,8 @@ const verify = async (task: Task, links: readonly Link[]): Promise<Verified> => 
     const archive = await openArchive(store, link, opener, signal)
     archives.push(archive)
     lacking.push(...lackingOf(archive))
+    if (archive.manifest.encryption !== null && opener === null)
+      warnings.push({ what: 'it is encrypted and no key was given: the digest of every entry is right, what lies in it was not looked at', where: link })
     if (level === 'file') continue
     const of = archive.manifest.backup_size_bytes
     const told = (bytes: number): void => line.tell({ doing: `decoding ${link}`, bytes, records, share: of === 0 ? null : bytes / of })

@@ -156,7 +156,10 @@ export const showLines = ({ manifest, sidecar, where, links, lossy, expires }: S
   const { partitions } = manifest
   const stamps = topicSums(partitions)
   const from = stamps.reduce((least, row) => earliest(least, row.minTimestamp), -1)
-  const encryption = manifest.encryption === null ? 'no' : `${manifest.encryption.scheme}, for ${manifest.encryption.recipients.join(', ')}`
+  const encryption =
+    manifest.encryption === null
+      ? 'no'
+      : `${manifest.encryption.scheme}, for ${manifest.encryption.recipients.map((one) => (one === 'passphrase' ? 'a passphrase' : one)).join(', ')}`
   const facts: (readonly [string, string])[] = [
     ['store', `${where}, ${plural(sidecar.parts.length, 'part')}, ${formatBytes(sidecar.bytes)}`],
     ['taken', `${timeWords(manifest.backup_date)} of cluster ${manifest.cluster_id ?? 'without an id'}, by kdr ${manifest.kdr_version}`],

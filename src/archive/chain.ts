@@ -6,7 +6,7 @@ import { corrupt } from './damage.ts'
 import type { Opener } from './encryption.ts'
 import type { PartitionBackup } from './manifest.ts'
 import { type Archive, openArchive } from './read-archive.ts'
-import { glanceAtFile } from './verify-file.ts'
+import { glanceAtFile, type VerifyProgress } from './verify-file.ts'
 
 const broken = (what: string, cause?: unknown): KdrError =>
   new KdrError(what, {
@@ -68,11 +68,20 @@ export const openChain = async (store: BackupStoreReader, name: string, opener: 
 }
 
 /** As openChain, and every byte of it looked at first: damage is told before anything is made of what is whole. Throws `archive-corrupt` (exit 21) for the first that is damaged. */
-export const openWholeChain = async (store: BackupStoreReader, name: string, opener: Opener | null, signal: AbortSignal): Promise<readonly Archive[]> => {
+export const openWholeChain = async (
+  store: BackupStoreReader,
+  name: string,
+  opener: Opener | null,
+  progress: VerifyProgress,
+  signal: AbortSignal,
+): Promise<readonly Archive[]> => {
   const chain = await openChain(store, name, opener, signal)
-  for (const { manifest } of chain) {
-    const [problem] = await glanceAtFile(store, manifest.name, signal)
+  const total = chain.reduce((sum, { sidecar }) => sum + sidecar.bytes, 0)
+  let before = 0
+  for (const { manifest, sidecar } of chain) {
+    const [problem] = await glanceAtFile(store, manifest.name, (seen) => progress(before + seen, total), signal)
     if (problem !== undefined) throw corrupt(problem)
+    before += sidecar.bytes
   }
   return chain
 }

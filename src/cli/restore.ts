@@ -27,10 +27,10 @@ const archiveSource = async (chosen: ChosenStore, store: BackupStoreReader): Pro
   const { openWholeChain } = await import('../archive/chain.ts')
   const { openedLegacy } = await import('./legacy.ts')
   return {
-    open: async (name, signal) => {
+    open: async (name, progress, signal) => {
       const legacy = await openedLegacy(store, name, signal)
       return legacy === null
-        ? { archives: await openWholeChain(store, name, opener, signal), lossy: null }
+        ? { archives: await openWholeChain(store, name, opener, progress, signal), lossy: null }
         : { archives: [legacy.archive], lossy: legacy.lossy }
     },
   }

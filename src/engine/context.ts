@@ -27,6 +27,7 @@ export const readWorld = (
     notes.last = { ...seen, ...notes.finding }
     return notes.last
   },
+  tell: () => {},
   ...keeping,
 })
 
@@ -78,7 +79,6 @@ export class Context {
       kafka: deps.ports.kafka,
       registry: deps.ports.registry,
       change: deps.write,
-      tell: () => {},
       stopping: deps.interrupt.signal,
     }
   }

@@ -2,7 +2,6 @@
 // settled. Every danger of a run passes through this file.
 import { type Exit, KdrError, wordsOf } from '../errors.ts'
 import { ALL_ASPECTS, type Survey } from '../model/survey.ts'
-import type { Told } from '../ports/world.ts'
 import type { Millis } from '../units.ts'
 import { type Approved, approve } from './approval.ts'
 import { encode } from './codec.ts'
@@ -10,12 +9,12 @@ import type { Context } from './context.ts'
 import { Halt, haltFor, Trouble } from './halt.ts'
 import { failureChoices } from './recovery.ts'
 import { type Act, isAct, type Progress, type Step } from './step.ts'
-import { paceOf, waitUntil } from './wait.ts'
+import { showProgress, teller } from './telling.ts'
+import { waitUntil } from './wait.ts'
 import type { Interpreter } from './walk.ts'
 import { within } from './within.ts'
 
 /** Long acts are shown no more often than this. */
-const TELLING: Millis = 1000
 
 export const liveInterpreter = (context: Context): Interpreter => {
   const { journal, deps } = context
@@ -148,7 +147,10 @@ const attempt = async (context: Context, step: Step, key: string): Promise<void>
 /** The target, or undefined when there is nothing to do. */
 const resolveStep = async (context: Context, step: Step, key: string): Promise<{ readonly value: unknown } | undefined> => {
   const { clock } = context.deps.ports
-  const resolution = await within(step.resolve(context.world), clock.deadline(step.budget.deadline, context.deps.interrupt.signal))
+  const resolution = await within(
+    step.resolve({ ...context.world, tell: tellerOf(context, step, key) }),
+    clock.deadline(step.budget.deadline, context.deps.interrupt.signal),
+  )
   if ('target' in resolution) return { value: resolution.target }
   if ('nothing' in resolution) {
     context.journal.record({ type: 'step.nothing', step: step.id, key, why: resolution.nothing })
@@ -174,7 +176,7 @@ const actOnce = async (context: Context, step: Act<unknown> & Step, key: string,
   // The first Ctrl-C lets an effect finish: it has a deadline of its own and does not hear the interrupt.
   const limit = deps.ports.clock.deadline(step.budget.deadline)
   try {
-    const finding = await within(step.act({ ...world, tell: teller(context, step, key) }, target, limit), limit)
+    const finding = await within(step.act({ ...world, tell: tellerOf(context, step, key) }, target, limit), limit)
     if (finding !== undefined) context.notes.finding = { ...context.notes.finding, ...finding }
   } catch (thrown) {
     if (endsRun(thrown)) throw thrown
@@ -189,41 +191,15 @@ const actOnce = async (context: Context, step: Act<unknown> & Step, key: string,
   journal.record({ type: 'step.acted', step: step.id, key })
 }
 
-/** What a long act says of itself, with an estimate, no more often than a person can read. */
-const teller = (context: Context, step: Step, key: string): ((progress: Told) => void) => {
-  const { clock } = context.deps.ports
-  const since = clock.monotonic()
-  const pace = paceOf(since)
-  let shown = Number.NEGATIVE_INFINITY
-  return (told) => {
-    const now = clock.monotonic()
-    const remaining = pace({ state: 'under-way', ...told }, now)
-    if (now - shown < TELLING) return
-    shown = now
-    showProgress(context, step, key, told, now - since, remaining)
-  }
-}
-
-const showProgress = ({ journal }: Context, { id, budget }: Step, key: string, { detail, measure }: Told, elapsed: Millis, remaining: Millis | null): void =>
-  journal.show({
-    type: 'step.progress',
-    step: id,
-    key,
-    detail,
-    done: measure?.done ?? null,
-    total: measure?.total ?? null,
-    unit: measure?.unit ?? null,
-    elapsedSeconds: elapsed / 1000,
-    remainingSeconds: remaining === null ? null : remaining / 1000,
-    deadlineSeconds: budget.deadline / 1000,
-  })
+const tellerOf = ({ deps, journal }: Context, step: Step, key: string) => teller(deps.ports.clock, (entry) => journal.show(entry), step, key)
 
 /** `since`: a look counts from its resolution, an act from its intent. */
 const settle = async (context: Context, step: Step, key: string, target: unknown, since: Millis): Promise<void> => {
   const { journal, deps, world } = context
   const { clock } = deps.ports
   const { deadline } = step.budget
-  const show = (progress: Progress, elapsed: Millis, remaining: Millis | null) => showProgress(context, step, key, progress, elapsed, remaining)
+  const show = (progress: Progress, elapsed: Millis, remaining: Millis | null) =>
+    showProgress((entry) => journal.show(entry), step, key, progress, elapsed, remaining)
   const result = await waitUntil({
     clock,
     deadline,

@@ -13,6 +13,7 @@ import { refusalHint, refusalWords, runGuards } from './guarding.ts'
 import { type Halt, haltFor, Trouble } from './halt.ts'
 import type { RehearsalDeps, RunResult } from './interaction.ts'
 import { type Act, isAct, type Step, Undecided } from './step.ts'
+import { teller } from './telling.ts'
 import { type Interpreter, walk } from './walk.ts'
 
 interface Rehearsal {
@@ -135,7 +136,7 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
   show({ type: 'step.started', step: step.id, key, title: step.title, why: step.why, effect: step.effect })
   rehearsal.deps.interrupt.signal.throwIfAborted()
   const before = rehearsal.kept.length
-  const resolution = await step.resolve(world)
+  const resolution = await step.resolve({ ...world, tell: teller(rehearsal.deps.ports.clock, show, step, key) })
   const wouldKeep = rehearsal.kept.slice(before)
   if ('nothing' in resolution) return show({ type: 'step.nothing', step: step.id, key, why: resolution.nothing })
   if ('blocked' in resolution) return met(rehearsal, step, key, new Trouble('blocked', resolution.blocked, resolution.hint ?? null))

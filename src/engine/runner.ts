@@ -7,7 +7,7 @@ import { formatInstant } from '../units.ts'
 import { SIGHT } from './approval.ts'
 import { decode, encode } from './codec.ts'
 import { Context } from './context.ts'
-import type { JournalEntry, Outcome } from './events.ts'
+import type { EventSink, JournalEntry, Outcome } from './events.ts'
 import { fold } from './fold.ts'
 import { approvalMissing } from './gate.ts'
 import { Halt } from './halt.ts'
@@ -173,11 +173,13 @@ const preflight = async (deps: RunDeps<never>, tell: (text: string) => void): Pr
 /** A rehearsal is of one picture: where that one showed too little, others are taken, as long as a guard would wait. */
 const planned = async (deps: RunDeps<never>, tell: (text: string) => void): Promise<Rehearsed> => {
   const { clock } = deps.ports
-  let plan = await rehearse({ ...deps, events: () => {} })
+  // Of a plan that nobody asked for, only what takes long is told.
+  const events: EventSink = (event) => (event.type === 'step.progress' ? deps.events(event) : undefined)
+  let plan = await rehearse({ ...deps, events })
   if (plan.unseen) tell(`${plan.why}; looking again for up to ${SIGHT / 1000} s`)
   for (const end = clock.monotonic() + SIGHT; plan.unseen && clock.monotonic() < end; ) {
     await clock.sleep(deps.pace.poll, deps.interrupt.signal)
-    plan = await rehearse({ ...deps, events: () => {} })
+    plan = await rehearse({ ...deps, events })
   }
   return plan
 }

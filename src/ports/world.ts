@@ -32,6 +32,12 @@ export interface WritePorts {
   readonly registry: SchemaRegistryWriter & SchemaRegistryProbe
 }
 
+/** How far something long is: shown, never journalled. */
+export interface Told {
+  readonly detail: string
+  readonly measure?: { readonly done: number; readonly total: number; readonly unit: string }
+}
+
 export interface ReadWorld {
   readonly clock: Clock
   readonly platform: PlatformReader
@@ -45,17 +51,11 @@ export interface ReadWorld {
   evidence(name: string, content: string): string
   /** Keeps bytes as they are, which nothing redacts; a dry run does not read `source`. Returns where. */
   keep(name: string, source: AsyncIterable<Uint8Array>): Promise<string>
-}
-
-/** How far a long act is: shown, never journalled. */
-export interface Told {
-  readonly detail: string
-  readonly measure?: { readonly done: number; readonly total: number; readonly unit: string }
+  /** What takes long says how far it is, as often as it likes. */
+  readonly tell: (told: Told) => void
 }
 
 export interface WriteWorld extends ReadWorld {
-  /** An act that takes long says how far it is, as often as it likes. */
-  readonly tell: (told: Told) => void
   /** Aborted by the first Ctrl-C: an act that loses nothing by stopping anywhere, because the target tells how far it came, may stop then. */
   readonly stopping: AbortSignal
   /** Id of the run: what probes create carries it in its name, so that a resumed run finds its own. */

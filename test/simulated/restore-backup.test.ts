@@ -3,9 +3,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
 import { createRandom } from '../../src/adapters/simulated/random.ts'
+import { openWholeChain } from '../../src/archive/chain.ts'
 import { createBackup } from '../../src/archive/create/create-backup.ts'
 import { openArchive } from '../../src/archive/read-archive.ts'
 import { REPORT_STEP, type RestoreOptions, type RestoreReport } from '../../src/archive/restore/options.ts'
+import { grantApprover } from '../../src/engine/gate.ts'
 import type { RunDeps } from '../../src/engine/interaction.ts'
 import { resumeRun, startRun } from '../../src/engine/runner.ts'
 import { KdrError } from '../../src/errors.ts'
@@ -215,6 +217,25 @@ describe('restore of a backup', () => {
     expect(reportOf(events)?.records).toBe(55 + 15 + 55 + 30)
     const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
     expect(group?.offsets.map(({ offset }) => offset)).toEqual([55n, 55n, 55n])
+  })
+
+  it('reads the archives once, the plan before it included, and says how far it is', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    let opened = 0
+    const scenario = restoreBackup({
+      open: async (given, progress) => {
+        opened += 1
+        return { archives: await openWholeChain(store, given, null, progress, signal), lossy: null }
+      },
+    })
+    const { deps, events } = restoring(second, store, { name })
+    const granted = grantApprover({ allow: ['change'], confirm: null, acceptLoss: [] }, 'simulated')
+    expect((await startRun({ ...deps, scenario, approver: granted } as typeof deps)).exit).toBe('ok')
+    expect(opened).toBe(1)
+    const told = events.find((event) => event.type === 'step.progress' && event.step === 'choose-backup')
+    expect(told).toMatchObject({ detail: expect.stringMatching(/\/s$/), total: 1, unit: 'MB' })
   })
 
   it('loads nothing a second time where what it restored is gone since, and says so', async () => {

@@ -3,6 +3,7 @@
 
 import type { Instant } from '../../units.ts'
 import type { BackupMetadata, Manifest, PartitionBackup, Segment, Sidecar } from '../manifest.ts'
+import type { VerifyProgress } from '../verify-file.ts'
 
 export interface RestoreOptions {
   /** As a person names the store; a resumed run opens it again. */
@@ -47,7 +48,7 @@ export interface Chain {
 
 /** Where backups are read from; its key stays in it. Every link of the chain is checked. Errors: `chain-broken`, `archive-corrupt`, `no-such-backup`, `wrong-key`. */
 export interface ArchiveSource {
-  open(name: string, signal: AbortSignal): Promise<Chain>
+  open(name: string, progress: VerifyProgress, signal: AbortSignal): Promise<Chain>
 }
 
 export interface NotRestored {

@@ -80,7 +80,7 @@ export const liveRenderer = (terminal: Terminal, { style, now, asks }: LiveOptio
   }
   const wait = (event: RunEvent): void => {
     if (event.type === 'step.started') waiting = { key: event.key, detail: '' }
-    else if (event.type === 'step.progress' && waiting !== null) waiting.detail = progressWords(event)
+    else if (event.type === 'step.progress') waiting = { key: waiting?.key ?? event.key, detail: progressWords(event) }
     else if (event.type === 'step.intent' && waiting !== null) waiting.detail = 'acting'
     else if (event.type === 'step.acted' && waiting !== null) waiting.detail = 'issued, waiting to see it'
     else if (

@@ -111,7 +111,7 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
   if (!now.contents.known) return { unknown: `${NOT_SEEN}: ${now.contents.why}`, hint: 'kdr diagnose' }
   const contents = now.contents.value
   const signal = world.clock.deadline(hours(12))
-  const chain = await open(signal)
+  const chain = await open(world, signal)
   const metadata = await chain.archives.at(-1)?.metadata(signal)
   if (metadata === undefined) return { blocked: `${options.name} holds nothing` }
   const { topics: selected, notRestored, idle } = selectRestored(metadata.topics, options)

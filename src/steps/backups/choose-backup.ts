@@ -13,7 +13,7 @@ export const chooseBackup = (options: RestoreOptions, open: Restoring['open']): 
     aspects: [],
     budget: { expected: seconds(5), deadline: hours(24) },
     resolve: async (world) => {
-      const { archives, lossy } = await open(world.clock.deadline(hours(24)))
+      const { archives, lossy } = await open(world, world.clock.deadline(hours(24)))
       const named = archives.at(-1)
       if (named === undefined) return { blocked: `${options.name} holds nothing` }
       if (lossy !== null && !options.acceptLossy)

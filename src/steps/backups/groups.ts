@@ -12,6 +12,7 @@ import { known } from '../../model/known.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { GroupOffset } from '../../ports/kafka-backup.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { withRights } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
 import { hours, minutes, plural, seconds } from '../../units.ts'
@@ -39,11 +40,12 @@ const inTheWay = (there: GroupContents | undefined, wanted: readonly GroupOffset
     : `it has committed ${there.offsets.get(partitionName(other))?.offset} for ${partitionName(other)} here, the backup says ${other.offset}`
 }
 
-const resolveGroups = async (from: Restoring, now: Survey, signal: AbortSignal): Promise<Resolution<GroupPlan>> => {
+const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSignal): Promise<Resolution<GroupPlan>> => {
   if (!withDataOf(from) || !from.options.groups) return { target: { groups: [], notRestored: [] } }
+  const now = await world.survey()
   const there = now.rights.known ? now.rights.value.groups : now.rights
   if (!there.known) return { unknown: `consumer groups were not seen: ${there.why}` }
-  const { archives } = await chainOf(from, signal)
+  const { archives } = await chainOf(from, world, signal)
   const named = archives.at(-1)
   if (named === undefined) return { blocked: 'the chain is empty' }
   const { groups } = await named.metadata(signal)
@@ -91,7 +93,7 @@ export const mapGroups = (from: Restoring): Decision<GroupPlan> =>
     effect: 'read',
     aspects: [],
     budget: { expected: seconds(10), deadline: hours(12) },
-    resolve: async (world) => resolveGroups(from, await world.survey(), world.clock.deadline(hours(12))),
+    resolve: async (world) => resolveGroups(from, world, world.clock.deadline(hours(12))),
     preview: ({ groups }, commands) => ({
       sentence: `let ${plural(groups.length, 'group')} go on at the next unread record`,
       changes: [],

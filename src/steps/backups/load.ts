@@ -271,7 +271,7 @@ const checkStarted = async (
 
 const loadAll = async (world: WriteWorld, from: Restoring, signal: AbortSignal): Promise<void> => {
   const plans = from.plan.value().partitions
-  const chain = await chainOf(from, signal)
+  const chain = await chainOf(from, world, signal)
   const stored = storedIn(
     chain,
     from.plan.value().topics.map(({ topic }) => topic),

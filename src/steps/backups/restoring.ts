@@ -6,6 +6,8 @@ import type { Decision } from '../../engine/step.ts'
 import { KdrError } from '../../errors.ts'
 import type { Extent } from '../../model/contents.ts'
 import type { Survey } from '../../model/survey.ts'
+import type { ReadWorld } from '../../ports/world.ts'
+import { formatBytes } from '../../units.ts'
 
 export interface Chosen {
   readonly name: string
@@ -19,26 +21,34 @@ export interface Chosen {
 
 export interface Restoring {
   readonly options: RestoreOptions
-  readonly open: (signal: AbortSignal) => Promise<Chain>
+  readonly open: (world: Pick<ReadWorld, 'clock' | 'tell'>, signal: AbortSignal) => Promise<Chain>
   readonly chosen: Decision<Chosen>
   readonly plan: Decision<TargetPlan>
 }
 
-/** Opened when first asked for; an error is not remembered. */
-export const openedOnce = (source: ArchiveSource, name: string): Restoring['open'] => {
-  let opened: Promise<Chain> | null = null
-  return (signal) => {
-    opened ??= source.open(name, signal).catch((thrown) => {
-      opened = null
+/** Opened when first asked for, every byte of it read then; an error is not remembered. */
+export const openedOnce = (source: ArchiveSource): ((name: string) => Restoring['open']) => {
+  const opened = new Map<string, Promise<Chain>>()
+  return (name) => (world, signal) => {
+    const before = opened.get(name)
+    if (before !== undefined) return before
+    const since = world.clock.monotonic()
+    const progress = (done: number, total: number): void => {
+      const rate = (done * 1000) / Math.max(1, world.clock.monotonic() - since)
+      world.tell({ detail: `${formatBytes(rate)}/s`, measure: { done: Math.floor(done / 1e6), total: Math.ceil(total / 1e6), unit: 'MB' } })
+    }
+    const opening = source.open(name, progress, signal).catch((thrown) => {
+      opened.delete(name)
       throw thrown
     })
-    return opened
+    opened.set(name, opening)
+    return opening
   }
 }
 
 /** The chain that was decided on; throws where it is another one by now. */
-export const chainOf = async ({ open, chosen }: Restoring, signal: AbortSignal): Promise<Chain> => {
-  const chain = await open(signal)
+export const chainOf = async ({ open, chosen }: Restoring, world: Pick<ReadWorld, 'clock' | 'tell'>, signal: AbortSignal): Promise<Chain> => {
+  const chain = await open(world, signal)
   const { archives } = chosen.value()
   const same = chain.archives.length === archives.length && chain.archives.every(({ sidecar }, at) => sidecar.manifest.sha256 === archives[at]?.sha256)
   if (same) return chain

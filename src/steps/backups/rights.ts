@@ -4,6 +4,7 @@ import { aclName, quotaNames } from '../../model/contents.ts'
 import { known, mapKnown } from '../../model/known.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { AclBinding, ClientQuota } from '../../ports/kafka-backup.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { withRights } from '../../survey/project.ts'
 import { minutes, plural } from '../../units.ts'
 import { chainOf, type Restoring, withMetadataOf } from './restoring.ts'
@@ -12,8 +13,8 @@ interface Count {
   readonly names: readonly string[]
 }
 
-const metadataOf = async (from: Restoring, signal: AbortSignal) => {
-  const { archives } = await chainOf(from, signal)
+const metadataOf = async (from: Restoring, world: ReadWorld, signal: AbortSignal) => {
+  const { archives } = await chainOf(from, world, signal)
   const named = archives.at(-1)
   if (named === undefined) throw new Error('the chain is empty')
   return named.metadata(signal)
@@ -51,7 +52,7 @@ export const restoreAcls = (from: Restoring): Step =>
       if (!withMetadataOf(from)) return { nothing: 'only data is restored' }
       const now = await world.survey()
       if (!hasAuthorizer(now)) return { nothing: 'this cluster has no authorizer: nobody would go by ACLs' }
-      const wanted = aclsFor(from, (await metadataOf(from, world.clock.deadline(minutes(10)))).acls)
+      const wanted = aclsFor(from, (await metadataOf(from, world, world.clock.deadline(minutes(10)))).acls)
       if (wanted.length === 0) return { nothing: 'there is none to restore' }
       const there = now.rights.known ? now.rights.value.acls : now.rights
       if (!there.known) return { unknown: `ACLs were not seen: ${there.why}` }
@@ -65,7 +66,7 @@ export const restoreAcls = (from: Restoring): Step =>
     }),
     act: async (world, { names }, signal) => {
       const wanted = new Set(names)
-      const { acls } = await metadataOf(from, signal)
+      const { acls } = await metadataOf(from, world, signal)
       await world.change.restore.createAcls(acls.filter((acl) => wanted.has(aclName(acl))).sort(denyFirst), signal)
       return undefined
     },
@@ -96,7 +97,7 @@ export const restoreQuotas = (from: Restoring): Step =>
     budget: { expected: minutes(1), deadline: minutes(15) },
     resolve: async (world) => {
       if (!withMetadataOf(from)) return { nothing: 'only data is restored' }
-      const wanted = quotasFor(from, (await metadataOf(from, world.clock.deadline(minutes(10)))).quotas).flatMap(quotaNames)
+      const wanted = quotasFor(from, (await metadataOf(from, world, world.clock.deadline(minutes(10)))).quotas).flatMap(quotaNames)
       if (wanted.length === 0) return { nothing: 'there is none to restore' }
       const now = await world.survey()
       const there = now.rights.known ? now.rights.value.quotas : now.rights
@@ -111,7 +112,7 @@ export const restoreQuotas = (from: Restoring): Step =>
     }),
     act: async (world, { names }, signal) => {
       const wanted = new Set(names)
-      const { quotas } = await metadataOf(from, signal)
+      const { quotas } = await metadataOf(from, world, signal)
       await world.change.restore.alterQuotas(
         quotas.filter((quota) => quotaNames(quota).some((name) => wanted.has(name))),
         signal,

@@ -9,7 +9,7 @@ import { act, type Decision, decide, look, type Step } from '../../engine/step.t
 import { KdrError } from '../../errors.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
-import type { WriteWorld } from '../../ports/world.ts'
+import type { ReadWorld, WriteWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
 import { minutes, plural, seconds } from '../../units.ts'
 import type { GroupPlan } from './groups.ts'
@@ -28,7 +28,7 @@ interface Sample {
 
 const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<void> => {
   const stored = storedIn(
-    await chainOf(from, signal),
+    await chainOf(from, world, signal),
     from.plan.value().topics.map(({ topic }) => topic),
   )
   const now = await world.survey(['contents'])
@@ -115,17 +115,17 @@ export const verifyRestore = (from: Restoring): Step =>
     },
   })
 
-const gapsOf = async (from: Restoring, signal: AbortSignal): Promise<readonly NotRestored[]> => {
+const gapsOf = async (from: Restoring, world: ReadWorld, signal: AbortSignal): Promise<readonly NotRestored[]> => {
   const chosen = from.plan.value().topics.map(({ topic }) => topic)
-  const stored = storedIn(await chainOf(from, signal), chosen)
+  const stored = storedIn(await chainOf(from, world, signal), chosen)
   return [...stored.values()].flatMap((partition) =>
     partition.gaps.map(({ from: first, to, why }) => ({ what: `${partitionName(partition)} ${first} to ${to}`, why })),
   )
 }
 
-const rightsLeft = async (from: Restoring, now: Survey, signal: AbortSignal): Promise<readonly NotRestored[]> => {
+const rightsLeft = async (from: Restoring, world: ReadWorld, now: Survey, signal: AbortSignal): Promise<readonly NotRestored[]> => {
   if (!withMetadataOf(from)) return []
-  const metadata = await (await chainOf(from, signal)).archives.at(-1)?.metadata(signal)
+  const metadata = await (await chainOf(from, world, signal)).archives.at(-1)?.metadata(signal)
   if (metadata === undefined) return []
   const acls = metadata.acls.length - (hasAuthorizer(now) ? aclsFor(from, metadata.acls).length : 0)
   const quotas = metadata.quotas.length - quotasFor(from, metadata.quotas).length
@@ -180,8 +180,8 @@ export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Ste
         })),
         notRestored: [
           ...plan.notRestored,
-          ...(withDataOf(from) ? await gapsOf(from, signal) : []),
-          ...(await rightsLeft(from, now, signal)),
+          ...(withDataOf(from) ? await gapsOf(from, world, signal) : []),
+          ...(await rightsLeft(from, world, now, signal)),
           ...mapped.value().notRestored,
           ...cutWords(from),
         ],

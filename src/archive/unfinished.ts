@@ -3,6 +3,7 @@
 import { constants, gunzipSync } from 'node:zlib'
 import type { BackupStoreReader, StoredObject } from '../ports/backup-store.ts'
 import { MANIFEST } from './manifest.ts'
+import { sidecarName } from './sidecar.ts'
 import { BLOCK, sizeInHead } from './tar-head.ts'
 
 /** Names that `nameFor` gives; archives of the old script have no part and no number. */
@@ -13,6 +14,8 @@ const BEGINNING = 4096
 /** Of an archive without a sidecar: whether it begins as every part of kdr's does; the old script's begins with a folder. */
 export const isUnfinished = async (store: BackupStoreReader, { name, bytes }: StoredObject, signal: AbortSignal): Promise<boolean> => {
   if (!OURS.test(name)) return false
+  // A listing that was made over many answers may lack what was there: asked for by its name, it is.
+  if ((await store.head(sidecarName(name.replace(/(\.part-\d+)?\.tar\.gz$/, '')), signal)) !== null) return false
   const beginning = await store.read(name, { start: 0, end: Math.min(bytes, BEGINNING) }, signal)
   try {
     const tar = gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH })

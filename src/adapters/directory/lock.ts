@@ -1,8 +1,8 @@
 // One holder at a time of what is done to a folder: a file created whole and exclusively. Nobody takes it over
 // because it looks old, only where its process ran on this very machine and is gone; a folder may be shared by many.
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { link, open, readFile, rename, unlink } from 'node:fs/promises'
+import { constants, readFileSync, readlinkSync } from 'node:fs'
+import { copyFile, link, open, readFile, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { KdrError } from '../../errors.ts'
@@ -112,7 +112,9 @@ const moveAside = async (path: string, judged: Holder): Promise<void> => {
     if (errnoOf(thrown) === 'ENOENT') return
     throw thrown
   }
-  if ((await read(aside))?.id !== judged.id) await link(aside, path)
+  // Half a lock is somebody's, too. Where there are no links it is copied, and never over another.
+  const found = await read(aside).catch(() => null)
+  if (found?.id !== judged.id) await link(aside, path).catch(() => copyFile(aside, path, constants.COPYFILE_EXCL))
   await unlink(aside)
 }
 

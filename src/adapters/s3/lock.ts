@@ -67,7 +67,9 @@ class LockObject {
       try {
         const answer = await client.send(new sdk.GetObjectCommand(this.#what), { abortSignal: signal })
         const text = (await answer.Body?.transformToString()) ?? ''
-        return { holder: parse(text), etag: answer.ETag ?? '', silent: Date.now() + ahead() - (answer.LastModified?.getTime() ?? 0) }
+        // Of which it is not said when it was renewed, that is nobody's to take.
+        const silent = answer.LastModified === undefined ? 0 : Date.now() + ahead() - answer.LastModified.getTime()
+        return { holder: parse(text), etag: answer.ETag ?? '', silent }
       } catch (thrown) {
         if (isMissing(thrown)) return null
         throw thrown

@@ -1,7 +1,9 @@
 // An S3 bucket, or a prefix of it, as a backup store. Credentials come from the usual chain only: environment,
 // profile, web identity, container and instance roles.
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
+import { KdrError } from '../../errors.ts'
 import type { BackupStore, StoredObject } from '../../ports/backup-store.ts'
+import type { Instant } from '../../units.ts'
 import { checkedName } from '../stores/names.ts'
 import { Bucket, type S3Options } from './bucket.ts'
 import { readRange, streamRange } from './download.ts'
@@ -9,6 +11,9 @@ import { clearUploads, removeOne } from './housekeeping.ts'
 import { locksOf } from './lock.ts'
 import { PART_LIMIT } from './parts.ts'
 import { upload } from './upload.ts'
+
+/** Unknown is never old: what is old may be cleared away. */
+const modifiedOf = (at: Date | undefined): Instant => at?.getTime() ?? Date.now()
 
 async function* list(bucket: Bucket, prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
   const inside = prefix.slice(0, prefix.lastIndexOf('/') + 1)
@@ -21,9 +26,12 @@ async function* list(bucket: Bucket, prefix: string, signal: AbortSignal): Async
     )
     for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
       const name = bucket.nameOf(Key)
-      if (name !== null) yield { name, bytes: Size, modified: LastModified?.getTime() ?? 0 }
+      if (name !== null) yield { name, bytes: Size, modified: modifiedOf(LastModified) }
     }
     from = page.IsTruncated === true ? page.NextContinuationToken : undefined
+    // Half a listing would make backups of what lies in it unfinished ones.
+    if (page.IsTruncated === true && from === undefined)
+      throw new KdrError(`${bucket.place.server} breaks off the list of ${bucket.where}, and does not say how it goes on`, { code: 'store-failed' })
   } while (from !== undefined)
 }
 
@@ -37,7 +45,7 @@ export const openS3 = (options: S3Options): BackupStore => {
     list: ({ prefix = '' }, signal) => list(bucket, prefix, signal),
     head: async (name, signal) => {
       const head = await bucket.head(bucket.key(name), `look for ${name}`, signal)
-      return head === null ? null : { name, bytes: head.ContentLength ?? 0, modified: head.LastModified?.getTime() ?? 0 }
+      return head === null ? null : { name, bytes: head.ContentLength ?? 0, modified: modifiedOf(head.LastModified) }
     },
     read: async (name, range, signal, into) => readRange(bucket, name, range, into, signal),
     stream: (name, range, signal) => streamRange(bucket, name, range, signal),

@@ -37,9 +37,15 @@ export const gateOf = (plan: PrunePlan, where: string): Gate => ({
   flags: ['--allow delete', `--confirm ${where}`],
 })
 
+const countsOf = (removed: Pruned['removed']): string => {
+  const backups = removed.filter(({ objects, parts }) => objects.length > parts).length
+  const unfinished = removed.length - backups
+  return [...(backups > 0 ? [plural(backups, 'backup')] : []), ...(unfinished > 0 ? [plural(unfinished, 'unfinished archive')] : [])].join(' and ')
+}
+
 /** Before and after: what is gone, and what would have been and is not. */
 export const prunedLines = ({ removed, locked }: Pruned, columns: number): readonly string[] => [
-  `Deleted ${removed.length === 0 ? 'nothing' : `${plural(removed.length, 'backup')}, ${formatBytes(sum(removed))}`}.`,
+  `Deleted ${removed.length === 0 ? 'nothing' : `${countsOf(removed)}, ${formatBytes(sum(removed))}`}.`,
   ...locked.map(({ name, why }) => wrap(`NOT DELETED: ${name}: ${why}`, columns, '', '  ')),
 ]
 

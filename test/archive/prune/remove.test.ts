@@ -135,4 +135,15 @@ describe('holdingsOf', () => {
     const [only, ...rest] = removalsOf(planPrune(await holdingsOf(store, signal), policy, now))
     expect([only?.objects, rest]).toEqual([[`${A1}.tar.gz`], []])
   })
+
+  it('takes nothing for unfinished because a listing lacks its sidecar', async () => {
+    const { store } = await stored()
+    const forgetful: BackupStore = {
+      ...store,
+      list: async function* (options, stop) {
+        for await (const object of store.list(options, stop)) if (object.name !== `${B}.manifest.json`) yield object
+      },
+    }
+    expect((await holdingsOf(forgetful, signal)).unfinished).toEqual([])
+  })
 })

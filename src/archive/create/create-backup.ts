@@ -10,6 +10,7 @@ import { METADATA } from '../layout.ts'
 import { type BackupMetadata, FORMAT, type Manifest, type OpenTransaction, type Sidecar } from '../manifest.ts'
 import { type ArchiveWriter, openArchiveWriter } from '../write-archive.ts'
 import { type Chosen, chooseChain } from './chain.ts'
+import { sayCutShort } from './cut-short.ts'
 import { captureGroups, committedBy, describeCluster, groupsWithPlaces } from './describe.ts'
 import { type PartitionPlan, placeOf, readEnds } from './ends.ts'
 import { Memory } from './memory.ts'
@@ -18,7 +19,7 @@ import { Progress } from './progress.ts'
 import { readData } from './read-data.ts'
 import type { PartitionRead } from './read-partition.ts'
 import { dropRecreated } from './recreated.ts'
-import { isLiteral, type Selection, selectTopics } from './select-topics.ts'
+import { isLiteral, type Selection, selectTopics, wouldKeep } from './select-topics.ts'
 import { spareCompression } from './spare-compression.ts'
 import { openThrottle } from './throttle.ts'
 import { hangingLines, openTransactions } from './transactions.ts'
@@ -53,6 +54,7 @@ const see = async (options: CreateOptions, ports: CreatePorts, signal: AbortSign
   const selection = selectTopics(cluster.topics, options.topics, options.schemasTopic)
   const named = options.topics.length > 0 && options.topics.every(isLiteral)
   if (!cluster.complete.known && !named) lacking(`topics may be hidden from this principal: ${cluster.complete.why}`)
+  for (const { topic, error } of cluster.missing) if (wouldKeep(topic, options.topics)) lacking(`${topic} could not be described: ${error}`)
   const groups = await captureGroups(ports, lacking, signal)
   const metadata = await describeCluster(ports, selection.kept, lacking, signal)
   const plans = await readEnds(kafka, selection.kept, signal)
@@ -194,7 +196,8 @@ const fill = async (
   checkMetadata(provisional.name, { ...seen.metadata, groups: groupsWithPlaces(seen.groups, counters) })
   for (const key of ['topics', 'acls', 'quotas', 'scramUsers', 'schemas'] as const) await write(writer, key, seen.metadata[key])
   const reads = await readAll(options, ports, { plans, counters, writer }, tell, signal)
-  const partitions = await dropRecreated(ports.backup, { plans, reads, counters, incomplete: seen.incomplete }, signal)
+  const own = await dropRecreated(ports.backup, { plans, reads, counters, incomplete: seen.incomplete }, signal)
+  const partitions = await sayCutShort(ports, own, signal)
   await write(writer, 'groups', groupsWithPlaces(seen.groups, counters))
   const manifest = finalOf(provisional, seen, partitions, formatInstant(ports.clock.now()))
   return resultOf(manifest, await writer.finish(manifest), seen)

@@ -34,6 +34,9 @@ const whyNot = (name: string, patterns: readonly RegExp[]): string | null => {
   return patterns.length === 0 || patterns.some((pattern) => pattern.test(name)) ? null : 'no pattern matches it'
 }
 
+/** Of one that the cluster has and does not describe. */
+export const wouldKeep = (topic: string, globs: readonly string[]): boolean => whyNot(topic, globs.map(patternOf)) === null
+
 /** `schemasTopic` first, then by name. Throws `no-such-topic` (exit usage) where a pattern matches nothing: a typing error must not become an empty backup. */
 export const selectTopics = (topics: readonly BackupTopic[], globs: readonly string[], schemasTopic: string): Selection => {
   const patterns = globs.map(patternOf)

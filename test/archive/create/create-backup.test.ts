@@ -311,6 +311,67 @@ describe('an incomplete backup', () => {
     expect(await create({}, { backup: { ...cluster.backup, groupOffsets } })).toMatchObject({ status: 'complete', incomplete: [] })
   })
 
+  it('names a topic that the cluster has and does not describe', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 1)))
+    const topics = async (names: readonly string[] | null) => ({
+      ...(await cluster.backup.topics(names)),
+      missing: [
+        { topic: 'dark', error: 'KAFKA_STORAGE_ERROR' },
+        { topic: '__transaction_state', error: 'LEADER_NOT_AVAILABLE' },
+      ],
+    })
+    expect(await create({}, { backup: { ...cluster.backup, topics } })).toMatchObject({
+      status: 'incomplete',
+      incomplete: ['dark could not be described: KAFKA_STORAGE_ERROR'],
+    })
+    expect(await create({ topics: ['t'] }, { backup: { ...cluster.backup, topics } })).toMatchObject({ status: 'complete' })
+  })
+
+  it('names a log that lost its end while it was read, though it is longer by now', async () => {
+    const partition = partitionOf(batchOf(0, 10))
+    cluster.topic('t', partition)
+    cluster.onFetch = () => {
+      partition.epoch = 1
+      partition.epochEnds = new Map([
+        [0, 6n],
+        [1, 40n],
+      ])
+    }
+    const result = await create()
+    expect(result).toMatchObject({
+      status: 'incomplete',
+      gaps: [{ topic: 't', from: '6', to: '10', why: expect.stringContaining('cut short while it was read') }],
+    })
+    cluster.onFetch = () => {}
+    expect(await create()).toMatchObject({ type: 'full', status: 'complete', forcedFull: expect.any(String) })
+  })
+
+  it('says where nobody can tell whether a log lost its end', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 10)))
+    const endOfEpoch = async () => {
+      throw new KdrError('broker 1 is silent', { code: 'broker-silent' })
+    }
+    const result = await create({}, { kafka: { ...cluster.kafka, endOfEpoch } })
+    expect(result).toMatchObject({ status: 'incomplete', gaps: [{ from: '10', to: '10', why: expect.stringContaining('broker 1 is silent') }] })
+  })
+
+  it('waits for a new leader to tell', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 10)))
+    let asked = 0
+    const endOfEpoch: CreatePorts['kafka']['endOfEpoch'] = async (rows) => {
+      asked += 1
+      if (asked > 5) return cluster.kafka.endOfEpoch(rows)
+      return [{ topic: 't', partition: 0, endOffset: unknown('the partition has no leader', 'fake'), epoch: null }]
+    }
+    expect(await create({}, { kafka: { ...cluster.kafka, endOfEpoch } })).toMatchObject({ status: 'complete', gaps: [] })
+  })
+
+  it('lacks nothing of a topic that was deleted once it was read', async () => {
+    cluster.topic('t', partitionOf(batchOf(0, 10)))
+    const endOfEpoch = async () => [{ topic: 't', partition: 0, endOffset: unknown('UNKNOWN_TOPIC_OR_PARTITION', 'fake'), epoch: null }]
+    expect(await create({}, { kafka: { ...cluster.kafka, endOfEpoch } })).toMatchObject({ status: 'complete', records: 10 })
+  })
+
   it('keeps nothing of a topic that was created again while it was read', async () => {
     const topic = cluster.topic('t', partitionOf(batchOf(0, 10)))
     cluster.groups = [group('billing', 't', 5n)]

@@ -12,9 +12,9 @@ export interface Expected {
   readonly sha256: string
 }
 
-/** In the memory of `member` where it was not deflated. `mtime` in seconds. Throws Damage. */
-export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted }: Expected, mtime: number): Promise<Buffer> => {
-  const tar = await openMember(member, tarLength(path, bytes))
+/** In `into` where it was not deflated and that is long enough. `mtime` in seconds. Throws Damage. */
+export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted }: Expected, mtime: number, into?: Buffer): Promise<Buffer> => {
+  const tar = await openMember(member, tarLength(path, bytes), into)
   const head = tarHead(path, bytes, mtime).length
   const problem = headProblem(tar.subarray(0, head), path, bytes, mtime)
   if (problem !== null) throw new Damage(problem)

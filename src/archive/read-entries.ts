@@ -1,7 +1,7 @@
 // Entries of one archive by their manifest: read, checked, decrypted, expanded. Complaints are Damage, without
 // their place, which whoever asks knows.
-import { Slabs } from '../model/slabs.ts'
-import type { BackupStoreReader } from '../ports/backup-store.ts'
+import { pageMemory, Slabs } from '../model/slabs.ts'
+import { type BackupStoreReader, PAGE_ROOM } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
 import { expand } from './compression.ts'
 import { Damage } from './damage.ts'
@@ -32,6 +32,8 @@ export const mtimeOf = (date: string): number => Math.floor(parseInstant(date) /
 
 /** Of all archives together: a chain has many, and one is read at a time. */
 const slabs = new Slabs(32 << 20)
+/** Members as they are read, past the page cache where the store can: gone once their content was closed up. */
+const pages = new Slabs(16 << 20, pageMemory)
 
 /** `content` made of `lent`: memory that it does not lie in goes back at once. */
 const replaced = (lent: Lent, content: Buffer): Lent => {
@@ -54,16 +56,18 @@ export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener
   const byPath = new Map(manifest.entries.map((entry) => [entry.path, entry]))
   const sizes = new Map(manifest.partitions.flatMap(({ segments }) => segments.map(({ path, bytes }) => [path, bytes] as const)))
   const mtime = mtimeOf(manifest.backup_date)
-  const member = (entry: ManifestEntry, signal: AbortSignal, memory: Buffer): Promise<Buffer> =>
-    store.read(partName(manifest.name, entry.part), { start: entry.offset, end: entry.offset + entry.length }, signal, memory)
-  const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
-    within(slabs.take(entry.length), async (memory) => entryContent(await member(entry, signal, memory), entry, mtime))
-  const glance = async (entry: ManifestEntry, signal: AbortSignal): Promise<void> => {
-    const { bytes, release } = slabs.take(entry.length)
-    await member(entry, signal, bytes)
-      .then((read) => glanceAtEntry(read, entry, mtime))
-      .finally(release)
+  /** `work` on its member, whose memory is somebody else's after that. */
+  const onMember = async <T>(entry: ManifestEntry, signal: AbortSignal, work: (member: Buffer) => Promise<T>): Promise<T> => {
+    const { bytes, release } = pages.take(entry.length + PAGE_ROOM)
+    try {
+      return await work(await store.read(partName(manifest.name, entry.part), { start: entry.offset, end: entry.offset + entry.length }, signal, bytes))
+    } finally {
+      release()
+    }
   }
+  const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
+    onMember(entry, signal, async (member) => within(slabs.take(entry.length), (memory) => entryContent(member, entry, mtime, memory)))
+  const glance = (entry: ManifestEntry, signal: AbortSignal): Promise<void> => onMember(entry, signal, (member) => glanceAtEntry(member, entry, mtime))
   let unlocking: Promise<EntryOpener> | null = null
   const unlock = async (signal: AbortSignal): Promise<EntryOpener> => {
     if (opener === null) throw missingKey(manifest.name, manifest.encryption?.recipients ?? [])

@@ -7,6 +7,25 @@ export interface Slab {
   release(): void
 }
 
+/** What WebAssembly counts memory in. Node has it; Node's types do not. */
+const UNIT = 64 * 1024
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: { readonly Memory: new (size: { initial: number; maximum: number; shared: true }) => { readonly buffer: SharedArrayBuffer } }
+}
+
+/**
+ * Memory that begins at a page, where disks read and write without the page cache: nothing else in Node promises that. Plain
+ * memory where there is none of it (an address space with a limit).
+ */
+export const pageMemory = (bytes: number): Buffer => {
+  const units = Math.ceil(bytes / UNIT)
+  try {
+    return Buffer.from(new WebAssembly.Memory({ initial: units, maximum: units, shared: true }).buffer, 0, bytes)
+  } catch {
+    return Buffer.from(new SharedArrayBuffer(bytes))
+  }
+}
+
 const MIB = 1024 * 1024
 /** Sizes are rounded up to this much, so that what was given back fits what is asked for next. */
 const STEP = MIB
@@ -14,11 +33,13 @@ const STEP = MIB
 export class Slabs {
   readonly #free = new Map<number, Buffer[]>()
   readonly #keep: number
+  readonly #make: (bytes: number) => Buffer
   #kept = 0
 
   /** `keep`: bytes held ready at most; what is given back beyond them goes. */
-  constructor(keep: number = 64 * MIB) {
+  constructor(keep: number = 64 * MIB, make: (bytes: number) => Buffer = (bytes) => Buffer.from(new SharedArrayBuffer(bytes))) {
     this.#keep = keep
+    this.#make = make
   }
 
   /** At least this many bytes, with whatever was in them before. */
@@ -26,7 +47,7 @@ export class Slabs {
     const size = Math.max(1, Math.ceil(bytes / STEP)) * STEP
     const memory = this.#free.get(size)?.pop()
     if (memory !== undefined) this.#kept -= size
-    return this.#lend(memory ?? Buffer.from(new SharedArrayBuffer(size)), size)
+    return this.#lend(memory ?? this.#make(size), size)
   }
 
   #lend(bytes: Buffer, size: number): Slab {

@@ -15,6 +15,9 @@ export interface ByteRange {
   readonly end: number
 }
 
+/** Room behind what is asked for that lets a store read whole pages of a disk, past the page cache, into memory that begins at a page. */
+export const PAGE_ROOM = 8192
+
 /** Errors: `no-such-store`, `no-such-object` (both exit `noSuchStore`), `store-denied`, `store-unreachable`, `store-failed`. */
 export interface BackupStoreReader {
   /** As a person names it: `/var/kafka-backups`, `s3://bucket/prefix`. */
@@ -23,7 +26,7 @@ export interface BackupStoreReader {
   list(options: { readonly prefix?: string }, signal: AbortSignal): AsyncIterable<StoredObject>
   /** null when there is none of that name. */
   head(name: string, signal: AbortSignal): Promise<StoredObject | null>
-  /** Exactly these bytes, in `into` where that is given and long enough. Throws `store-failed` when the object ends before. */
+  /** Exactly these bytes, in `into` where that is given and long enough; not always at its front where it has `PAGE_ROOM` more. Throws `store-failed` when the object ends before. */
   read(name: string, range: ByteRange, signal: AbortSignal, into?: Buffer): Promise<Buffer>
   /** From the first byte to the last, or over `range`. A chunk is only good until the next is asked for. */
   stream(name: string, range: ByteRange | null, signal: AbortSignal): AsyncIterable<Buffer>

@@ -5,10 +5,9 @@ import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/prom
 import { basename, dirname, join } from 'node:path'
 import { KdrError } from '../../errors.ts'
 import { untilAborted } from '../stores/source.ts'
+import { BlockWriter } from './blocks.ts'
 import { errnoOf, inFolder } from './errors.ts'
 
-/** What is dirty stays short: the last sync has little left to write, and the page cache is not flooded. */
-const SYNC_EVERY = 32 * 1024 * 1024
 /** What file systems without hard links answer to one: SMB, exFAT. */
 export const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL'])
 
@@ -32,29 +31,13 @@ export const syncFolder = async (path: string): Promise<void> => {
 const objectExists = (path: string): KdrError =>
   new KdrError(`${path} is there already, and no backup is ever written over`, { code: 'object-exists', exit: 'refused', hint: 'choose another name' })
 
-const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
-  for (let at = 0; at < chunk.byteLength; ) at += (await handle.write(chunk, at, chunk.byteLength - at, position + at)).bytesWritten
-}
-
-const fill = async (handle: FileHandle, path: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> => {
-  let [at, synced] = [0, 0]
-  let syncing: Promise<void> = Promise.resolve()
+const fill = async (handle: FileHandle, temporary: string, path: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> => {
+  const blocks = new BlockWriter(handle, temporary, path)
   try {
-    for await (const chunk of untilAborted(source, signal)) {
-      const position = at
-      await inFolder(path, 'write', () => writeAll(handle, chunk, position))
-      at += chunk.byteLength
-      if (at - synced < SYNC_EVERY) continue
-      await syncing
-      syncing = inFolder(path, 'write', () => handle.datasync())
-      syncing.catch(() => {}) // heard when it is waited for
-      synced = at
-    }
-    await syncing
-    await inFolder(path, 'write', () => handle.sync())
-    return at
+    for await (const chunk of untilAborted(source, signal)) await blocks.add(chunk)
+    return await blocks.end()
   } finally {
-    await syncing.catch(() => {})
+    await blocks.close()
   }
 }
 
@@ -86,7 +69,7 @@ export const writeWhole = async (path: string, source: AsyncIterable<Uint8Array>
   const temporary = temporaryOf(path)
   const handle = await inFolder(folder, 'write to', () => open(temporary, 'wx', 0o600))
   try {
-    const bytes = await fill(handle, path, source, signal).finally(() => handle.close())
+    const bytes = await fill(handle, temporary, path, source, signal).finally(() => handle.close())
     signal.throwIfAborted()
     await inFolder(path, 'write', () => linkNew(temporary, path))
     await discard(temporary)

@@ -1,6 +1,7 @@
 // Finds a node's process by what it runs, never by a stored process id: ids are recycled within minutes
 // where pid_max is 32768, and kill(2) accepts thread ids too.
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { promisify } from 'node:util'
@@ -41,12 +42,13 @@ const bootTime = (): Promise<number> => {
 /** Fields of /proc/PID/stat after the name, which itself may hold spaces and brackets. */
 const statFields = (text: string): readonly string[] => text.slice(text.lastIndexOf(')') + 2).split(' ')
 
-const rowOf = async (pid: number, boot: number): Promise<Row | null> => {
+/** Read at once: /proc is memory, and a thread for each file of each process costs many times what reading it does. */
+const rowOf = (pid: number, boot: number): Row | null => {
   try {
-    const cmdline = await readFile(`/proc/${pid}/cmdline`, 'utf8')
+    const cmdline = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
     // Kernel threads and zombies have no command line: neither runs anything.
     if (cmdline === '') return null
-    const fields = statFields(await readFile(`/proc/${pid}/stat`, 'utf8'))
+    const fields = statFields(readFileSync(`/proc/${pid}/stat`, 'utf8'))
     const start = fields[19] ?? '0'
     const args = cmdline.replace(/\0$/, '').split('\0')
     return { pid, start, startedAt: Math.round((boot + Number(start) / TICKS) * 1000), state: fields[0] ?? '?', args, command: args.join(' ') }
@@ -57,8 +59,10 @@ const rowOf = async (pid: number, boot: number): Promise<Row | null> => {
 
 const fromProc = async (names: readonly string[]): Promise<readonly Row[]> => {
   const boot = await bootTime()
-  const rows = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map((name) => rowOf(Number(name), boot)))
-  return rows.filter((row) => row !== null)
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => rowOf(Number(name), boot))
+    .filter((row) => row !== null)
 }
 
 const PS_LINE = /^\s*(\d+)\s+(\S+\s+\S+\s+\d+\s+[\d:]+\s+\d+)\s+(\S+)\s+(.*)$/

@@ -1,6 +1,6 @@
 // Entries of one archive by their manifest: read, checked, decrypted, expanded. Complaints are Damage, without
 // their place, which whoever asks knows.
-import { pageMemory, Slabs } from '../model/slabs.ts'
+import { PageRooms, Slabs } from '../model/slabs.ts'
 import { type BackupStoreReader, PAGE_ROOM } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
 import { expand } from './compression.ts'
@@ -33,7 +33,7 @@ export const mtimeOf = (date: string): number => Math.floor(parseInstant(date) /
 /** Of all archives together: a chain has many, and one is read at a time. */
 const slabs = new Slabs(32 << 20)
 /** Members as they are read, past the page cache where the store can: gone once their content was closed up. */
-const pages = new Slabs(16 << 20, pageMemory)
+const rooms = new PageRooms(3, 5 << 20)
 
 /** `content` made of `lent`: memory that it does not lie in goes back at once. */
 const replaced = (lent: Lent, content: Buffer): Lent => {
@@ -57,14 +57,10 @@ export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener
   const sizes = new Map(manifest.partitions.flatMap(({ segments }) => segments.map(({ path, bytes }) => [path, bytes] as const)))
   const mtime = mtimeOf(manifest.backup_date)
   /** `work` on its member, whose memory is somebody else's after that. */
-  const onMember = async <T>(entry: ManifestEntry, signal: AbortSignal, work: (member: Buffer) => Promise<T>): Promise<T> => {
-    const { bytes, release } = pages.take(entry.length + PAGE_ROOM)
-    try {
-      return await work(await store.read(partName(manifest.name, entry.part), { start: entry.offset, end: entry.offset + entry.length }, signal, bytes))
-    } finally {
-      release()
-    }
-  }
+  const onMember = <T>({ part, offset, length }: ManifestEntry, signal: AbortSignal, work: (member: Buffer) => Promise<T>): Promise<T> =>
+    rooms.within(length + PAGE_ROOM, async (memory) =>
+      work(await store.read(partName(manifest.name, part), { start: offset, end: offset + length }, signal, memory)),
+    )
   const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
     onMember(entry, signal, async (member) => within(slabs.take(entry.length), (memory) => entryContent(member, entry, mtime, memory)))
   const glance = (entry: ManifestEntry, signal: AbortSignal): Promise<void> => onMember(entry, signal, (member) => glanceAtEntry(member, entry, mtime))

@@ -33,13 +33,11 @@ const STEP = MIB
 export class Slabs {
   readonly #free = new Map<number, Buffer[]>()
   readonly #keep: number
-  readonly #make: (bytes: number) => Buffer
   #kept = 0
 
   /** `keep`: bytes held ready at most; what is given back beyond them goes. */
-  constructor(keep: number = 64 * MIB, make: (bytes: number) => Buffer = (bytes) => Buffer.from(new SharedArrayBuffer(bytes))) {
+  constructor(keep: number = 64 * MIB) {
     this.#keep = keep
-    this.#make = make
   }
 
   /** At least this many bytes, with whatever was in them before. */
@@ -47,7 +45,7 @@ export class Slabs {
     const size = Math.max(1, Math.ceil(bytes / STEP)) * STEP
     const memory = this.#free.get(size)?.pop()
     if (memory !== undefined) this.#kept -= size
-    return this.#lend(memory ?? this.#make(size), size)
+    return this.#lend(memory ?? Buffer.from(new SharedArrayBuffer(size)), size)
   }
 
   #lend(bytes: Buffer, size: number): Slab {
@@ -62,5 +60,34 @@ export class Slabs {
       else free.push(bytes)
     }
     return { bytes, release }
+  }
+}
+
+/** Memory that begins at a page, for a few at a time: what is dropped of it may stay for long, so that each room is used again and again. */
+export class PageRooms {
+  readonly #least: number
+  readonly #free: Buffer[] = []
+  readonly #waiting: (() => void)[] = []
+  #left: number
+
+  /** `least`: bytes of a room, which is replaced by a larger one where that is too small. */
+  constructor(count: number, least: number) {
+    this.#left = count
+    this.#least = least
+  }
+
+  /** `work` with at least so much memory, which is somebody else's after that. */
+  async within<T>(bytes: number, work: (memory: Buffer) => Promise<T>): Promise<T> {
+    while (this.#left === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#left -= 1
+    const found = this.#free.pop()
+    const room = found !== undefined && found.length >= bytes ? found : pageMemory(Math.max(bytes, this.#least))
+    try {
+      return await work(room)
+    } finally {
+      this.#free.push(room)
+      this.#left += 1
+      this.#waiting.shift()?.()
+    }
   }
 }

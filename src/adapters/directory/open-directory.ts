@@ -8,7 +8,7 @@ import type { Instant } from '../../units.ts'
 import { checkedName, isObjectName } from '../stores/names.ts'
 import { errnoOf, folderError, inFolder, noSuchFolder, noSuchObject } from './errors.ts'
 import { lockFolder } from './lock.ts'
-import { openFile, readRange, streamFile } from './read-file.ts'
+import { openFile, readPages, readRange, streamFile } from './read-file.ts'
 import { syncFolder, wholeNameOf, writeWhole } from './write-whole.ts'
 
 export interface DirectoryOptions {
@@ -155,6 +155,11 @@ export const openDirectory = ({ path, create = false }: DirectoryOptions): Backu
     },
     read: async (name, range, signal, into) => {
       signal.throwIfAborted()
+      const pages = await readPages(folder.at(name), range, into).catch((thrown: unknown) => {
+        if (errnoOf(thrown) === 'ENOENT') return null
+        throw folderError(thrown, folder.at(name), 'read')
+      })
+      if (pages !== null) return pages
       const { handle, path: at } = await opened(folder, path, name)
       return readRange(handle, at, range, into).finally(() => handle.close())
     },

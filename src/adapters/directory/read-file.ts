@@ -33,19 +33,22 @@ export const openFile = async (path: string): Promise<FileHandle | null> => {
 /** Less is not worth a second look at the file. */
 const LARGE = 256 * 1024
 
-/** The whole pages that hold the range, straight from the disk: an archive is read once or twice, and the page cache is the brokers'. null: not here. */
-const readPages = async (path: string, { start, end }: ByteRange, into: Buffer): Promise<Buffer | null> => {
+/**
+ * The whole pages that hold the range, straight from the disk: an archive is read once or twice, and the page cache is the
+ * brokers'. null: not here, or not like this. Throws what the file system does.
+ */
+export const readPages = async (path: string, { start, end }: ByteRange, into: Buffer | undefined): Promise<Buffer | null> => {
+  if (into === undefined || end - start < LARGE || into.length < end - start + PAGE_ROOM) return null
   const from = Math.floor(start / PAGE) * PAGE
   const to = Math.ceil(end / PAGE) * PAGE
-  const direct = await openPastCache(path, constants.O_RDONLY)
+  const direct = await openPastCache(path, constants.O_RDONLY | constants.O_NONBLOCK)
   if (direct === null) return null
   try {
-    // The last page of a file is not whole.
     for (let at = from; at < end; ) {
       const { bytesRead } = await direct.read(into, at - from, to - at, at)
-      if (bytesRead === 0) return null
       at += bytesRead
-      if (at < end && at % PAGE !== 0) return null
+      // The last page of a file is not whole; anything else that is not is told by the other way to read.
+      if (at < end && (bytesRead === 0 || at % PAGE !== 0)) return null
     }
     return into.subarray(start - from, end - from)
   } catch (thrown) {
@@ -57,12 +60,8 @@ const readPages = async (path: string, { start, end }: ByteRange, into: Buffer):
 }
 
 /** Exactly the range, in `into` where that is long enough. Throws `store-failed` where the file ends before. */
-export const readRange = async (handle: FileHandle, path: string, { start, end }: ByteRange, into: Buffer | undefined): Promise<Buffer> => {
+export const readRange = (handle: FileHandle, path: string, { start, end }: ByteRange, into: Buffer | undefined): Promise<Buffer> => {
   const length = Math.max(0, end - start)
-  if (into !== undefined && length >= LARGE && into.length >= length + PAGE_ROOM) {
-    const read = await inFolder(path, 'read', () => readPages(path, { start, end }, into))
-    if (read !== null) return read
-  }
   const target = into !== undefined && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafe(length)
   return readExactly(handle, path, target, start)
 }

@@ -126,13 +126,18 @@ export class Link {
   }
 
   async #guarded<T>(what: string, work: Promise<T>, limit: Millis, signal: AbortSignal, whenLate: WhenLate = 'breaks'): Promise<T> {
-    const late = new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
+    let late: KdrError | null = null
+    const tooLate = (): KdrError => {
+      late = new KdrError(`${this.endpoint} did not answer ${what} within ${limit} ms`, { code: 'broker-silent' })
+      return late
+    }
     try {
-      return await within(this.#unlessBroken(work), limit, signal, () => late)
+      return await within(this.#unlessBroken(work), limit, signal, tooLate)
     } catch (error) {
-      if (whenLate === 'lingers' && (signal.aborted || error === late)) this.#abandon(work)
+      const isLate = late !== null && error === late
+      if (whenLate === 'lingers' && (signal.aborted || isLate)) this.#abandon(work)
       if (signal.aborted) throw signal.reason
-      if (whenLate === 'lingers' && error === late) throw late
+      if (whenLate === 'lingers' && isLate) throw error
       const reason = translate(this.endpoint, error)
       this.destroy(reason)
       throw this.#broken ?? reason

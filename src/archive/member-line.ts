@@ -1,6 +1,8 @@
 // Members of an archive on their way into the store: prepared side by side, written one after the other in the
 // order they were asked for, as one stream with no more memory than a chunk of its own.
 
+import { pageMemory } from '../model/slabs.ts'
+
 /** What the store is handed at a time: members come in pieces of 64 KiB and 5 bytes, and a write costs more than a copy. */
 const CHUNK = 1 << 20
 
@@ -23,12 +25,12 @@ export interface MemberLine {
   /** Ends everything that waits and everything to come with `reason`. */
   fail(reason: unknown): void
   readonly written: number
-  /** A chunk is good until the next is asked for. */
+  /** A chunk is good until the next but one is asked for, and begins at a page. */
   chunks(): AsyncGenerator<Buffer>
 }
 
 /** Gathers pieces in `room`; what is full comes out. */
-function* filled(piece: Buffer, room: { readonly chunk: Buffer; used: number }): Generator<Buffer> {
+function* filled(piece: Buffer, room: { chunk: Buffer; other: Buffer; used: number }): Generator<Buffer> {
   for (let at = 0; at < piece.length; ) {
     const part = piece.subarray(at, at + room.chunk.length - room.used)
     room.chunk.set(part, room.used)
@@ -36,6 +38,7 @@ function* filled(piece: Buffer, room: { readonly chunk: Buffer; used: number }):
     room.used += part.length
     if (room.used === room.chunk.length) {
       yield room.chunk
+      ;[room.chunk, room.other] = [room.other, room.chunk]
       room.used = 0
     }
   }
@@ -65,7 +68,7 @@ export const openLine = (): MemberLine => {
     }
   }
   async function* chunks(): AsyncGenerator<Buffer> {
-    const room = { chunk: Buffer.allocUnsafeSlow(CHUNK), used: 0 }
+    const room = { chunk: pageMemory(CHUNK), other: pageMemory(CHUNK), used: 0 }
     for (let job = await nextJob(); job !== null; job = await nextJob()) {
       const offset = written
       for (const piece of await job.member) {

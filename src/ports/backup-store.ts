@@ -37,7 +37,7 @@ export interface BackupStoreReader {
 export interface BackupStoreWriter {
   /** Bytes after which another object is begun rather than this one made longer: more would take more memory. Without it: any. */
   readonly partLimit?: number
-  /** Durable when it resolves; nothing remains where it rejects. A chunk of `source` is read before the next is asked for, so that its memory may be used again. */
+  /** Durable when it resolves; nothing remains where it rejects. A chunk of `source` may be used again by its maker when the next but one is asked for. */
   put(name: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ readonly bytes: number }>
   /** One that is gone already is as wanted. In the order given, each before the next. */
   remove(names: readonly string[], signal: AbortSignal): Promise<void>

@@ -1,16 +1,14 @@
-// Bytes on their way into one file: gathered into blocks, one being written while the next is filled; past the page
-// cache where that can be, else with a sync once in a while.
+// Chunks on their way into one file, one being written while the next is made: whole pages past the page cache where
+// that can be, all else as always, with a sync once in a while.
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { pageMemory } from '../../model/slabs.ts'
 import { inFolder } from './errors.ts'
 import { openPastCache, PAGE, refusesPages } from './past-cache.ts'
 
-const BLOCK = 1024 * 1024
 /** What is dirty stays short: the last sync has little left to write, and the page cache is not flooded. */
-const SYNC_EVERY = 32 * BLOCK
+const SYNC_EVERY = 32 * 1024 * 1024
 
-const writeAll = async (handle: FileHandle, chunk: Buffer, position: number): Promise<void> => {
+const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
   for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at, chunk.length - at, position + at)).bytesWritten
 }
 
@@ -21,10 +19,7 @@ export class BlockWriter {
   readonly #path: string
   /** undefined: not tried yet; null: not here. */
   #direct: FileHandle | null | undefined
-  #filling: Buffer | null = null
-  #other: Buffer | null = null
-  #filled = 0
-  #written = 0
+  #at = 0
   #synced = 0
   #writing: Promise<void> = Promise.resolve()
 
@@ -35,27 +30,20 @@ export class BlockWriter {
     this.#path = path
   }
 
-  /** The chunk may be used again when it resolves. */
+  /** The chunk before may be used again when it resolves. Throws what went wrong with that one. */
   async add(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
-      this.#filling ??= pageMemory(BLOCK)
-      const part = chunk.subarray(at, at + BLOCK - this.#filled)
-      this.#filling.set(part, this.#filled)
-      this.#filled += part.length
-      at += part.length
-      if (this.#filled === BLOCK) await this.#next(this.#filling)
-    }
+    await this.#writing
+    const position = this.#at
+    this.#at += chunk.length
+    this.#writing = inFolder(this.#path, 'write', () => this.#write(chunk, position))
+    this.#writing.catch(() => {}) // heard when it is waited for
   }
 
   /** Everything is on the disk. Returns how much it is. */
   async end(): Promise<number> {
     await this.#writing
-    const rest = this.#filling?.subarray(0, this.#filled)
-    await inFolder(this.#path, 'write', async () => {
-      if (rest !== undefined) await writeAll(this.#handle, rest, this.#written)
-      await this.#handle.sync()
-    })
-    return this.#written + this.#filled
+    await inFolder(this.#path, 'write', () => this.#handle.sync())
+    return this.#at
   }
 
   /** Nothing is under way any more. */
@@ -64,32 +52,24 @@ export class BlockWriter {
     await this.#direct?.close()
   }
 
-  async #next(block: Buffer): Promise<void> {
-    await this.#writing
-    const position = this.#written
-    this.#filling = this.#other
-    this.#other = block
-    this.#filled = 0
-    this.#written += BLOCK
-    this.#writing = inFolder(this.#path, 'write', () => this.#write(block, position))
-    this.#writing.catch(() => {}) // heard when it is waited for
-  }
-
-  async #write(block: Buffer, position: number): Promise<void> {
-    this.#direct ??= this.#direct === undefined ? await openPastCache(this.#temporary, constants.O_WRONLY) : null
-    if (this.#direct !== null && (await this.#writeDirect(this.#direct, block, position))) return
-    await writeAll(this.#handle, block, position)
-    if (position + BLOCK - this.#synced < SYNC_EVERY) return
+  async #write(chunk: Uint8Array, position: number): Promise<void> {
+    if (position % PAGE === 0 && chunk.length % PAGE === 0 && (await this.#pages(chunk, position))) return
+    await writeAll(this.#handle, chunk, position)
+    const end = position + chunk.length
+    if (end - this.#synced < SYNC_EVERY) return
     await this.#handle.datasync()
-    this.#synced = position + BLOCK
+    this.#synced = end
   }
 
   /** False: it cannot be done so here, and is not tried again. */
-  async #writeDirect(direct: FileHandle, block: Buffer, position: number): Promise<boolean> {
+  async #pages(chunk: Uint8Array, position: number): Promise<boolean> {
+    if (this.#direct === undefined) this.#direct = await openPastCache(this.#temporary, constants.O_WRONLY)
+    const direct = this.#direct
+    if (direct === null) return false
     try {
       let at = 0
-      while (at < BLOCK && at % PAGE === 0) at += (await direct.write(block, at, BLOCK - at, position + at)).bytesWritten
-      if (at === BLOCK) return true
+      while (at < chunk.length && at % PAGE === 0) at += (await direct.write(chunk, at, chunk.length - at, position + at)).bytesWritten
+      if (at === chunk.length) return true
     } catch (thrown) {
       if (!refusesPages(thrown)) throw thrown
     }

@@ -3,7 +3,7 @@
 // without the digest, and without inflating.
 import { Damage } from './damage.ts'
 import { sha256 } from './digest.ts'
-import { glanceMember, openMember } from './gzip-member.ts'
+import { glanceMember, type MemberOptions, openMember } from './gzip-member.ts'
 import { headProblem, tarHead, tarLength } from './tar-head.ts'
 
 export interface Expected {
@@ -12,9 +12,9 @@ export interface Expected {
   readonly sha256: string
 }
 
-/** In `into` where it was not deflated and that is long enough. `mtime` in seconds. Throws Damage. */
-export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted }: Expected, mtime: number, into?: Buffer): Promise<Buffer> => {
-  const tar = await openMember(member, tarLength(path, bytes), into)
+/** In memory of its own, or where `how` says. `mtime` in seconds. Throws Damage. */
+export const entryContent = async (member: Buffer, { path, bytes, sha256: wanted }: Expected, mtime: number, how: MemberOptions = {}): Promise<Buffer> => {
+  const tar = await openMember(member, tarLength(path, bytes), how)
   const head = tarHead(path, bytes, mtime).length
   const problem = headProblem(tar.subarray(0, head), path, bytes, mtime)
   if (problem !== null) throw new Damage(problem)

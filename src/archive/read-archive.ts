@@ -100,7 +100,7 @@ export const openArchive = async (store: BackupStoreReader, name: string, opener
 
 /** What lies in the entries of an archive whose manifest holds. */
 const archiveOf = (store: BackupStoreReader, sidecar: Sidecar, manifest: Manifest, opener: Opener | null): Archive => {
-  const entries = openEntries(store, manifest, opener)
+  const entries = openEntries(store, manifest, opener, { summed: false })
   const lent = async (path: string, signal: AbortSignal): Promise<Lent> => {
     const entry = entries.byPath.get(path)
     if (entry === undefined) throw corrupt({ where: `${manifest.name}: ${path}`, what: 'there is no such entry' })

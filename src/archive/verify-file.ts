@@ -137,7 +137,7 @@ const lookAtFile = async (
   }
   // Where places do not agree, entries cannot be told apart.
   if (opened.problems.length > 0) return opened.problems
-  const entries = openEntries(store, opened.manifest, opener)
+  const entries = openEntries(store, opened.manifest, opener, { summed: true })
   const members = opened.sidecar.parts.flatMap((_, index) => membersOf(store, opened, index + 1, entries, look))
   return lookAtAll(members, progress, signal)
 }

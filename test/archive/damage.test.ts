@@ -127,7 +127,7 @@ describe('damage', () => {
     const [partition] = manifest.partitions
     await expect(archive.segment(partition!, partition!.segments[0]!, never)).rejects.toMatchObject({
       code: 'archive-corrupt',
-      message: `${TAR}: ${entry.path}: the CRC-32 of its gzip member is wrong`,
+      message: expect.stringContaining(`${TAR}: ${entry.path}: its SHA-256 is `),
     })
     expect((await archive.segment(partition!, partition!.segments[1]!, never)).bytes.length).toBe(partition!.segments[1]!.bytes)
   })

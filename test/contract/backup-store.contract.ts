@@ -2,7 +2,8 @@
 // written over, what is read is what was written, and one works on it at a time.
 import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { BackupStore, StoredObject } from '../../src/ports/backup-store.ts'
+import { pageMemory } from '../../src/model/slabs.ts'
+import { type BackupStore, PAGE_ROOM, type StoredObject } from '../../src/ports/backup-store.ts'
 import { codeOf } from './subject.ts'
 
 export interface BackupStoreSubject {
@@ -36,13 +37,19 @@ export const contentOf = async (store: BackupStore, name: string, range: { start
 }
 
 /** Content that repeats nowhere, from one piece of memory that is written over for every chunk. */
-export async function* recycled(bytes: number, chunk: number, seen: (chunk: Buffer) => void = () => {}): AsyncGenerator<Uint8Array> {
-  const memory = Buffer.alloc(chunk)
+/** Two pieces of memory in turn, each made useless before it is filled again. */
+export async function* recycled(
+  bytes: number,
+  chunk: number,
+  { seen = () => {}, make = Buffer.alloc }: { readonly seen?: (chunk: Buffer) => void; readonly make?: (bytes: number) => Buffer } = {},
+): AsyncGenerator<Uint8Array> {
+  let [memory, other] = [make(chunk), make(chunk)]
   for (let at = 0; at < bytes; at += chunk) {
     memory.fill(createHash('sha256').update(String(at)).digest())
     const piece = memory.subarray(0, Math.min(chunk, bytes - at))
     seen(piece)
     yield piece
+    ;[memory, other] = [other, memory]
     memory.fill(0)
   }
 }
@@ -131,20 +138,26 @@ export const backupStoreContract = (name: string, setUp: () => Promise<BackupSto
       expect((await store.read('a', { start: 0, end: 1 }, signal)).toString()).toBe(String(won + 1))
     })
 
-    it('keeps a large object whole from memory that is used again', async () => {
+    it.each([
+      ['any memory', 300_000, Buffer.alloc],
+      ['whole pages', MIB, pageMemory],
+      ['pages that are not whole', MIB + 512, pageMemory],
+    ] as const)('keeps a large object whole from %s that is used again', async (_, chunk, make) => {
       const [written, read] = [createHash('sha256'), createHash('sha256')]
       const bytes = 12 * MIB + 4321
-      expect(
-        await store.put(
-          'large',
-          recycled(bytes, 300_000, (chunk) => written.update(chunk)),
-          signal,
-        ),
-      ).toEqual({ bytes })
-      for await (const chunk of store.stream('large', null, signal)) read.update(chunk)
+      const source = recycled(bytes, chunk, { make, seen: (piece) => written.update(piece) })
+      expect(await store.put('large', source, signal)).toEqual({ bytes })
+      for await (const piece of store.stream('large', null, signal)) read.update(piece)
       expect(read.digest('hex')).toBe(written.digest('hex'))
-      const across = { start: 5 * MIB - 10, end: 9 * MIB + 10 }
-      expect((await store.read('large', across, signal)).equals((await contentOf(store, 'large')).subarray(across.start, across.end))).toBe(true)
+      const content = await contentOf(store, 'large')
+      for (const [start, end] of [
+        [5 * MIB - 10, 9 * MIB + 10],
+        [4096, 4096 + MIB],
+        [11 * MIB + 1, bytes],
+      ] as const)
+        for (const into of [undefined, Buffer.alloc(5 * MIB), pageMemory(end - start + PAGE_ROOM)])
+          expect((await store.read('large', { start, end }, signal, into)).equals(content.subarray(start, end))).toBe(true)
+      await expect(store.read('large', { start: 12 * MIB, end: 13 * MIB }, signal, pageMemory(2 * MIB))).rejects.toMatchObject({ code: 'store-failed' })
     })
 
     it.each([0, 1, 12])('shows nothing of an object before it is whole (%i MiB)', async (size) => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { walkBatches } from '../../src/model/batches/batch.ts'
 import { patchForProduce } from '../../src/model/batches/patch.ts'
 import { decodeRecords, encodeBatches, type StoredRecord } from '../../src/model/batches/records.ts'
+import type { KafkaReader } from '../../src/ports/kafka.ts'
 import type { KafkaBackupReader, KafkaRestoreWriter } from '../../src/ports/kafka-backup.ts'
 
 const soon = () => AbortSignal.timeout(60_000)
@@ -19,7 +20,7 @@ export interface Producing {
   count(topic: string): Promise<number>
 }
 
-export const producing = async (kafka: KafkaBackupReader & KafkaRestoreWriter): Promise<Producing> => {
+export const producing = async (kafka: KafkaBackupReader & KafkaRestoreWriter & Pick<KafkaReader, 'offsets'>): Promise<Producing> => {
   const me = await kafka.producer(soon())
   const sequences = new Map<string, number>()
   const write = async (topic: string, records: readonly StoredRecord[]): Promise<void> => {
@@ -33,12 +34,9 @@ export const producing = async (kafka: KafkaBackupReader & KafkaRestoreWriter): 
   }
   const read = async (topic: string): Promise<readonly StoredRecord[]> => {
     const found: StoredRecord[] = []
-    for (let offset = 0n; ; ) {
-      const { batches, error, logStart, lastStable, release } = await kafka.fetchRaw({ topic, partition: 0 }, offset, { maxBytes: 1 << 20, rack: null }, soon())
-      if (error === 'OFFSET_OUT_OF_RANGE' && logStart > offset) {
-        offset = logStart
-        continue
-      }
+    const [start] = await kafka.offsets({ ask: 'log-start' }, [{ topic, partition: 0 }], soon())
+    for (let offset = start?.offset.known === true ? start.offset.value : 0n; ; ) {
+      const { batches, error, lastStable, release } = await kafka.fetchRaw({ topic, partition: 0 }, offset, { maxBytes: 1 << 20, rack: null }, soon())
       const from = offset
       for (const batch of walkBatches(Buffer.from(batches))) {
         found.push(...decodeRecords(batch).filter((record) => record.offset >= from))

@@ -61,7 +61,7 @@ describe('scanStore', () => {
     expect(whys['renamed']).toContain(first.name)
   })
 
-  it('reads thousands, sixteen at a time', async () => {
+  it('reads thousands, thirty-two at a time', async () => {
     const many = Array.from({ length: 3000 }, (_, at) => full(`full_backup_${at + 10_000}`, new Date(1_600_000_000_000 + at * 60_000).toISOString()))
     const texts = new Map(many.map((one) => [sidecarName(one.name), JSON.stringify(one)]))
     let [under, most] = [0, 0]
@@ -79,7 +79,7 @@ describe('scanStore', () => {
       },
     }
     expect(await listBackups(counting, signal)).toEqual(many)
-    expect(most).toBe(16)
+    expect(most).toBe(32)
   })
 })
 

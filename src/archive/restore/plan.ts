@@ -2,8 +2,9 @@
 // are gone on with, which offsets every partition's records get, and what cannot come back. Pure.
 import type { Contents, TopicContents } from '../../model/contents.ts'
 import { partitionName } from '../../model/partitions.ts'
-import { formatBytes, formatDuration, type Instant, plural } from '../../units.ts'
+import { formatDuration, type Instant, plural } from '../../units.ts'
 import type { NotRestored, RestoreOptions } from './options.ts'
+import { type Disk, type Need, roomFor } from './room.ts'
 import type { SelectedTopic } from './select-topics.ts'
 import type { Standing } from './stands.ts'
 import type { StoredPartition } from './stored.ts'
@@ -62,8 +63,10 @@ export interface PlanInput {
   /** By source topic, in order of the partitions. */
   readonly partitions: ReadonlyMap<string, readonly SeenPartition[]>
   readonly contents: Contents
-  /** Of all log directories together; null where it was not seen. */
-  readonly usableBytes: number | null
+  /** null: no broker was seen. */
+  readonly disks: readonly Disk[] | null
+  /** Brokers that have replicas of what is there, by partition (`orders-3`); those not seen are left out. */
+  readonly replicas: ReadonlyMap<string, readonly number[]>
   readonly now: Instant
 }
 
@@ -217,14 +220,18 @@ const endsBefore = (plans: readonly PartitionPlan[], seen: readonly SeenPartitio
     return [{ what: `${nameOf(plan)} ${end} to ${source}`, why }]
   })
 
-const room = ({ usableBytes }: PlanInput, needed: number): string | Planned => {
-  if (usableBytes === null) return `it needs about ${formatBytes(needed)} on the brokers' disks; how much is free was not seen`
-  if (needed <= usableBytes) return `it needs about ${formatBytes(needed)} on the brokers' disks, of ${formatBytes(usableBytes)} free`
-  return {
-    refused: `it needs about ${formatBytes(needed)} on the brokers' disks, and ${formatBytes(usableBytes)} are free`,
-    hint: 'make room, restore fewer topics (--topic), or with a lower --replication-factor',
-  }
+/** What of a partition is not there yet. */
+const missingBytes = ({ stored, records, standing }: SeenPartition, was: TopicPlan['was']): number => {
+  const there = was === 'there' && (standing?.state === 'partial' || standing?.state === 'whole') ? standing.restored : 0
+  return stored.records === 0 ? 0 : (stored.bytes * (records - there)) / stored.records
 }
+
+const needsOf = ({ replicas }: PlanInput, topic: TopicPlan, seen: readonly SeenPartition[]): readonly Need[] =>
+  seen.map((one) => ({
+    bytes: missingBytes(one, topic.was),
+    replicationFactor: topic.replicationFactor,
+    replicas: topic.was === 'there' ? (replicas.get(partitionName({ topic: topic.target, partition: one.stored.partition })) ?? null) : null,
+  }))
 
 export const planRestore = (input: PlanInput): Planned => {
   const judged = input.selected.map((selected) => judge(input, selected))
@@ -236,13 +243,15 @@ export const planRestore = (input: PlanInput): Planned => {
   const seen = topics.map((topic) => input.partitions.get(topic.topic) ?? [])
   const partitions = withData ? topics.flatMap((topic, at) => (seen[at] ?? []).map((one) => partitionPlan(input, topic, one))) : []
   const bytes = withData ? seen.flat().reduce((sum, { stored }) => sum + stored.bytes, 0) : 0
-  const left = topics.reduce(
-    (sum, { replicationFactor }, at) =>
-      sum + replicationFactor * (seen[at] ?? []).reduce((all, { stored, standing }) => all + (standing?.state === 'whole' ? 0 : stored.bytes), 0),
-    0,
-  )
-  const space = withData ? room(input, left) : null
-  if (space !== null && typeof space !== 'string') return space
+  const space = withData
+    ? roomFor({
+        needs: topics.flatMap((topic, at) => needsOf(input, topic, seen[at] ?? [])),
+        disks: input.disks,
+        deleted: topics.filter(({ was }) => was === 'replace').length,
+      })
+    : null
+  if (space !== null && space.refused !== null)
+    return { refused: space.refused, hint: 'make room, restore fewer topics (--topic), or with a lower --replication-factor' }
   const mapped = partitions.filter(({ how }) => how === 'mapped').length
   const gone = goneBefore(partitions)
   const short = endsBefore(partitions, withData ? seen.flat() : [], input.options.toTime)
@@ -255,7 +264,7 @@ export const planRestore = (input: PlanInput): Planned => {
       bytes,
       notRestored,
       notes: [
-        ...(space === null ? [] : [space]),
+        ...(space?.notes ?? []),
         ...(withData ? expiring(input, topics) : []),
         ...gone.map(({ what, why }) => `${what}: ${why}`),
         ...(short.length === 0

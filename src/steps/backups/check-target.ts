@@ -5,6 +5,7 @@ import type { RestoreOptions } from '../../archive/restore/options.ts'
 import { keptIn } from '../../archive/restore/pieces.ts'
 import { planRestore, type SeenPartition, type TargetPlan } from '../../archive/restore/plan.ts'
 import { recompressed } from '../../archive/restore/recompressed.ts'
+import type { Disk } from '../../archive/restore/room.ts'
 import { type SelectedTopic, selectRestored } from '../../archive/restore/select-topics.ts'
 import { standing } from '../../archive/restore/stands.ts'
 import { begunAnew, type StoredPartition } from '../../archive/restore/stored.ts'
@@ -13,6 +14,7 @@ import { type Decision, decide, type Resolution } from '../../engine/step.ts'
 import { walkBatches } from '../../model/batches/batch.ts'
 import { decodeRecords } from '../../model/batches/records.ts'
 import type { Contents } from '../../model/contents.ts'
+import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
@@ -82,17 +84,19 @@ const seenPartition = async (
   return { stored, records, preserve, standing: await standing(world.backup, at, extent.value, { stored, records, preserve, toTime }, loading, signal) }
 }
 
-const usableOf = ({ brokers }: Survey): number | null => {
+const disksOf = ({ brokers }: Survey): readonly Disk[] | null => {
   if (!brokers.known) return null
-  let sum = 0
-  for (const { logDirs } of brokers.value) {
-    if (!logDirs.known) return null
-    for (const { usableBytes } of logDirs.value) {
-      if (usableBytes === null) return null
-      sum += usableBytes
-    }
-  }
-  return sum
+  return brokers.value.map(({ id, logDirs }) => {
+    const usable = logDirs.known ? logDirs.value.map(({ usableBytes }) => usableBytes) : [null]
+    return { broker: id, freeBytes: usable.reduce((sum, bytes) => (sum === null || bytes === null ? null : sum + bytes), 0) }
+  })
+}
+
+const replicasOf = ({ partitions }: Survey, topics: readonly SelectedTopic[]): ReadonlyMap<string, readonly number[]> => {
+  if (!partitions.known) return new Map()
+  const wanted = new Set(topics.map(({ name }) => name))
+  const rows = [...partitions.value.rows()].filter(({ topic }) => wanted.has(topic))
+  return new Map(rows.map((row) => [partitionName(row), row.replicas]))
 }
 
 const unseen = (contents: Contents, selected: readonly SelectedTopic[]): string | null => {
@@ -133,7 +137,7 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
   const seen = await each(all, WIDTH, (one) => seenPartition(world, { options, contents }, one.name, one.stored, one.fits, signal))
   const partitions = new Map<string, SeenPartition[]>()
   for (const one of seen) partitions.set(one.stored.topic, [...(partitions.get(one.stored.topic) ?? []), one])
-  const planned = planRestore({ options, selected, partitions, contents, usableBytes: usableOf(now), now: now.takenAt })
+  const planned = planRestore({ options, selected, partitions, contents, disks: disksOf(now), replicas: replicasOf(now, selected), now: now.takenAt })
   if ('refused' in planned) return { blocked: planned.refused, hint: planned.hint }
   const codecs = withDataOf({ options }) ? recompressed([...stored.values()]) : null
   const anew = begunAnew(

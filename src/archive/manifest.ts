@@ -1,6 +1,7 @@
 // What an archive says about itself. The first fields have the shape that the runbook's shell lines read
 // (`jq .topics`, `jq -r .backup_date`); all others are kdr's. Offsets and ids beyond 2^53 are strings.
-import type { AclBinding, ClientQuota, ScramUser } from '../ports/kafka-backup.ts'
+import type { AclBinding, ClientQuota } from '../model/contents.ts'
+import type { ScramUser } from '../ports/kafka-backup.ts'
 
 export const FORMAT = 'kdr-archive/1'
 export const MANIFEST = 'backup-manifest.json'

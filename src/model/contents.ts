@@ -37,7 +37,8 @@ export interface Rights {
   readonly groups: Known<ReadonlyMap<string, GroupContents>>
 }
 
-interface Acl {
+/** As Kafka's own tools name them: `TOPIC`, `LITERAL`, `WRITE`, `ALLOW`. */
+export interface AclBinding {
   readonly resourceType: string
   readonly resourceName: string
   readonly patternType: string
@@ -47,16 +48,17 @@ interface Acl {
   readonly permission: string
 }
 
-export const aclName = ({ resourceType, resourceName, patternType, principal, host, operation, permission }: Acl): string =>
+export const aclName = ({ resourceType, resourceName, patternType, principal, host, operation, permission }: AclBinding): string =>
   JSON.stringify([resourceType, resourceName, patternType, principal, host, operation, permission])
 
-interface Quota {
+export interface ClientQuota {
+  /** `user`, `client-id`, `ip`; a null name is the default of its kind. */
   readonly entity: readonly { readonly type: string; readonly name: string | null }[]
   readonly values: Readonly<Record<string, number>>
 }
 
 /** One name per value of a quota. */
-export const quotaNames = ({ entity, values }: Quota): readonly string[] => {
+export const quotaNames = ({ entity, values }: ClientQuota): readonly string[] => {
   const whose = [...entity].sort((a, b) => (a.type < b.type ? -1 : 1)).map(({ type, name }) => [type, name])
   return Object.entries(values).map(([key, value]) => JSON.stringify([whose, key, value]))
 }

@@ -1,5 +1,6 @@
 // What a backup reads of Kafka and what a restore writes: raw record batches, and everything about topics,
 // groups and rights that has to come back with them.
+import type { AclBinding, ClientQuota } from '../model/contents.ts'
 import type { Known } from '../model/known.ts'
 import type { Millis } from '../units.ts'
 import type { Configs, TopicPartition } from './kafka.ts'
@@ -28,23 +29,6 @@ export interface BackupTopics {
   readonly missing: readonly { readonly topic: string; readonly error: string }[]
   /** True when it was proven that no topic is hidden from this principal. */
   readonly complete: Known<true>
-}
-
-/** As Kafka's own tools name them: `TOPIC`, `LITERAL`, `WRITE`, `ALLOW`. */
-export interface AclBinding {
-  readonly resourceType: string
-  readonly resourceName: string
-  readonly patternType: string
-  readonly principal: string
-  readonly host: string
-  readonly operation: string
-  readonly permission: string
-}
-
-export interface ClientQuota {
-  /** `user`, `client-id`, `ip`; a null name is the default of its kind. */
-  readonly entity: readonly { readonly type: string; readonly name: string | null }[]
-  readonly values: Readonly<Record<string, number>>
 }
 
 /** Never a secret: Kafka does not give it away (KIP-554). */

@@ -1,7 +1,8 @@
 // Who may do what, and how much of it: ACLs, client quotas and SCRAM users, read whole and put back.
 import { wordsOf } from '../../errors.ts'
+import type { AclBinding, ClientQuota } from '../../model/contents.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
-import type { AclBinding, ClientQuota, ScramUser } from '../../ports/kafka-backup.ts'
+import type { ScramUser } from '../../ports/kafka-backup.ts'
 import type { Cluster, Lane } from './cluster.ts'
 import { isKafkasOwn } from './completeness.ts'
 import { NOT_CONTROLLER, pages, toController } from './controller-requests.ts'

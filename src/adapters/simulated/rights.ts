@@ -1,7 +1,9 @@
 // Who may do what in the simulated cluster, and what its groups have committed: kept to be read and put back,
 // enforced nowhere.
+
+import type { AclBinding, ClientQuota } from '../../model/contents.ts'
 import { partitionName } from '../../model/partitions.ts'
-import type { AclBinding, ClientQuota, GroupOffset, GroupOffsets, ScramUser } from '../../ports/kafka-backup.ts'
+import type { GroupOffset, GroupOffsets, ScramUser } from '../../ports/kafka-backup.ts'
 
 export interface RightsOptions {
   /** null or left out: no authorizer is set up. */

@@ -1,9 +1,9 @@
 // Who may do what, and how much: ACLs, the forbidding ones first, and quotas. Passwords cannot be in a backup.
 import { act, type Step } from '../../engine/step.ts'
+import type { AclBinding, ClientQuota } from '../../model/contents.ts'
 import { aclName, quotaNames } from '../../model/contents.ts'
 import { known, mapKnown } from '../../model/known.ts'
 import type { Survey } from '../../model/survey.ts'
-import type { AclBinding, ClientQuota } from '../../ports/kafka-backup.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { withRights } from '../../survey/project.ts'
 import { minutes, plural } from '../../units.ts'

@@ -11,7 +11,7 @@ import type { NewTopic } from '../../ports/kafka-backup.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
 import { minutes, plural } from '../../units.ts'
-import { loadedBy } from './load.ts'
+import { loadedBy } from './extents.ts'
 import { NOT_SEEN, overridesOf, type Restoring, removableOf, withDataOf } from './restoring.ts'
 
 interface Topics {

@@ -1,6 +1,6 @@
 // DescribeAcls v3 (of everything) and CreateAcls v3, with Kafka's codes by the names its own tools print.
 import { KdrError } from '../../../errors.ts'
-import type { AclBinding } from '../../../ports/kafka-backup.ts'
+import type { AclBinding } from '../../../model/contents.ts'
 import { answerHead, type Message } from '../message.ts'
 
 const ANY = 1

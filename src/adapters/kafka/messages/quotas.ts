@@ -1,6 +1,7 @@
 // Who may use how much, and who may log in how: DescribeClientQuotas v1, AlterClientQuotas v1 (KIP-546) and
 // DescribeUserScramCredentials v0 (KIP-554), which gives no secret away.
-import type { ClientQuota, ScramUser } from '../../../ports/kafka-backup.ts'
+import type { ClientQuota } from '../../../model/contents.ts'
+import type { ScramUser } from '../../../ports/kafka-backup.ts'
 import { answerHead, type Message } from '../message.ts'
 import type { WireReader } from '../wire.ts'
 

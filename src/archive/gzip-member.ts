@@ -9,6 +9,7 @@ import { Damage } from './damage.ts'
 
 const MAX_STORED = 65_535
 const CHUNK = 1 << 20
+const PIECE = 8 << 20
 /** Deflate, no time, unknown system. */
 const PLAIN = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 /** The same with an extra field of 8 bytes: subfield `KD`, 4 bytes, the CRC-32 of the deflate stream and what ends the member. */
@@ -97,7 +98,8 @@ const inflated = async (stream: Buffer, expected: number): Promise<Buffer> => {
   try {
     return await promisify<Buffer, object, Buffer>(inflateRaw)(stream, {
       maxOutputLength: Math.max(1, expected),
-      chunkSize: Math.min(CHUNK, Math.max(64, expected)),
+      // In one piece where that is no risk, and with room to see the end: several are copied together, and litter.
+      chunkSize: Math.min(PIECE, expected + 64),
     })
   } catch (thrown) {
     const bomb = thrown instanceof RangeError

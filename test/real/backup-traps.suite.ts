@@ -2,14 +2,16 @@
 // compaction that forgets deletes, Ctrl-C, targets that do not fit, brokers that say nothing. Each is named, and none is a success.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createServer, type Socket } from 'node:net'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LabVersion } from '../../src/model/lab.ts'
 import { bringUp, type Ran, type Ready, takeDown, until } from './harness.ts'
 import { type Producing, producing } from './producing.ts'
+
+const { Kafka, logLevel } = createRequire(import.meta.url)('kafkajs') as typeof import('kafkajs')
 
 const MB = 1_000_000
 const DAY = 86_400_000
@@ -189,7 +191,7 @@ export const trapsSuite = (kafka: LabVersion): void => {
       await made.values('busy', ['a', 'b', 'c'])
       await commit('busy-group', 'busy', 2n)
       const { name: full } = await create('busy')
-      const client = new kafkajs.Kafka({ brokers: [...lab.truth.endpoints], logLevel: kafkajs.logLevel.NOTHING })
+      const client = new Kafka({ brokers: [...lab.truth.endpoints], logLevel: logLevel.NOTHING })
       const consumer = client.consumer({ groupId: 'busy-group' })
       await consumer.connect()
       await consumer.subscribe({ topic: 'busy' })

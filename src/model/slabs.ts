@@ -80,12 +80,15 @@ export class PageRooms {
   async within<T>(bytes: number, work: (memory: Buffer) => Promise<T>): Promise<T> {
     while (this.#left === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#left -= 1
-    const found = this.#free.pop()
-    const room = found !== undefined && found.length >= bytes ? found : pageMemory(Math.max(bytes, this.#least))
+    let room = this.#free.pop() ?? null
     try {
+      if (room === null || room.length < bytes) {
+        room = null
+        room = pageMemory(Math.max(2 ** Math.ceil(Math.log2(bytes)), this.#least))
+      }
       return await work(room)
     } finally {
-      this.#free.push(room)
+      if (room !== null) this.#free.push(room)
       this.#left += 1
       this.#waiting.shift()?.()
     }

@@ -9,7 +9,11 @@ import { openPastCache, PAGE, refusesPages } from './past-cache.ts'
 const SYNC_EVERY = 32 * 1024 * 1024
 
 const writeAll = async (handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
-  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at, chunk.length - at, position + at)).bytesWritten
+  for (let at = 0; at < chunk.length; ) {
+    const { bytesWritten } = await handle.write(chunk, at, chunk.length - at, position + at)
+    if (bytesWritten === 0) throw new Error('the file system takes nothing, and does not say why')
+    at += bytesWritten
+  }
 }
 
 export class BlockWriter {
@@ -49,7 +53,8 @@ export class BlockWriter {
   /** Nothing is under way any more. */
   async close(): Promise<void> {
     await this.#writing.catch(() => {})
-    await this.#direct?.close()
+    // What is on the disk, the last sync has proved.
+    await this.#direct?.close().catch(() => {})
   }
 
   async #write(chunk: Uint8Array, position: number): Promise<void> {
@@ -63,18 +68,17 @@ export class BlockWriter {
 
   /** False: it cannot be done so here, and is not tried again. */
   async #pages(chunk: Uint8Array, position: number): Promise<boolean> {
-    if (this.#direct === undefined) this.#direct = await openPastCache(this.#temporary, constants.O_WRONLY)
+    if (this.#direct === undefined) this.#direct = await openPastCache(this.#temporary, constants.O_WRONLY).catch(() => null)
     const direct = this.#direct
     if (direct === null) return false
     try {
-      let at = 0
-      while (at < chunk.length && at % PAGE === 0) at += (await direct.write(chunk, at, chunk.length - at, position + at)).bytesWritten
-      if (at === chunk.length) return true
+      const { bytesWritten } = await direct.write(chunk, 0, chunk.length, position)
+      if (bytesWritten === chunk.length) return true
     } catch (thrown) {
       if (!refusesPages(thrown)) throw thrown
     }
     this.#direct = null
-    await direct.close()
+    await direct.close().catch(() => {})
     return false
   }
 }

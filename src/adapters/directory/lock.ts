@@ -114,7 +114,12 @@ const moveAside = async (path: string, judged: Holder): Promise<void> => {
   }
   // Half a lock is somebody's, too. Where there are no links it is copied, and never over another.
   const found = await read(aside).catch(() => null)
-  if (found?.id !== judged.id) await link(aside, path).catch(() => copyFile(aside, path, constants.COPYFILE_EXCL))
+  if (found?.id !== judged.id)
+    await link(aside, path).catch(async (thrown: unknown) => {
+      // Somebody took the name in between: the one who had it must not be forgotten.
+      if (errnoOf(thrown) === 'EEXIST') throw locked(path, found ?? judged)
+      await copyFile(aside, path, constants.COPYFILE_EXCL)
+    })
   await unlink(aside)
 }
 

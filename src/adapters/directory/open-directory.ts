@@ -155,10 +155,8 @@ export const openDirectory = ({ path, create = false }: DirectoryOptions): Backu
     },
     read: async (name, range, signal, into) => {
       signal.throwIfAborted()
-      const pages = await readPages(folder.at(name), range, into).catch((thrown: unknown) => {
-        if (errnoOf(thrown) === 'ENOENT') return null
-        throw folderError(thrown, folder.at(name), 'read')
-      })
+      // Whatever is wrong there, the other way to read says it better.
+      const pages = await readPages(folder.at(name), range, into).catch(() => null)
       if (pages !== null) return pages
       const { handle, path: at } = await opened(folder, path, name)
       return readRange(handle, at, range, into).finally(() => handle.close())

@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { KdrError } from '../../errors.ts'
 import { type ByteRange, PAGE_ROOM } from '../../ports/backup-store.ts'
 import { inFolder } from './errors.ts'
-import { openPastCache, PAGE, refusesPages } from './past-cache.ts'
+import { openPastCache, PAGE } from './past-cache.ts'
 
 const CHUNK = 1024 * 1024
 
@@ -51,9 +51,6 @@ export const readPages = async (path: string, { start, end }: ByteRange, into: B
       if (at < end && (bytesRead === 0 || at % PAGE !== 0)) return null
     }
     return into.subarray(start - from, end - from)
-  } catch (thrown) {
-    if (refusesPages(thrown)) return null
-    throw thrown
   } finally {
     await direct.close()
   }

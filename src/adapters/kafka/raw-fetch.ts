@@ -36,6 +36,8 @@ const TRY_AGAIN = [
   'LEADER_NOT_AVAILABLE',
   'NOT_LEADER_OR_FOLLOWER',
   'REPLICA_NOT_AVAILABLE',
+  // Consumers ask again, too: tiered storage says so of a read that failed.
+  'UNKNOWN_SERVER_ERROR',
   'KAFKA_STORAGE_ERROR',
   'FENCED_LEADER_EPOCH',
   'UNKNOWN_LEADER_EPOCH',
@@ -155,7 +157,7 @@ export class RawFetcher {
       return 'again'
     }
     // Over its quota kdr is answered with nothing, and asks again when the broker lets it.
-    if (error === null && answer.throttle > 0 && offset < lastStable) return 'again'
+    if (error === null && answer.throttle > 0 && (lastStable < 0n || offset < lastStable)) return 'again'
     return { ...NOTHING, error, logStart, lastStable, highWatermark, aborted }
   }
 

@@ -14,11 +14,12 @@ const PAUSE: Millis = 1000
 /** Waiting mends no batch. */
 export const DAMAGED = 'corrupt-batch'
 
-/** `wait`: how long the broker may look for something, where it had nothing at once. */
+/** `wait`: how long the broker may look for something, where it had nothing at once. `rack` null: only the leader is asked. */
 interface From {
   readonly at: TopicPartition
   readonly offset: bigint
   readonly wait?: Millis
+  readonly rack?: null
 }
 
 export interface Fetched extends Held {

@@ -31,6 +31,9 @@ export interface PartitionRead {
 /** Answers without a batch before the leader is believed: that it has none, or that the log is shorter by now. */
 const EMPTY_TRIES = 5
 const EMPTY_PAUSE: Millis = 200
+/** How long an election may take to settle: in tries, and between them. */
+const ELECTION_TRIES = 30
+const ELECTION_PAUSE = 1000
 /** Where a batch must be: it may have to be fetched from slow storage, which a broker gives up waiting for without a word (KIP-405, KIP-1018). */
 const SLOW_TRIES = 10
 const SLOW_PAUSE: Millis = 1000
@@ -106,7 +109,7 @@ export class PartitionReader {
     if (!this.#holed || gaveUp) return false
     const compacted = await this.#compacted()
     if (compacted.known && !compacted.value) return false
-    const { offset: end, leaderEpoch } = await this.#ask('last-stable')
+    const { offset: end, leaderEpoch } = await this.#asked('last-stable')
     this.#passes += 1
     if (!end.known || this.#passes > MOST_PASSES) {
       const why = end.known ? 'it is compacted faster than it can be read' : `where it ends now could not be read: ${end.why}`
@@ -119,6 +122,15 @@ export class PartitionReader {
     this.#leaderEpoch = leaderEpoch ?? this.#leaderEpoch
     this.#holed = false
     return true
+  }
+
+  /** A leader that was just elected does not answer at once. */
+  async #asked(question: 'last-stable'): Promise<Pick<OffsetAnswer, 'offset' | 'leaderEpoch'>> {
+    for (let left = ELECTION_TRIES; ; left -= 1) {
+      const answer = await this.#ask(question)
+      if (answer.offset.known || left === 1) return answer
+      await this.#context.clock.sleep(ELECTION_PAUSE, this.#signal)
+    }
   }
 
   async #ask(question: 'log-start' | 'last-stable'): Promise<Pick<OffsetAnswer, 'offset' | 'leaderEpoch'>> {
@@ -188,7 +200,8 @@ export class PartitionReader {
         if (!(thrown instanceof KdrError)) throw thrown
       }
     }
-    const from = { at: this.#plan, offset: this.#position, ...this.#wait }
+    // What looks damaged may be so on a follower only.
+    const from = { at: this.#plan, offset: this.#position, ...this.#wait, ...(this.#suspect === this.#position ? { rack: null } : {}) }
     const soon = fetchAhead(this.#context, from, this.#signal)
     if (soon !== null) {
       try {
@@ -206,7 +219,12 @@ export class PartitionReader {
   async #taken(fetched: Fetched): Promise<boolean> {
     const { fetch } = fetched
     const { sound, damage } = soundPart(fetch.batches, this.#position, fetch.highWatermark)
-    const { batches, next, holed } = committed(sound, fetch.aborted, this.#position)
+    const seen = this.#committed(sound, fetch)
+    if (typeof seen === 'string') {
+      await this.#damaged(null, seen)
+      return false
+    }
+    const { batches, next, holed } = seen
     if (next <= this.#position) {
       await this.#damaged(damage?.next ?? null, damage?.why ?? `${UNDECODABLE}: it came without a whole batch`)
       return false
@@ -221,6 +239,16 @@ export class PartitionReader {
     if (kept.length === 0) return false
     await this.#keep(kept, fetched)
     return true
+  }
+
+  /** Or why it cannot be told: a marker that nobody can read, whose checksum holds. */
+  #committed(sound: Buffer, { aborted }: Fetched['fetch']): ReturnType<typeof committed> | string {
+    try {
+      return committed(sound, aborted, this.#position)
+    } catch (thrown) {
+      if (!(thrown instanceof KdrError)) throw thrown
+      return `${UNDECODABLE}: ${wordsOf(thrown)}`
+    }
   }
 
   /** A batch that reaches over the position or the end is cut. */
@@ -285,7 +313,10 @@ export class PartitionReader {
 
   async #nothing({ fetch }: Fetched): Promise<void> {
     const { lastStable } = fetch
-    if (lastStable < this.#end) return this.#again(`the log is stable to offset ${lastStable} only: it was cut short while it was read`)
+    if (lastStable < this.#end) {
+      // The high watermark of a new leader lags until its followers have asked it (replica.lag.time.max.ms).
+      return this.#again(`the log is stable to offset ${lastStable} only: it was cut short while it was read`, ELECTION_TRIES, ELECTION_PAUSE)
+    }
     const compacted = await this.#compacted()
     if (compacted.known && compacted.value) {
       // Compaction may leave nothing before an open transaction. Such topics are on the brokers' own disks, always.
@@ -309,6 +340,7 @@ export class PartitionReader {
   async #damaged(next: bigint | null, why: string): Promise<void> {
     if (this.#suspect !== this.#position) {
       this.#suspect = this.#position
+      await this.#context.clock.sleep(EMPTY_PAUSE, this.#signal)
       return
     }
     const to = next === null || next <= this.#position ? this.#end : min(next, this.#end)

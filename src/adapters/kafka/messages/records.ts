@@ -78,7 +78,8 @@ export const Fetch: Message<FetchQuestion, FetchAnswer> = {
       each.oldString()
       return each.oldArray((row) => readFetched(row, throttle))
     })
-    return topics.flat()[0] ?? { ...none, error: -1 }
+    // Over a quota a broker answers with no topic at all (FetchContext.getThrottledResponse): it is asked again later.
+    return topics.flat()[0] ?? { ...none, error: throttle > 0 ? 0 : -1 }
   },
 }
 

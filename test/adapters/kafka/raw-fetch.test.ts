@@ -15,18 +15,21 @@ const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 interface Answer {
   readonly batches?: Buffer
   readonly preferred?: number
+  /** Over a quota: nothing but how long to rest. */
+  readonly throttle?: number
+  readonly error?: number
 }
 
-const fetchAnswer = ({ batches = Buffer.alloc(0), preferred = -1 }: Answer): Buffer =>
+const fetchAnswer = ({ batches = Buffer.alloc(0), preferred = -1, throttle = 0, error = 0 }: Answer): Buffer =>
   new WireWriter()
-    .i32(0) // throttle
+    .i32(throttle)
     .i16(0)
     .i32(0) // session
-    .oldArray(['t'], (each, name) =>
+    .oldArray(throttle > 0 ? [] : ['t'], (each, name) =>
       each.oldString(name).oldArray([0], (row, partition) =>
         row
           .i32(partition)
-          .i16(0)
+          .i16(error)
           .i64(100n)
           .i64(100n)
           .i64(0n)
@@ -121,6 +124,18 @@ describe('a raw fetch', () => {
     follower.says = [{ batches: batch() }]
     expect((await fetch('rack-2')).batches).toEqual(batch())
     expect([leader.waits.length, follower.waits.length]).toEqual([1, 1])
+  })
+
+  test('asks again, and no sooner than it may, where a quota let the broker say nothing', async () => {
+    leader.says = [{ throttle: 300 }, { batches: batch() }]
+    const began = performance.now()
+    expect(await fetch()).toEqual({ error: null, batches: batch() })
+    expect(performance.now() - began).toBeGreaterThan(250)
+  })
+
+  test('asks again where the broker fails once and knows no name for it', async () => {
+    leader.says = [{ error: -1 }, { batches: batch() }]
+    expect(await fetch()).toEqual({ error: null, batches: batch() })
   })
 
   test('lets the broker look as long as it is told', async () => {

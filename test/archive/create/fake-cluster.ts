@@ -16,7 +16,7 @@ interface BatchOptions {
   readonly timestamp?: number | bigint
 }
 
-const reseal = (batch: Buffer): Buffer => {
+export const reseal = (batch: Buffer): Buffer => {
   batch.writeUInt32BE(crc32c(batch.subarray(AT.attributes)), AT.crc)
   return batch
 }
@@ -114,7 +114,7 @@ export class FakeCluster {
   largestHeld = 0
   fetched = 0
   /** Called before each fetch is answered. */
-  onFetch: (at: TopicPartition, offset: bigint) => void | Promise<void> = () => {}
+  onFetch: (at: TopicPartition, offset: bigint, options: RawFetchOptions) => unknown = () => {}
 
   topic(name: string, ...partitions: FakePartition[]): FakeTopic {
     const topic = { id: `id of ${name}`, configs: {}, partitions }
@@ -148,8 +148,9 @@ export class FakeCluster {
     scramUsers: async () => known([], 'fake'),
     groupOffsets: async () => this.groups,
     groupNames: async () => this.groups.map(({ group }) => group),
-    fetchRaw: async (at: TopicPartition, offset: bigint, { maxBytes }: RawFetchOptions): Promise<RawFetch> => {
-      await this.onFetch(at, offset)
+    fetchRaw: async (at: TopicPartition, offset: bigint, options: RawFetchOptions): Promise<RawFetch> => {
+      const { maxBytes } = options
+      await this.onFetch(at, offset, options)
       const partition = this.of(at)
       if (partition === undefined) return this.#answer('UNKNOWN_TOPIC_OR_PARTITION', null, [])
       if (partition.error !== null) return this.#answer(partition.error, partition, [])

@@ -12,9 +12,9 @@ import { PartitionReader } from '../../../src/archive/create/read-partition.ts'
 import { spareCompression } from '../../../src/archive/create/spare-compression.ts'
 import { openThrottle } from '../../../src/archive/create/throttle.ts'
 import { KdrError } from '../../../src/errors.ts'
-import { walkBatches } from '../../../src/model/batches/batch.ts'
+import { AT, walkBatches } from '../../../src/model/batches/batch.ts'
 import { decodeRecords } from '../../../src/model/batches/records.ts'
-import { batchOf, FakeCluster, type FakePartition, holed, marker, partitionOf, TRANSACTIONAL } from './fake-cluster.ts'
+import { batchOf, FakeCluster, type FakePartition, holed, marker, partitionOf, reseal, TRANSACTIONAL } from './fake-cluster.ts'
 
 let cluster: FakeCluster
 beforeEach(() => {
@@ -23,9 +23,12 @@ beforeEach(() => {
 
 const signal = new AbortController().signal
 
-const read = async (partition: FakePartition, change: Partial<PartitionPlan> & { readonly committed?: readonly bigint[]; readonly maxBytes?: number } = {}) => {
+const read = async (
+  partition: FakePartition,
+  change: Partial<PartitionPlan> & { readonly committed?: readonly bigint[]; readonly maxBytes?: number; readonly rack?: string } = {},
+) => {
   if (!cluster.topics.has('t')) cluster.topic('t', partition)
-  const { committed = [], maxBytes = 4 << 20, ...rest } = change
+  const { committed = [], maxBytes = 4 << 20, rack = null, ...rest } = change
   const plan: PartitionPlan = {
     topic: 't',
     partition: 0,
@@ -44,7 +47,7 @@ const read = async (partition: FakePartition, change: Partial<PartitionPlan> & {
     backup: cluster.backup,
     kafka: cluster.kafka,
     clock,
-    rack: null,
+    rack,
     progress: new Progress([plan], clock, () => {}),
     throttle: openThrottle(null, { fetchBytes: maxBytes, parallel: 1 }, clock),
     memory: new Memory(64 << 20),
@@ -266,6 +269,24 @@ describe('what could not be read', () => {
     const { backup, offsets } = await read(partition)
     expect(offsets).toEqual(range(0, 10))
     expect(backup.gaps).toEqual([])
+  })
+
+  it('is asked of the leader, where a follower nearby may have damaged it', async () => {
+    const bad = batchOf(0, 10)
+    bad.writeUInt8(bad.readUInt8(80) ^ 1, 80)
+    const racks: (string | null)[] = []
+    cluster.onFetch = (_, __, { rack }) => racks.push(rack)
+    await read(partitionOf(bad), { rack: 'a' })
+    expect(racks).toEqual(['a', null])
+  })
+
+  it('is a gap where a marker cannot be read', async () => {
+    const bad = marker(10, 5n, false)
+    bad.writeUInt8(0xff, AT.records)
+    const partition = partitionOf(batchOf(0, 10), reseal(bad))
+    partition.aborted = [{ producerId: 5n, firstOffset: 2n }]
+    const { backup } = await read(partition)
+    expect(backup.gaps).toMatchObject([{ to: '11', why: expect.stringContaining('undecodable') }])
   })
 
   it('is the rest of a topic that was deleted', async () => {

@@ -83,8 +83,11 @@ const open = async (invocation: Invocation, chosen: ChosenStore, report: Report,
   }
 }
 
-/** Something that was not restored is no failure, but it is not nothing either. */
-const exitOf = (exit: Exit, report: RestoreReport | null): Exit => (exit === 'ok' && report?.status === 'incomplete' ? 'backupIncomplete' : exit)
+/** What is not all back is no failure, but it is not nothing either; and it weighs more than that it took long. */
+export const ended = (result: RunResult, report: RestoreReport | null): RunResult => {
+  const back = result.exit === 'ok' || result.exit === 'breached'
+  return back && report?.status === 'incomplete' ? { ...result, exit: 'backupIncomplete' } : result
+}
 
 export const runRestore = async (invocation: Invocation, chosen: ChosenStore, options: RestoreOptions, dryRun: boolean): Promise<Exit> => {
   const report = restoreReport(options, invocation.terminal.columns)
@@ -106,7 +109,7 @@ export const runRestore = async (invocation: Invocation, chosen: ChosenStore, op
         result = await resumeRun(deps, run)
       } else result = await startRun(left === null ? deps : { ...deps, takeOver: deps.takeOver ?? left.takeOver })
     }
-    return exitOf(session.finish(result), report.report())
+    return session.finish(ended(result, report.report()))
   } finally {
     await close()
   }
@@ -120,7 +123,7 @@ export const resumeRestore = async (invocation: Invocation, options: RestoreOpti
     if (past.started !== null) session.recall(past.started)
     const { resumeRun } = await import('../engine/runner.ts')
     const deps = await runDeps(invocation, world, session, { scenario: restoreBackup(source), options, need: NEED })
-    return exitOf(session.finish(await resumeRun(deps, past.run)), report.report())
+    return session.finish(ended(await resumeRun(deps, past.run), report.report()))
   } finally {
     await close()
   }

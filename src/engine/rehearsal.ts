@@ -15,6 +15,7 @@ import type { RehearsalDeps, RunResult } from './interaction.ts'
 import { type Act, isAct, type Step, Undecided } from './step.ts'
 import { teller } from './telling.ts'
 import { type Interpreter, walk } from './walk.ts'
+import { within } from './within.ts'
 
 interface Rehearsal {
   readonly deps: RehearsalDeps<never>
@@ -136,7 +137,8 @@ const rehearseStep = async (rehearsal: Rehearsal, step: Step, key: string): Prom
   show({ type: 'step.started', step: step.id, key, title: step.title, why: step.why, effect: step.effect })
   rehearsal.deps.interrupt.signal.throwIfAborted()
   const before = rehearsal.kept.length
-  const resolution = await step.resolve({ ...world, tell: teller(rehearsal.deps.ports.clock, show, step, key) })
+  // A look may take hours, as at a whole backup.
+  const resolution = await within(step.resolve({ ...world, tell: teller(rehearsal.deps.ports.clock, show, step, key) }), rehearsal.deps.interrupt.signal)
   const wouldKeep = rehearsal.kept.slice(before)
   if ('nothing' in resolution) return show({ type: 'step.nothing', step: step.id, key, why: resolution.nothing })
   if ('blocked' in resolution) return met(rehearsal, step, key, new Trouble('blocked', resolution.blocked, resolution.hint ?? null))

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { rehearse } from '../../src/engine/rehearsal.ts'
 import { choose } from '../../src/engine/step.ts'
+import { KdrError } from '../../src/errors.ts'
 import { room, scenarioOf, stage, stateOf, switchOn, verifyLight } from './lamps.ts'
 
 describe('a rehearsal', () => {
@@ -33,6 +34,16 @@ describe('a rehearsal', () => {
     const here = room('hall')
     here.seen = false
     expect(await rehearse(stage(here, scenarioOf(switchOn(here, 'hall'))).deps)).toMatchObject({ outcome: 'unknown', exit: 'unknown' })
+  })
+
+  it('hears an interrupt while a step looks, however long that takes', async () => {
+    const here = room('hall')
+    const controller = new AbortController()
+    const slow = { ...switchOn(here, 'hall'), resolve: () => new Promise<never>(() => queueMicrotask(() => controller.abort(terminated))) }
+    const terminated = new KdrError('terminated', { code: 'interrupted', exit: 'terminated' })
+    const at = stage(here, scenarioOf(slow))
+    await expect(rehearse({ ...at.deps, interrupt: { signal: controller.signal, cause: () => 'SIGTERM' } })).rejects.toBe(terminated)
+    expect(here.thrown).toEqual([])
   })
 
   it('previews every branch once the facts are projected, and only the taken one before', async () => {

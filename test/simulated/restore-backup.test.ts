@@ -238,27 +238,102 @@ describe('restore of a backup', () => {
     expect(told).toMatchObject({ detail: expect.stringMatching(/\/s$/), total: 1, unit: 'MB' })
   })
 
-  it('loads nothing a second time where what it restored is gone since, and says so', async () => {
+  it('loads nothing a second time where what it restored is partly gone since: incomplete, and groups go on after that', async () => {
     const store = memoryStore()
     const first = await source()
     const name = await backUp(first, store)
     const second = open({ topics: [] })
     expect((await startRun(restoring(second, store, { name }).deps)).exit).toBe('ok')
     const gone = [
-      { topic: 'orders', partition: 0, before: 100n },
+      { topic: 'orders', partition: 0, before: 99n },
       { topic: 'orders', partition: 2, before: 30n },
     ]
     await second.write.restore.deleteRecords(gone, signal)
     const left = await everything(second)
-    expect(left['orders-0']).toEqual(['100 to 100'])
     const again = restoring(second, store, { name })
     expect((await startRun(again.deps)).exit).toBe('ok')
     expect(await everything(second)).toEqual(left)
     const report = reportOf(again.events)
-    expect(report).toMatchObject({ records: 350 - 130, offsets: 'preserved' })
-    expect(report?.notRestored.map(({ what }) => what)).toEqual(['orders-0 0 to 100', 'orders-2 0 to 30'])
+    expect(report).toMatchObject({ status: 'incomplete', records: 350 - 129, offsets: 'preserved', groups: 1 })
+    expect(report?.notRestored.map(({ what }) => what)).toEqual(['orders-0 0 to 99', 'orders-2 0 to 30', 'group billing: orders-0 55 to 99'])
+    const [group] = await second.ports.backup.groupOffsets(['billing'], signal)
+    expect(group?.offsets.map(({ offset }) => offset)).toEqual([99n, 56n, 57n])
+    // Its settings alone ask for no deletion.
+    expect((await startRun(restoring(second, store, { name, what: 'metadata', existing: 'recreate' }).deps)).exit).toBe('ok')
+    expect(await everything(second)).toEqual(left)
     expect((await startRun(restoring(second, store, { name, existing: 'recreate' }).deps)).exit).toBe('ok')
     expect(await everything(second)).toEqual(await everything(first))
+  })
+
+  it('refuses a topic that ends where it should and is empty, and replaces it where that is said', async () => {
+    const store = memoryStore()
+    const first = await source()
+    const name = await backUp(first, store)
+    const whole = await everything(first)
+    await first.write.restore.deleteRecords([{ topic: 'orders', partition: 0, before: 100n }], signal)
+    const refused = await startRun(restoring(first, store, { name }).deps)
+    expect(refused).toMatchObject({ exit: 'refused', hint: expect.stringContaining('--existing recreate') })
+    expect(refused.why).toMatch(/orders is there already: partition 0 .* holds none/)
+    expect((await held(first, 'orders', 0))[0]).toBe('100 to 100')
+    expect((await startRun(restoring(first, store, { name, existing: 'recreate' }).deps)).exit).toBe('ok')
+    expect(await everything(first)).toEqual(whole)
+  })
+
+  it('deletes nothing where nobody knows what the backup lacks', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const archive = await openArchive(store, name, null, signal)
+    const second = open({ topics: TOPICS })
+    await produce(second, 'orders', 0, 1000, 5, 5)
+    const { deps } = restoring(second, store, { name, existing: 'recreate', acceptLossy: true })
+    const scenario = restoreBackup({ open: async () => ({ archives: [archive], lossy: 'it may have stopped early' }) })
+    const refused = await startRun({ ...deps, scenario } as typeof deps)
+    expect(refused.exit).toBe('refused')
+    expect(refused.why).toContain('may not all be in the backup')
+    expect((await held(second, 'orders', 0))[0]).toBe('0 to 5')
+  })
+
+  it('waits for no partition that has nothing to load', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    expect((await startRun(restoring(second, store, { name, topics: ['people'] }).deps)).exit).toBe('ok')
+    const { deps } = restoring(second, store, { name })
+    // Its leader has one more that its followers never get.
+    const offsets: typeof deps.ports.kafka.offsets = async (of, at, until) =>
+      (await second.ports.kafka.offsets(of, at, until)).map((answer) =>
+        of.ask === 'local-end' && answer.topic === 'people' && answer.offset.known
+          ? { ...answer, offset: { ...answer.offset, value: answer.offset.value + 1n } }
+          : answer,
+      )
+    const ports = { ...deps.ports, kafka: { ...deps.ports.kafka, offsets } }
+    expect((await startRun({ ...deps, ports })).why).toBe('recovered and verified')
+  })
+
+  it('says that it compared none where none is left to compare', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name })
+    const all = [
+      { topic: 'orders', partition: 0 },
+      { topic: 'orders', partition: 1 },
+      { topic: 'orders', partition: 2 },
+      { topic: 'people', partition: 0 },
+    ]
+    let purged: Promise<unknown> = Promise.resolve()
+    const tell: typeof deps.events = (event) => {
+      if (event.type === 'step.intent' && event.step === 'compare-records')
+        purged = second.write.restore.deleteRecords(
+          all.map((at) => ({ ...at, before: at.topic === 'people' ? 30n : 100n + 20n * BigInt(at.partition) })),
+          signal,
+        )
+      deps.events(event)
+    }
+    await startRun({ ...deps, events: tell })
+    await purged
+    const detail = (step: string) => events.flatMap((event) => (event.type === 'step.settled' && event.step === step ? [event.detail] : []))
+    expect(detail('compare-records')).toEqual([expect.stringContaining('none could be compared')])
   })
 
   it('names where the source went on after its last record, and lets groups that stood there go on', async () => {

@@ -41,21 +41,40 @@ const indexOf = async (stored: StoredPartition, offset: bigint, toTime: Instant 
 
 const clamp = (value: bigint, low: bigint, high: bigint): bigint => (value < low ? low : value > high ? high : value)
 
-/** The offset to commit in the target; never past what is there. `named`: the archive that the position is of. */
+export interface Committed {
+  readonly offset: bigint
+  /** Where it would be, had the records from there on not gone since they were restored; null: they are there. */
+  readonly behind: bigint | null
+}
+
+/** The offset to commit in the target; never past what is there, and never before it. `named`: the archive that the position is of. */
 export const committedIn = async (
-  { how, base, records }: PartitionPlan,
+  plan: PartitionPlan,
+  stored: StoredPartition,
+  named: RestoreArchive,
+  position: Pick<GroupPosition, 'offset' | 'archivedIndex'>,
+  toTime: Instant | null,
+  signal: AbortSignal,
+): Promise<Committed> => {
+  const { base, records, gone } = plan
+  const wanted = clamp(await placeOf(plan, stored, named, position, toTime, signal), base, base + BigInt(records))
+  const first = base + BigInt(gone)
+  return wanted < first ? { offset: first, behind: wanted } : { offset: wanted, behind: null }
+}
+
+const placeOf = async (
+  { how, base }: PartitionPlan,
   stored: StoredPartition,
   named: RestoreArchive,
   { offset, archivedIndex }: Pick<GroupPosition, 'offset' | 'archivedIndex'>,
   toTime: Instant | null,
   signal: AbortSignal,
 ): Promise<bigint> => {
-  const end = base + BigInt(records)
-  if (how === 'preserved') return clamp(BigInt(offset), base, end)
+  if (how === 'preserved') return BigInt(offset)
   // Counted when the backup was made; what the archives before it keep comes on top.
   if (archivedIndex !== null && toTime === null) {
     const earlier = stored.segments.reduce((sum, { archive, segment }) => (archive === named ? sum : sum + segment.records), 0)
-    return clamp(base + BigInt(earlier + archivedIndex), base, end)
+    return base + BigInt(earlier + archivedIndex)
   }
-  return clamp(base + BigInt(await indexOf(stored, BigInt(offset), toTime, signal)), base, end)
+  return base + BigInt(await indexOf(stored, BigInt(offset), toTime, signal))
 }

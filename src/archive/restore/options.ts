@@ -72,7 +72,7 @@ export interface RestoreReport {
   readonly schema: 'kdr/restore/1'
   readonly name: string
   readonly what: RestoreOptions['what']
-  /** Of the backup: an incomplete one may be restored, and is no complete restore. */
+  /** `incomplete`: the backup is, or records of it that were there before this restore are gone since. */
   readonly status: 'complete' | 'incomplete'
   readonly topics: number
   readonly records: number

@@ -63,6 +63,8 @@ export interface PlanInput {
   /** By source topic, in order of the partitions. */
   readonly partitions: ReadonlyMap<string, readonly SeenPartition[]>
   readonly contents: Contents
+  /** Why the backup may have less than there was, and nobody knows of what; null: what it lacks is named. */
+  readonly lossy: string | null
   /** null: no broker was seen. */
   readonly disks: readonly Disk[] | null
   /** Brokers that have replicas of what is there, by partition (`orders-3`); those not seen are left out. */
@@ -73,6 +75,8 @@ export interface PlanInput {
 const defaultsOf = ({ defaults }: Contents): Defaults | null => (defaults.known ? defaults.value : null)
 
 const RECREATE = 'kdr backup restore … --existing recreate deletes them and makes them anew; --topic-prefix restores beside them'
+
+const PURGED = 'ends where the records of the backup would end, and holds none: whether they were ever there cannot be told, and nothing can be compared'
 
 interface Judged {
   readonly selected: SelectedTopic
@@ -94,7 +98,10 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
       because: `it has ${plural(there.partitions.length, 'partition')}, the backup's has ${selected.source.partitions}: keys and offsets would not fit`,
     }
   const seen = input.partitions.get(selected.source.name) ?? []
-  const gone = seen.find(({ standing }) => goneOf(standing) > 0)
+  const withData = input.options.what !== 'metadata'
+  const purged = withData ? seen.find(({ standing }) => standing?.state === 'purged') : undefined
+  if (purged !== undefined) return { selected, there, was: 'replace', because: `partition ${purged.stored.partition} ${PURGED}` }
+  const gone = withData ? seen.find(({ standing }) => goneOf(standing) > 0) : undefined
   if (gone !== undefined && input.options.existing === 'recreate')
     return { selected, there, was: 'replace', because: `partition ${gone.stored.partition} has lost ${plural(goneOf(gone.standing), 'record')} since` }
   const foreign = seen.find(({ standing }) => standing?.state === 'foreign')
@@ -102,11 +109,11 @@ const judge = (input: PlanInput, selected: SelectedTopic): Judged => {
   return { selected, there, was: 'replace', because: `partition ${foreign.stored.partition} is not empty, and ${foreign.standing.because}` }
 }
 
-/** Partitions of a topic that the backup holds less of than there was. */
-const lacks = ({ partitions }: PlanInput, { source }: SelectedTopic): readonly string[] => {
+/** Partitions of a topic that the backup holds less of than there was, or may. */
+const lacks = ({ partitions, lossy }: PlanInput, { source }: SelectedTopic): readonly string[] => {
   const seen = new Map((partitions.get(source.name) ?? []).map(({ stored }) => [stored.partition, stored]))
   return Array.from({ length: source.partitions }, (_, partition) => partition)
-    .filter((partition) => (seen.get(partition)?.gaps ?? [null]).length > 0)
+    .filter((partition) => lossy !== null || (seen.get(partition)?.gaps ?? [null]).length > 0)
     .map((partition) => partitionName({ topic: source.name, partition }))
 }
 
@@ -122,7 +129,7 @@ const refusal = (input: PlanInput, judged: readonly Judged[]): Planned | null =>
   const lacking = held.flatMap(({ selected }) => lacks(input, selected))
   if (options.existing === 'recreate' && lacking.length > 0)
     return {
-      refused: `what is to be deleted is not all in the backup, and may be the last copy: ${lacking.slice(0, 5).join(', ')}`,
+      refused: `what is to be deleted ${input.lossy === null ? 'is not all' : 'may not all be'} in the backup, and may be the last copy: ${lacking.slice(0, 5).join(', ')}`,
       hint: '--topic-prefix restores beside it; or delete the topic yourself, knowing what is lost',
     }
   if (options.existing === 'refuse' && held.length > 0)
@@ -230,6 +237,7 @@ const needsOf = ({ replicas }: PlanInput, topic: TopicPlan, seen: readonly SeenP
   seen.map((one) => ({
     bytes: missingBytes(one, topic.was),
     replicationFactor: topic.replicationFactor,
+    replaced: topic.was === 'replace',
     replicas: topic.was === 'there' ? (replicas.get(partitionName({ topic: topic.target, partition: one.stored.partition })) ?? null) : null,
   }))
 

@@ -14,13 +14,15 @@ export interface Need {
   readonly replicationFactor: number
   /** Brokers that have its replicas; null where the topic is yet to be made, and Kafka will choose. */
   readonly replicas: readonly number[] | null
+  /** Its topic is deleted first: its need refuses nothing, as what that frees is not known before. */
+  readonly replaced: boolean
 }
 
 export interface RoomInput {
   readonly needs: readonly Need[]
   /** null: no broker was seen. */
   readonly disks: readonly Disk[] | null
-  /** Topics that are deleted first: what that frees is not known before. */
+  /** Topics that are deleted first. */
   readonly deleted: number
 }
 
@@ -33,7 +35,7 @@ export interface Room {
 const total = (needs: readonly Need[], of: (need: Need) => number): number => Math.round(needs.reduce((sum, need) => sum + of(need), 0))
 
 /** What is bound to come to this broker, and what is once replicas are spread evenly. */
-const shareOf = ({ needs }: RoomInput, broker: number, brokers: number) => {
+const shareOf = (needs: readonly Need[], broker: number, brokers: number) => {
   const placed = (need: Need): boolean => need.replicas?.includes(broker) === true
   const certain = total(needs, (need) => (placed(need) || (need.replicas === null && need.replicationFactor >= brokers) ? need.bytes : 0))
   const even = total(needs, (need) =>
@@ -42,25 +44,46 @@ const shareOf = ({ needs }: RoomInput, broker: number, brokers: number) => {
   return { certain, even }
 }
 
-export const roomFor = (input: RoomInput): Room => {
-  const { needs, disks, deleted } = input
-  const sum = total(needs, ({ bytes, replicationFactor, replicas }) => bytes * (replicas?.length ?? replicationFactor))
-  const needed = `it needs about ${formatBytes(sum)} on the brokers' disks`
+const copies = ({ bytes, replicationFactor, replicas }: Need): number => bytes * (replicas?.length ?? replicationFactor)
+
+/** Where these needs cannot be met, a line each. */
+const shortOf = (needs: readonly Need[], disks: readonly Disk[]): readonly string[] => {
+  const short = disks.flatMap(({ broker, freeBytes }) => {
+    const { certain } = shareOf(needs, broker, disks.length)
+    return freeBytes !== null && certain > freeBytes ? [`broker ${broker} has ${formatBytes(freeBytes)} free and gets ${formatBytes(certain)}`] : []
+  })
+  const free = disks.reduce((all, { freeBytes }) => all + (freeBytes ?? Number.POSITIVE_INFINITY), 0)
+  return short.length === 0 && total(needs, copies) > free ? [`${formatBytes(free)} are free in all`] : short
+}
+
+const unevenOf = (needs: readonly Need[], disks: readonly Disk[]): readonly string[] =>
+  disks.flatMap(({ broker, freeBytes }) => {
+    const { certain, even } = shareOf(needs, broker, disks.length)
+    return freeBytes !== null && certain <= freeBytes && even > freeBytes
+      ? [`broker ${broker} has ${formatBytes(freeBytes)} free, and its even share is ${formatBytes(even)}`]
+      : []
+  })
+
+const neededBy = (needs: readonly Need[]): string => `about ${formatBytes(total(needs, copies))} on the brokers' disks`
+
+export const roomFor = ({ needs, disks, deleted }: RoomInput): Room => {
+  const needed = `it needs ${neededBy(needs)}`
   if (disks === null || disks.length === 0) return { notes: [`${needed}; how much is free was not seen`], refused: null }
+  const kept = needs.filter(({ replaced }) => !replaced)
+  const refused = shortOf(kept, disks)
+  if (refused.length > 0) {
+    const whose = deleted === 0 ? 'it needs' : 'without the topics that are deleted first it needs'
+    return { notes: [], refused: `${whose} ${neededBy(kept)}: ${refused.join('; ')}` }
+  }
   const blind = disks.filter(({ freeBytes }) => freeBytes === null).map(({ broker }) => broker)
   const free = disks.reduce((all, { freeBytes }) => all + (freeBytes ?? 0), 0)
-  const notes = [
-    blind.length === 0 ? `${needed}, of ${formatBytes(free)} free` : `${needed}; how much is free on broker ${blind.join(', ')} was not seen`,
-    ...(deleted === 0 ? [] : [`what the deletion of ${plural(deleted, 'topic')} frees is not known before, and not counted`]),
-  ]
-  const short: string[] = []
-  for (const { broker, freeBytes } of disks) {
-    if (freeBytes === null) continue
-    const { certain, even } = shareOf(input, broker, disks.length)
-    if (certain > freeBytes) short.push(`broker ${broker} has ${formatBytes(freeBytes)} free and gets ${formatBytes(certain)}`)
-    else if (even > freeBytes) notes.push(`broker ${broker} has ${formatBytes(freeBytes)} free, and its even share is ${formatBytes(even)}`)
+  return {
+    notes: [
+      blind.length === 0 ? `${needed}, of ${formatBytes(free)} free` : `${needed}; how much is free on broker ${blind.join(', ')} was not seen`,
+      ...(deleted === 0 ? [] : [`what the deletion of ${plural(deleted, 'topic')} frees is not known before, and not counted`]),
+      ...unevenOf(needs, disks),
+      ...shortOf(needs, disks),
+    ],
+    refused: null,
   }
-  if (short.length === 0 && blind.length === 0 && sum > free) short.push(`${formatBytes(free)} are free in all`)
-  if (short.length === 0) return { notes, refused: null }
-  return deleted > 0 ? { notes: [...notes, ...short], refused: null } : { notes, refused: `${needed}: ${short.join('; ')}` }
 }

@@ -84,10 +84,11 @@ export interface Wanted {
 
 /**
  * `empty`: nothing of anybody is in it. `filling`: it is being brought to the offset where the records begin. `whole`: it ends where it has to;
- * `gone` of its records were there and are no more (retention, DeleteRecords).
+ * `gone` of its records were there and are no more (retention, DeleteRecords). `purged`: it ends where it has to and holds nothing, so that none can
+ * be compared: whether it ever held the records of this backup cannot be told.
  */
 export type Standing =
-  | { readonly state: 'empty' | 'filling' }
+  | { readonly state: 'empty' | 'filling' | 'purged' }
   | { readonly state: 'partial'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number }
   | { readonly state: 'whole'; readonly how: 'preserved' | 'mapped'; readonly base: bigint; readonly restored: number; readonly gone: number }
   | { readonly state: 'foreign'; readonly because: string }
@@ -117,8 +118,8 @@ export const standing = async (
     gone: start > base ? Number(start - base) : 0,
   })
   if (start === end) {
-    const expired = loading || records === 0 ? undefined : bases.find(({ base }) => end === base + BigInt(records))
-    return expired === undefined ? { state: 'empty' } : whole(expired.how, expired.base)
+    const purged = !loading && records > 0 && bases.some(({ base }) => end === base + BigInt(records))
+    return { state: purged ? 'purged' : 'empty' }
   }
   const last = await recordIn(backup, at, end - 1n, signal)
   if (last === null) return { state: 'foreign', because: `its last record, at ${end - 1n}, could not be read` }

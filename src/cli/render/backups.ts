@@ -200,7 +200,7 @@ const OFFSETS = {
 /** What came back, and what did not. */
 export const restoreLines = ({ name, status, topics, records, offsets, groups, notRestored }: RestoreReport, columns: number): readonly string[] => [
   '',
-  `Restored from ${name}${status === 'complete' ? '' : ', which is INCOMPLETE'}`,
+  `Restored from ${name}${status === 'complete' ? '' : ', INCOMPLETE'}`,
   ...factLines(
     [
       ['holds', `${plural(topics, 'topic')}, ${countWords(records)} records, positions of ${plural(groups, 'group')}`],

@@ -137,7 +137,16 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
   const seen = await each(all, WIDTH, (one) => seenPartition(world, { options, contents }, one.name, one.stored, one.fits, signal))
   const partitions = new Map<string, SeenPartition[]>()
   for (const one of seen) partitions.set(one.stored.topic, [...(partitions.get(one.stored.topic) ?? []), one])
-  const planned = planRestore({ options, selected, partitions, contents, disks: disksOf(now), replicas: replicasOf(now, selected), now: now.takenAt })
+  const planned = planRestore({
+    options,
+    selected,
+    partitions,
+    contents,
+    lossy: chain.lossy,
+    disks: disksOf(now),
+    replicas: replicasOf(now, selected),
+    now: now.takenAt,
+  })
   if ('refused' in planned) return { blocked: planned.refused, hint: planned.hint }
   const codecs = withDataOf({ options }) ? recompressed([...stored.values()]) : null
   const anew = begunAnew(

@@ -2,7 +2,7 @@
 // since, is left alone and said.
 
 import type { GroupBackup } from '../../archive/manifest.ts'
-import { committedIn } from '../../archive/restore/group-offsets.ts'
+import { type Committed, committedIn } from '../../archive/restore/group-offsets.ts'
 import type { NotRestored } from '../../archive/restore/options.ts'
 import { act, type Decision, decide, type Resolution, type Step } from '../../engine/step.ts'
 import { few } from '../../judgement/evidence.ts'
@@ -23,22 +23,31 @@ export interface GroupPlan {
   readonly notRestored: readonly NotRestored[]
 }
 
+interface Wanted extends GroupOffset {
+  readonly behind: Committed['behind']
+}
+
 const WIDTH = 4
 const FREE: ReadonlySet<string> = new Set(['Empty', 'Dead'])
 
 /** Why this group is not touched; null: nothing stands in the way. */
-const inTheWay = (there: GroupContents | undefined, wanted: readonly GroupOffset[], made: ReadonlySet<string>): string | null => {
+const inTheWay = (there: GroupContents | undefined, wanted: readonly Wanted[], made: ReadonlySet<string>): string | null => {
   if (there === undefined) return null
   if (!FREE.has(there.state)) return `it is ${there.state}: Kafka takes offsets only of a group that nobody is a member of`
   // What it committed to a topic that this run made can only be of the one before it.
   const other = wanted.find((offset) => {
     const has = there.offsets.get(partitionName(offset))
-    return has !== undefined && has.offset !== offset.offset && !made.has(offset.topic)
+    return has !== undefined && has.offset !== offset.offset && has.offset !== offset.behind && !made.has(offset.topic)
   })
   return other === undefined
     ? null
     : `it has committed ${there.offsets.get(partitionName(other))?.offset} for ${partitionName(other)} here, the backup says ${other.offset}`
 }
+
+const pastWhatIsGone = (group: string, { topic, partition, offset, behind }: Wanted): readonly NotRestored[] =>
+  behind === null
+    ? []
+    : [{ what: `group ${group}: ${partitionName({ topic, partition })} ${behind} to ${offset}`, why: `these records are gone since: it goes on at ${offset}` }]
 
 const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSignal): Promise<Resolution<GroupPlan>> => {
   if (!withDataOf(from) || !from.options.groups) return { target: { groups: [], notRestored: [] } }
@@ -59,12 +68,12 @@ const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSig
     each(
       offsets.filter((position) => plans.has(keyOf(position))),
       WIDTH,
-      async (position): Promise<GroupOffset> => {
+      async (position): Promise<Wanted> => {
         const plan = plans.get(keyOf(position))
         if (plan === undefined) throw new Error('it was there a moment ago')
         const held = stored.get(keyOf(position)) ?? nothingStored(position.topic, position.partition)
-        const offset = await committedIn(plan, held, named, position, from.options.toTime, signal)
-        return { topic: plan.target, partition: plan.partition, offset, leaderEpoch: -1, metadata: position.metadata }
+        const committed = await committedIn(plan, held, named, position, from.options.toTime, signal)
+        return { topic: plan.target, partition: plan.partition, ...committed, leaderEpoch: -1, metadata: position.metadata }
       },
     )
   const made = new Set(topics.filter(({ was }) => was !== 'there').map(({ target }) => target))
@@ -79,8 +88,12 @@ const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSig
     const offsets = await offsetsOf(group)
     if (offsets.length === 0) continue
     const why = inTheWay(there.value.get(group.group), offsets, made)
-    if (why === null) restored.push({ group: group.group, offsets })
-    else notRestored.push({ what: `group ${group.group}`, why })
+    if (why !== null) {
+      notRestored.push({ what: `group ${group.group}`, why })
+      continue
+    }
+    restored.push({ group: group.group, offsets: offsets.map(({ behind: _, ...offset }) => offset) })
+    notRestored.push(...offsets.flatMap((offset) => pastWhatIsGone(group.group, offset)))
   }
   return { target: { groups: restored, notRestored } }
 }
@@ -105,7 +118,7 @@ export const mapGroups = (from: Restoring): Decision<GroupPlan> =>
       detail: `${plural(groups.length, 'group')}${
         notRestored.length === 0
           ? ''
-          : `; left alone: ${few(
+          : `; not as in the backup: ${few(
               notRestored.map(({ what, why }) => `${what}, ${why}`),
               3,
             )}`

@@ -48,6 +48,8 @@ const checkStarted = async (
   })
 }
 
+const unfinished = (now: Survey, plan: PartitionPlan): boolean => unloaded(now, plan) > 0n
+
 const loadAll = async (world: WriteWorld, from: Restoring, signal: AbortSignal): Promise<void> => {
   const plans = from.plan.value().partitions
   const chain = await chainOf(from, world, signal)
@@ -55,8 +57,8 @@ const loadAll = async (world: WriteWorld, from: Restoring, signal: AbortSignal):
     chain,
     from.plan.value().topics.map(({ topic }) => topic),
   )
-  const { now, leaders } = await settledExtents(world, plans, signal)
-  const left = plans.filter((plan) => unloaded(now, plan) > 0n)
+  const { now, leaders } = await settledExtents(world, plans, unfinished, signal)
+  const left = plans.filter((plan) => unfinished(now, plan))
   await checkStarted(world, from, left, now, stored, signal)
   const total = left.reduce((sum, plan) => sum + Number(unloaded(now, plan)), 0)
   const options = optionsOf(world, from, widthFor(stored), { total, unit: 'records' })

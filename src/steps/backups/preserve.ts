@@ -29,7 +29,7 @@ const mustBeFiller = async (world: WriteWorld, plan: PartitionPlan, { start, end
 
 const placeOffsets = async (world: WriteWorld, from: Restoring, signal: AbortSignal): Promise<void> => {
   const plans = from.plan.value().partitions.filter(({ how, base }) => how === 'preserved' && base > 0n)
-  const { now, leaders } = await settledExtents(world, plans, signal)
+  const { now, leaders } = await settledExtents(world, plans, unplaced, signal)
   const wanted = plans.filter((plan) => unplaced(now, plan))
   for (const plan of wanted) await mustBeFiller(world, plan, extentOf(now, plan) ?? { start: 0n, end: 0n }, signal)
   const fills = wanted.flatMap((plan): LoadPartition[] => {

@@ -40,15 +40,21 @@ const unsettled = (
   return null
 }
 
-/** Who leads each partition, and what it holds. What a leader took from an earlier life of this run and has not handed on yet would be taken twice: waits until there is none. */
+/**
+ * Who leads each partition that has `work` left, and what it holds: the others, brokers that are down among them, are waited for by nobody. What a leader took from an earlier life of this run and has not handed on yet would be taken
+ * twice: waits until there is none.
+ */
 export const settledExtents = async (
   world: WriteWorld,
-  plans: readonly PartitionPlan[],
+  all: readonly PartitionPlan[],
+  work: (now: Survey, plan: PartitionPlan) => boolean,
   signal: AbortSignal,
 ): Promise<{ readonly now: Survey; readonly leaders: ReadonlyMap<string, number> }> => {
   for (const began = world.clock.monotonic(); ; await world.clock.sleep(SETTLING, signal)) {
-    const leaders = await leadersOf(world, plans, signal)
     const now = await world.survey(['contents'])
+    // What was not seen may have some.
+    const plans = all.filter((plan) => extentOf(now, plan) === null || work(now, plan))
+    const leaders = await leadersOf(world, plans, signal)
     const brokers = [...new Set(leaders.values())].filter((id) => id >= 0)
     const ends = await Promise.all(
       brokers.map((broker) => world.kafka.offsets({ ask: 'local-end', broker }, plans.filter((plan) => leaders.get(nameOf(plan)) === broker).map(at), signal)),

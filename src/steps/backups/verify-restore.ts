@@ -26,33 +26,47 @@ interface Sample {
   readonly partitions: number
 }
 
-const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<void> => {
+/** Of how many partitions a record could be compared. */
+const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<number> => {
   const stored = storedIn(
     await chainOf(from, world, signal),
     from.plan.value().topics.map(({ topic }) => topic),
   )
   const now = await world.survey(['contents'])
-  await each(plans, WIDTH, async (plan) => {
+  const compared = await each(plans, WIDTH, async (plan) => {
     const held = stored.get(keyOf(plan))
     const extent = extentOf(now, plan)
-    if (held === undefined || extent === null) return
+    let same = false
+    if (held === undefined || extent === null) return same
     for (const index of new Set([0, plan.records - 1])) {
       const offset = plan.base + BigInt(index)
       // What has expired since its retention is back cannot be compared.
       if (offset < extent.start || offset >= extent.end) continue
       const at = { topic: plan.target, partition: plan.partition }
       const [wanted, found] = await Promise.all([recordAt(held, index, from.options.toTime, signal), recordIn(world.backup, at, offset, signal)])
-      if (wanted === null || (found !== null && sameRecord(wanted, found))) continue
+      if (wanted === null) continue
+      if (found !== null && sameRecord(wanted, found)) {
+        same = true
+        continue
+      }
       // Compacted away since its settings are back, as in a resumed run.
       if (found === null && !isLoadMode(overridesOf(now, plan.target) ?? new Map())) continue
       throw new KdrError(`${partitionName(at)}: the record at offset ${offset} is not the one of the backup`, { code: 'restore-differs', exit: 'corrupt' })
     }
+    return same
   })
+  return compared.filter((same) => same).length
+}
+
+const comparedWords = (compared: number, looked: number): string => {
+  if (compared === 0) return `none could be compared: the first and last records of ${plural(looked, 'partition')} are there no more`
+  const rest = compared < looked ? `; of ${looked - compared} more none could be compared` : ''
+  return `first and last records that are there are those of the backup, in ${plural(compared, 'partition')}${rest}`
 }
 
 /** Before settings are put back: once compaction and retention hold again, records may go. */
 export const compareRecords = (from: Restoring): Step => {
-  let compared = false
+  let compared: number | null = null
   return act<Sample>({
     id: 'compare-records',
     title: 'Compare first and last records with the backup',
@@ -69,20 +83,17 @@ export const compareRecords = (from: Restoring): Step => {
     act: async (world, { partitions }, signal) => {
       const all = from.plan.value().partitions.filter(({ records }) => records > 0)
       const pace = Math.max(1, Math.floor(all.length / partitions))
-      await compareEnds(
+      compared = await compareEnds(
         world,
         from,
         all.filter((_, at) => at % pace === 0),
         signal,
       )
-      compared = true
       return undefined
     },
     expect: (now) => now,
     done: (_, { partitions }) =>
-      compared
-        ? { state: 'done', detail: `first and last records are those of the backup, in ${plural(partitions, 'partition')}` }
-        : { state: 'not-started', detail: 'not compared' },
+      compared === null ? { state: 'not-started', detail: 'not compared' } : { state: 'done', detail: comparedWords(compared, partitions) },
   })
 }
 
@@ -166,7 +177,7 @@ export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Ste
         schema: 'kdr/restore/1',
         name: from.chosen.value().name,
         what: from.options.what,
-        status: from.chosen.value().status,
+        status: goneIn(plan.partitions) > 0 ? 'incomplete' : from.chosen.value().status,
         topics: plan.topics.length,
         records: plan.records - goneIn(plan.partitions),
         offsets: plan.partitions.every(({ how }) => how === 'preserved') ? 'preserved' : 'mapped',

@@ -4,7 +4,13 @@ import { type Disk, type Need, roomFor } from '../../../src/archive/restore/room
 
 const GB = 2 ** 30
 const disks = (...free: readonly (number | null)[]): readonly Disk[] => free.map((gb, broker) => ({ broker, freeBytes: gb === null ? null : gb * GB }))
-const need = (gb: number, replicationFactor: number, replicas: readonly number[] | null = null): Need => ({ bytes: gb * GB, replicationFactor, replicas })
+const need = (gb: number, replicationFactor: number, replicas: readonly number[] | null = null): Need => ({
+  bytes: gb * GB,
+  replicationFactor,
+  replicas,
+  replaced: false,
+})
+const replaced = (one: Need): Need => ({ ...one, replaced: true })
 const room = (needs: readonly Need[], free: readonly Disk[] | null, deleted = 0) => roomFor({ needs, disks: free, deleted })
 
 describe('room on the disks', () => {
@@ -33,8 +39,16 @@ describe('room on the disks', () => {
   })
 
   it('is not refused for topics that are deleted first, whose size is not known', () => {
-    const { notes, refused } = room([need(5, 3)], disks(4, 100, 100), 2)
+    const { notes, refused } = room([replaced(need(5, 3))], disks(4, 100, 100), 2)
     expect(refused).toBeNull()
     expect(notes.join()).toMatch(/2 topics frees is not known.*broker 0 has 4/)
+  })
+
+  it('is refused for the topics that are not deleted first, whatever else is', () => {
+    const { refused } = room([need(5, 3), replaced(need(1, 3))], disks(4, 100, 100), 1)
+    expect(refused).toMatch(/^without the topics that are deleted first it needs about 15.*broker 0 has 4.*gets 5/)
+    const { notes, refused: none } = room([need(3, 3), replaced(need(2, 3))], disks(4, 100, 100), 1)
+    expect(none).toBeNull()
+    expect(notes.join()).toMatch(/broker 0 has 4.*gets 5/)
   })
 })

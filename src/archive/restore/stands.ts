@@ -1,8 +1,10 @@
 // How far a partition was restored before: the target is the checkpoint. Whatever it holds is compared with the
 // record of the backup that would have to be there; anything else was written by somebody else.
+import { KdrError } from '../../errors.ts'
 import { walkBatches } from '../../model/batches/batch.ts'
 import { decodeRecords, type StoredRecord } from '../../model/batches/records.ts'
 import type { Extent } from '../../model/contents.ts'
+import { partitionName } from '../../model/partitions.ts'
 import type { TopicPartition } from '../../ports/kafka.ts'
 import type { KafkaBackupReader } from '../../ports/kafka-backup.ts'
 import type { Instant } from '../../units.ts'
@@ -58,10 +60,22 @@ const copied = (record: StoredRecord | undefined): StoredRecord | null => {
   }
 }
 
-/** The record at this offset of the target; null where there is none. */
+const OUT_OF_RANGE = 'OFFSET_OUT_OF_RANGE'
+
+const notRead = (at: TopicPartition, offset: bigint, why: string): KdrError =>
+  new KdrError(`${partitionName(at)}: what is at offset ${offset} could not be read: ${why}`, {
+    code: 'record-not-read',
+    exit: 'unknown',
+    hint: 'look at the broker that leads it (kdr diagnose), then run the same command again: what was loaded stays',
+  })
+
+/** The record at this offset of the target; null only where there is none. Throws `record-not-read`. */
 export const recordIn = async (backup: KafkaBackupReader, at: TopicPartition, offset: bigint, signal: AbortSignal): Promise<StoredRecord | null> => {
   const fetched = await backup.fetchRaw(at, offset, { maxBytes: LOOK, rack: null }, signal)
   try {
+    if (fetched.error === OUT_OF_RANGE) return null
+    if (fetched.error !== null) throw notRead(at, offset, fetched.error)
+    if (fetched.batches.length === 0 && offset < fetched.lastStable) throw notRead(at, offset, `nothing came, and it ends at ${fetched.lastStable}`)
     for (const batch of walkBatches(fetched.batches)) {
       if (batch.control || batch.lastOffset < offset) continue
       const found = decodeRecords(batch).find((record) => record.offset >= offset)

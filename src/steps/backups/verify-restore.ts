@@ -1,101 +1,22 @@
-// Whether it worked: first and last records compared with the backup, every partition's end, every setting. The
-// report says what did not come back. Every record is compared by `kdr backup verify --level record`.
+// Whether it worked: every partition's end, every setting. The report says what did not come back. Every record is
+// compared by `kdr backup verify --level record`.
 import type { NotRestored, RestoreReport } from '../../archive/restore/options.ts'
 import { REPORT_STEP } from '../../archive/restore/options.ts'
-import type { PartitionPlan } from '../../archive/restore/plan.ts'
-import { recordAt, recordIn, sameRecord } from '../../archive/restore/stands.ts'
-import { changesTo, isLoadMode } from '../../archive/restore/topic-configs.ts'
-import { act, type Decision, decide, look, type Step } from '../../engine/step.ts'
-import { KdrError } from '../../errors.ts'
+import { changesTo } from '../../archive/restore/topic-configs.ts'
+import { type Decision, decide, look, type Step } from '../../engine/step.ts'
+import { few } from '../../judgement/evidence.ts'
 import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
-import type { ReadWorld, WriteWorld } from '../../ports/world.ts'
-import { each } from '../../survey/reading.ts'
+import type { ReadWorld } from '../../ports/world.ts'
 import { minutes, plural, seconds } from '../../units.ts'
 import { goneIn, loadedBy } from './extents.ts'
 import type { GroupPlan } from './groups.ts'
-import { chainOf, extentOf, keyOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
+import { chainOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
 import { aclsFor, hasAuthorizer, quotasFor } from './rights.ts'
 import { otherwise } from './topics.ts'
 
-/** Partitions of which the first and the last record are compared: each costs up to two segments. */
-const SAMPLED = 200
-const WIDTH = 4
-
-interface Sample {
-  readonly partitions: number
-}
-
-/** Of how many partitions a record could be compared. */
-const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<number> => {
-  const stored = storedIn(
-    await chainOf(from, world, signal),
-    from.plan.value().topics.map(({ topic }) => topic),
-  )
-  const now = await world.survey(['contents'])
-  const compared = await each(plans, WIDTH, async (plan) => {
-    const held = stored.get(keyOf(plan))
-    const extent = extentOf(now, plan)
-    let same = false
-    if (held === undefined || extent === null) return same
-    for (const index of new Set([0, plan.records - 1])) {
-      const offset = plan.base + BigInt(index)
-      // What has expired since its retention is back cannot be compared.
-      if (offset < extent.start || offset >= extent.end) continue
-      const at = { topic: plan.target, partition: plan.partition }
-      const [wanted, found] = await Promise.all([recordAt(held, index, from.options.toTime, signal), recordIn(world.backup, at, offset, signal)])
-      if (wanted === null) continue
-      if (found !== null && sameRecord(wanted, found)) {
-        same = true
-        continue
-      }
-      // Compacted away since its settings are back, as in a resumed run.
-      if (found === null && !isLoadMode(overridesOf(now, plan.target) ?? new Map())) continue
-      throw new KdrError(`${partitionName(at)}: the record at offset ${offset} is not the one of the backup`, { code: 'restore-differs', exit: 'corrupt' })
-    }
-    return same
-  })
-  return compared.filter((same) => same).length
-}
-
-const comparedWords = (compared: number, looked: number): string => {
-  if (compared === 0) return `none could be compared: the first and last records of ${plural(looked, 'partition')} are there no more`
-  const rest = compared < looked ? `; of ${looked - compared} more none could be compared` : ''
-  return `first and last records that are there are those of the backup, in ${plural(compared, 'partition')}${rest}`
-}
-
-/** Before settings are put back: once compaction and retention hold again, records may go. */
-export const compareRecords = (from: Restoring): Step => {
-  let compared: number | null = null
-  return act<Sample>({
-    id: 'compare-records',
-    title: 'Compare first and last records with the backup',
-    why: 'A count that fits says nothing about what was counted.',
-    effect: 'probe',
-    aspects: [],
-    guards: [],
-    budget: { expected: seconds(10), deadline: minutes(60) },
-    resolve: async () => {
-      const with_ = from.plan.value().partitions.filter(({ records }) => records > 0)
-      return with_.length === 0 ? { nothing: 'there is no record to compare' } : { target: { partitions: Math.min(SAMPLED, with_.length) } }
-    },
-    preview: ({ partitions }) => ({ sentence: `compare the first and the last record of ${plural(partitions, 'partition')}`, changes: [], commands: [] }),
-    act: async (world, { partitions }, signal) => {
-      const all = from.plan.value().partitions.filter(({ records }) => records > 0)
-      const pace = Math.max(1, Math.floor(all.length / partitions))
-      compared = await compareEnds(
-        world,
-        from,
-        all.filter((_, at) => at % pace === 0),
-        signal,
-      )
-      return undefined
-    },
-    expect: (now) => now,
-    done: (_, { partitions }) =>
-      compared === null ? { state: 'not-started', detail: 'not compared' } : { state: 'done', detail: comparedWords(compared, partitions) },
-  })
-}
+const settingsUnseen = (from: Restoring, now: Survey): readonly string[] =>
+  from.plan.value().topics.flatMap(({ target }) => (overridesOf(now, target) === null ? [target] : []))
 
 const settingsOff = (from: Restoring, now: Survey): readonly string[] =>
   from.plan.value().topics.flatMap((plan) => {
@@ -120,6 +41,8 @@ export const verifyRestore = (from: Restoring): Step =>
       if (loaded.state !== 'done') return { ...loaded, state: loaded.state === 'not-started' ? 'under-way' : loaded.state }
       const [other] = otherwise(now, from.plan.value().topics)
       if (other !== undefined) return { state: 'not-started', detail: other, hopeless: other }
+      const unseen = settingsUnseen(from, now)
+      if (unseen.length > 0) return { state: 'unknown', detail: `the settings of ${few(unseen, 3)} were not seen` }
       const off = settingsOff(from, now)
       if (off.length > 0) return { state: 'under-way', detail: `settings of ${off.slice(0, 3).join(', ')} are not back` }
       return { state: 'done', detail: `${plural(topics, 'topic')} as in the backup; ${loaded.detail}` }

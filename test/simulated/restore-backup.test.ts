@@ -12,7 +12,7 @@ import type { KafkaRestoreWriter } from '../../src/ports/kafka-backup.ts'
 import { restoreBackup } from '../../src/scenarios/restore-backup.ts'
 import { memoryStore } from '../archive/memory-store.ts'
 import { backUp, everything, held, produce, reportOf, restoring, signal, source, T0, TOPICS } from './restores.ts'
-import { open } from './stage.ts'
+import { compose, open } from './stage.ts'
 
 describe('restore of a backup', () => {
   it('brings back every record at its offset, settings and groups', async () => {
@@ -55,6 +55,42 @@ describe('restore of a backup', () => {
       'dr-orders 1 16',
       'dr-orders 2 57',
     ])
+  })
+
+  it('leaves a group alone that somebody is in, says what to do, and is incomplete as long as that is not where it was', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [], groups: [{ group: 'billing', state: 'Stable', protocolType: 'consumer', offsets: [] }] })
+    const { deps, events } = restoring(second, store, { name })
+    expect((await startRun(deps)).why).toBe('recovered and verified')
+    expect(reportOf(events)).toMatchObject({
+      status: 'incomplete',
+      groups: 0,
+      notRestored: [{ what: 'group billing', why: expect.stringMatching(/^it is Stable: .*stop its members/) }],
+    })
+    expect((await second.ports.backup.groupOffsets(['billing'], signal))[0]?.offsets).toEqual([])
+  })
+
+  it.each([
+    { at: 'where it was', state: 'Stable', offsets: [55n, 56n, 57n], status: 'complete', said: 0 },
+    { at: 'further', state: 'Stable', offsets: [60n, 61n, 62n], status: 'complete', said: 1 },
+    { at: 'further in part', state: 'Stable', offsets: [60n, 50n, 62n], status: 'incomplete', said: 1 },
+    { at: 'not so far', state: 'Empty', offsets: [1n, 41n, 2n], status: 'incomplete', said: 1 },
+    { at: 'further', state: 'Empty', offsets: [60n, 61n, 62n], status: 'complete', said: 1 },
+  ])('once more, with a group that is $state and $at, is $status', async ({ state, offsets, status, said }) => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    expect((await startRun(restoring(second, store, { name, groups: false }).deps)).exit).toBe('ok')
+    const rows = offsets.map((offset, partition) => ({ topic: 'orders', partition, offset, leaderEpoch: -1, metadata: '' }))
+    await second.write.restore.commitOffsets('billing', rows, signal)
+    const again = restoring(second, store, { name })
+    const { backup } = second.ports
+    const groupOffsets: typeof backup.groupOffsets = async (...asked) => (await backup.groupOffsets(...asked)).map((group) => ({ ...group, state }))
+    const ports = { ...again.deps.ports, backup: { ...backup, groupOffsets } }
+    const { observe } = compose({ ...second, ports }).deps
+    expect((await startRun({ ...again.deps, ports, observe })).exit).toBe('ok')
+    expect(reportOf(again.events)).toMatchObject({ status, notRestored: { length: said } })
   })
 
   it('is metadata first and data then, as in the runbook', async () => {

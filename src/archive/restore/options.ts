@@ -72,7 +72,7 @@ export interface RestoreReport {
   readonly schema: 'kdr/restore/1'
   readonly name: string
   readonly what: RestoreOptions['what']
-  /** `incomplete`: the backup is, or records of it that were there before this restore are gone since. */
+  /** `incomplete`: the backup is, or records of it that were there before this restore are gone since, or a group that runs is not where it was. */
   readonly status: 'complete' | 'incomplete'
   readonly topics: number
   readonly records: number

@@ -21,6 +21,8 @@ import { chainOf, keyOf, nothingStored, type Restoring, storedIn, withDataOf } f
 export interface GroupPlan {
   readonly groups: readonly { readonly group: string; readonly offsets: readonly GroupOffset[] }[]
   readonly notRestored: readonly NotRestored[]
+  /** Of those left alone: which are not where they were, nor further. */
+  readonly behind: readonly string[]
 }
 
 interface Wanted extends GroupOffset {
@@ -30,18 +32,32 @@ interface Wanted extends GroupOffset {
 const WIDTH = 4
 const FREE: ReadonlySet<string> = new Set(['Empty', 'Dead'])
 
+interface InTheWay {
+  readonly why: string
+  /** It is not at its position, nor past it. */
+  readonly behind: boolean
+}
+
+const STOP = 'stop its members and run the same restore again'
+
 /** Why this group is not touched; null: nothing stands in the way. */
-const inTheWay = (there: GroupContents | undefined, wanted: readonly Wanted[], made: ReadonlySet<string>): string | null => {
+const inTheWay = (there: GroupContents | undefined, wanted: readonly Wanted[], made: ReadonlySet<string>): InTheWay | null => {
   if (there === undefined) return null
-  if (!FREE.has(there.state)) return `it is ${there.state}: Kafka takes offsets only of a group that nobody is a member of`
+  const has = (offset: Wanted) => there.offsets.get(partitionName(offset))?.offset
+  const misplaced = wanted.filter((offset) => has(offset) !== offset.offset)
+  if (misplaced.length === 0) return null
   // What it committed to a topic that this run made can only be of the one before it.
-  const other = wanted.find((offset) => {
-    const has = there.offsets.get(partitionName(offset))
-    return has !== undefined && has.offset !== offset.offset && has.offset !== offset.behind && !made.has(offset.topic)
-  })
-  return other === undefined
-    ? null
-    : `it has committed ${there.offsets.get(partitionName(other))?.offset} for ${partitionName(other)} here, the backup says ${other.offset}`
+  const further = (offset: Wanted) => !made.has(offset.topic) && (has(offset) ?? -1n) > offset.offset
+  const behind = misplaced.some((offset) => !further(offset))
+  const [first] = misplaced
+  if (!FREE.has(there.state)) {
+    const where = first === undefined ? '' : `, and it is at ${has(first) ?? 'no offset'} of ${partitionName(first)}, in the backup at ${first.offset}`
+    return { why: `it is ${there.state}: Kafka takes offsets only of a group that nobody is a member of${where}${behind ? `: ${STOP}` : ''}`, behind }
+  }
+  const other = misplaced.find((offset) => has(offset) !== undefined && has(offset) !== offset.behind && !made.has(offset.topic))
+  if (other === undefined) return null
+  const why = `it has committed ${has(other)} for ${partitionName(other)} here, the backup says ${other.offset}`
+  return { why: behind ? `${why}: kafka-consumer-groups --reset-offsets sets it, where the backup's is the right one` : why, behind }
 }
 
 const pastWhatIsGone = (group: string, { topic, partition, offset, behind }: Wanted): readonly NotRestored[] =>
@@ -50,7 +66,7 @@ const pastWhatIsGone = (group: string, { topic, partition, offset, behind }: Wan
     : [{ what: `group ${group}: ${partitionName({ topic, partition })} ${behind} to ${offset}`, why: `these records are gone since: it goes on at ${offset}` }]
 
 const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSignal): Promise<Resolution<GroupPlan>> => {
-  if (!withDataOf(from) || !from.options.groups) return { target: { groups: [], notRestored: [] } }
+  if (!withDataOf(from) || !from.options.groups) return { target: { groups: [], notRestored: [], behind: [] } }
   const now = await world.survey()
   const there = now.rights.known ? now.rights.value.groups : now.rights
   if (!there.known) return { unknown: `consumer groups were not seen: ${there.why}` }
@@ -79,6 +95,7 @@ const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSig
   const made = new Set(topics.filter(({ was }) => was !== 'there').map(({ target }) => target))
   const restored: GroupPlan['groups'][number][] = []
   const notRestored: NotRestored[] = []
+  const behind: string[] = []
   for (const group of groups) {
     if (group.protocolType === SHARE)
       notRestored.push({
@@ -87,15 +104,16 @@ const resolveGroups = async (from: Restoring, world: ReadWorld, signal: AbortSig
       })
     const offsets = await offsetsOf(group)
     if (offsets.length === 0) continue
-    const why = inTheWay(there.value.get(group.group), offsets, made)
-    if (why !== null) {
-      notRestored.push({ what: `group ${group.group}`, why })
+    const held = inTheWay(there.value.get(group.group), offsets, made)
+    if (held !== null) {
+      notRestored.push({ what: `group ${group.group}`, why: held.why })
+      if (held.behind) behind.push(group.group)
       continue
     }
     restored.push({ group: group.group, offsets: offsets.map(({ behind: _, ...offset }) => offset) })
     notRestored.push(...offsets.flatMap((offset) => pastWhatIsGone(group.group, offset)))
   }
-  return { target: { groups: restored, notRestored } }
+  return { target: { groups: restored, notRestored, behind } }
 }
 
 export const mapGroups = (from: Restoring): Decision<GroupPlan> =>

@@ -100,7 +100,7 @@ export const reportRestore = (from: Restoring, mapped: Decision<GroupPlan>): Ste
         schema: 'kdr/restore/1',
         name: from.chosen.value().name,
         what: from.options.what,
-        status: goneIn(plan.partitions) > 0 ? 'incomplete' : from.chosen.value().status,
+        status: goneIn(plan.partitions) > 0 || mapped.value().behind.length > 0 ? 'incomplete' : from.chosen.value().status,
         topics: plan.topics.length,
         records: plan.records - goneIn(plan.partitions),
         offsets: plan.partitions.every(({ how }) => how === 'preserved') ? 'preserved' : 'mapped',

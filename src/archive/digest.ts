@@ -1,7 +1,9 @@
 // SHA-256 beside the main thread: it costs as much as everything else that is done to a segment. Memory that is
-// shared (SharedArrayBuffer) is handed over by reference; the rest is copied, or hashed here where it is small.
+// shared (SharedArrayBuffer) is handed over by reference; the rest is copied into such, or hashed here where it is small:
+// what is copied to a thread piles up there.
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import { type Slab, Slabs } from '../model/slabs.ts'
 
 const SMALL = 256 << 10
 const THREADS = 2
@@ -18,6 +20,7 @@ parentPort.on('message', ({ id, pieces }) => {
 `
 
 interface Job {
+  /** In shared memory. */
   readonly pieces: readonly Uint8Array[]
   readonly resolve: (digest: string) => void
 }
@@ -32,6 +35,8 @@ const inline = (pieces: readonly Uint8Array[]): string => {
   for (const piece of pieces) hash.update(piece)
   return hash.digest('hex')
 }
+
+const copies = new Slabs(32 << 20)
 
 let threads: Thread[] = []
 let usable = true
@@ -54,13 +59,7 @@ const begin = (): Thread | null => {
       post: (id, job) => {
         jobs.set(id, job)
         worker.ref()
-        const shared = job.pieces.map((piece) =>
-          piece.buffer instanceof SharedArrayBuffer ? new Uint8Array(piece.buffer, piece.byteOffset, piece.length) : new Uint8Array(piece),
-        )
-        worker.postMessage(
-          { id, pieces: shared },
-          shared.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])),
-        )
+        worker.postMessage({ id, pieces: job.pieces.map(({ buffer, byteOffset, length }) => new Uint8Array(buffer, byteOffset, length)) })
       },
     }
     worker.unref()
@@ -95,5 +94,15 @@ export const sha256 = (pieces: readonly Uint8Array[]): Promise<string> => {
   if (thread === null) return Promise.resolve(inline(pieces))
   next += 1
   const id = next
-  return new Promise((resolve) => thread.post(id, { pieces, resolve }))
+  const taken: Slab[] = []
+  const shared = pieces.map((piece) => {
+    if (piece.buffer instanceof SharedArrayBuffer) return piece
+    const slab = copies.take(piece.length)
+    taken.push(slab)
+    slab.bytes.set(piece)
+    return slab.bytes.subarray(0, piece.length)
+  })
+  return new Promise<string>((resolve) => thread.post(id, { pieces: shared, resolve })).finally(() => {
+    for (const slab of taken) slab.release()
+  })
 }

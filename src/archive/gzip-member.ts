@@ -5,6 +5,7 @@
 import { promisify } from 'node:util'
 import { constants, deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib'
 import { crc32 } from '../model/batches/crc.ts'
+import { giveBack } from '../model/slabs.ts'
 import { Damage } from './damage.ts'
 
 const MAX_STORED = 65_535
@@ -140,16 +141,16 @@ const checked = (found: number, sum: number): void => {
 }
 
 export interface MemberOptions {
-  /** Where to put what was stored, if that is long enough. */
-  readonly into?: Buffer
+  /** Memory of so many bytes at least for what it holds; without, it gets memory of its own. */
+  readonly into?: (bytes: number) => Buffer
   /** False where whoever asks checks what comes out by better means. */
   readonly summed?: boolean
 }
 
 /** Into other memory: moving shared memory within itself costs ten times as much. */
-const closedUp = (body: Buffer, expected: number, into: Buffer | undefined): Buffer => {
+const closedUp = (body: Buffer, expected: number, into: MemberOptions['into']): Buffer => {
   const blocks = storedBlocks(body, expected)
-  const bytes = into !== undefined && into.length >= expected ? into.subarray(0, expected) : Buffer.allocUnsafe(expected)
+  const bytes = (into ?? Buffer.allocUnsafe)(expected).subarray(0, expected)
   let at = 0
   for (const block of blocks) {
     bytes.set(block, at)
@@ -158,11 +159,20 @@ const closedUp = (body: Buffer, expected: number, into: Buffer | undefined): Buf
   return bytes
 }
 
+/** Out of memory that zlib made, which is given back. */
+const moved = (content: Buffer, expected: number, into: MemberOptions['into']): Buffer => {
+  if (content.length !== expected) throw new Damage(`${content.length} bytes come out of its gzip member where the manifest expects ${expected}`)
+  if (into === undefined) return content
+  const bytes = into(expected).subarray(0, expected)
+  bytes.set(content)
+  giveBack(content)
+  return bytes
+}
+
 /** What `member` holds, `expected` bytes, checked by its CRC-32. Throws Damage. */
 export const openMember = async (member: Buffer, expected: number, { into, summed = true }: MemberOptions = {}): Promise<Buffer> => {
   const { stored, body, sum } = framed(member, expected)
-  const bytes = stored ? closedUp(body, expected, into) : await inflated(body, expected)
-  if (bytes.length !== expected) throw new Damage(`${bytes.length} bytes come out of its gzip member where the manifest expects ${expected}`)
+  const bytes = stored ? closedUp(body, expected, into) : moved(await inflated(body, expected), expected, into)
   if (summed) checked(crc32(bytes), sum)
   return bytes
 }

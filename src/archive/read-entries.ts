@@ -1,6 +1,6 @@
 // Entries of one archive by their manifest: read, checked, decrypted, expanded. Complaints are Damage, without
 // their place, which whoever asks knows.
-import { PageRooms, Slabs } from '../model/slabs.ts'
+import { giveBack, PageRooms, type Slab, Slabs } from '../model/slabs.ts'
 import { type BackupStoreReader, PAGE_ROOM } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
 import { expand } from './compression.ts'
@@ -30,8 +30,8 @@ export interface Entries {
 
 export const mtimeOf = (date: string): number => Math.floor(parseInstant(date) / 1000)
 
-/** Of all archives together: a chain has many, and one is read at a time. */
-const slabs = new Slabs(32 << 20)
+/** Of all archives together: a chain has many, and one is read at a time. As many are kept as are ever lent, so that none is litter. */
+const slabs = new Slabs(96 << 20)
 /** Members as they are read, past the page cache where the store can: gone once their content was closed up. */
 const rooms = new PageRooms(3, 5 << 20)
 
@@ -39,7 +39,7 @@ const rooms = new PageRooms(3, 5 << 20)
 const replaced = (lent: Lent, content: Buffer): Lent => {
   if (content.buffer === lent.bytes.buffer) return { bytes: content, release: lent.release }
   lent.release()
-  return { bytes: content, release: () => {} }
+  return { bytes: content, release: () => giveBack(content) }
 }
 
 /** `work` on what was lent, which goes back where that fails. */
@@ -63,7 +63,23 @@ export const openEntries = (store: BackupStoreReader, manifest: Manifest, opener
       work(await store.read(partName(manifest.name, part), { start: offset, end: offset + length }, signal, memory)),
     )
   const sealed = async (entry: ManifestEntry, signal: AbortSignal): Promise<Lent> =>
-    onMember(entry, signal, async (member) => within(slabs.take(entry.length), (memory) => entryContent(member, entry, mtime, { into: memory, summed })))
+    onMember(entry, signal, async (member) => {
+      const taken: Slab[] = []
+      const into = (bytes: number): Buffer => {
+        const slab = slabs.take(bytes)
+        taken.push(slab)
+        return slab.bytes
+      }
+      const release = (): void => {
+        for (const slab of taken) slab.release()
+      }
+      try {
+        return { bytes: await entryContent(member, entry, mtime, { into, summed }), release }
+      } catch (thrown) {
+        release()
+        throw thrown
+      }
+    })
   const glance = (entry: ManifestEntry, signal: AbortSignal): Promise<void> => onMember(entry, signal, (member) => glanceAtEntry(member, entry, mtime))
   let unlocking: Promise<EntryOpener> | null = null
   const unlock = async (signal: AbortSignal): Promise<EntryOpener> => {

@@ -1,10 +1,26 @@
 // Memory for what is read and written by the megabyte, used again and again: Buffers of that size left to the garbage
 // collector cost more than all the copying. Shared, so that a worker thread can hash what lies in one without a copy.
+import { MessageChannel } from 'node:worker_threads'
 
 export interface Slab {
   readonly bytes: Buffer
   /** Gives the memory back, once: whoever reads it after that reads something else. */
   release(): void
+}
+
+const { port1: nowhere, port2: other } = new MessageChannel()
+other.close()
+nowhere.unref()
+
+/** Below this, memory may be of the pool that Node cuts small Buffers from. */
+const OWN = 64 * 1024
+
+/**
+ * Gives memory back at once that nobody looks at any more: moved to a port that nobody listens to, it is gone, where a garbage collector
+ * would let 64 MiB of it pile up. Every view of it is empty after that. Shared memory stays.
+ */
+export const giveBack = ({ buffer }: Buffer): void => {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= OWN) nowhere.postMessage(null, [buffer])
 }
 
 /** What WebAssembly counts memory in. Node has it; Node's types do not. */

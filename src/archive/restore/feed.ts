@@ -1,5 +1,5 @@
 // The pieces of one partition, in order, from any record on: reads ahead by one segment, and gives a segment
-// back once everything of it was acknowledged.
+// back once everything that lies in it was acknowledged.
 
 import { fillerBatch } from '../../model/batches/filler.ts'
 import type { Instant } from '../../units.ts'
@@ -19,12 +19,10 @@ export interface Feed {
 
 interface Open {
   readonly release: () => void
-  taken: number
-  settled: number
+  /** Pieces that lie in it and are not settled. */
+  lent: number
   ended: boolean
 }
-
-const nothing = (): void => {}
 
 type Loading = Promise<{ readonly bytes: Buffer; release(): void }>
 
@@ -58,10 +56,17 @@ class SegmentFeed implements Feed {
     const piece = this.#current
     const open = this.#open.at(-1)
     if (piece === null || open === undefined) throw new Error('there is no piece to take')
-    open.taken += 1
-    this.#lent.push(piece.release ?? nothing)
+    this.#lent.push(piece.release ?? this.#lying(open))
     this.#advance()
     return piece
+  }
+
+  #lying(open: Open): () => void {
+    open.lent += 1
+    return () => {
+      open.lent -= 1
+      this.#free()
+    }
   }
 
   async load(signal: AbortSignal): Promise<boolean> {
@@ -71,7 +76,7 @@ class SegmentFeed implements Feed {
       const { bytes, release } = await (this.#ahead ?? this.#read(this.#next, signal))
       this.#next += 1
       this.#ahead = this.#next < this.#segments.length ? this.#read(this.#next, signal) : null
-      this.#open.push({ release, taken: 0, settled: 0, ended: false })
+      this.#open.push({ release, lent: 0, ended: false })
       this.#pieces = this.#counted(bytes, at)
       this.#advance()
     }
@@ -104,34 +109,26 @@ class SegmentFeed implements Feed {
     const open = this.#open.at(-1)
     if (this.#current === null && open !== undefined) {
       open.ended = true
+      this.#pieces = null
       this.#free()
     }
   }
 
   settled(pieces: number): void {
     for (const release of this.#lent.splice(0, pieces)) release()
-    let left = pieces
-    for (const open of this.#open) {
-      const here = Math.min(left, open.taken - open.settled)
-      open.settled += here
-      left -= here
-      if (left === 0) break
-    }
-    this.#free()
   }
 
   #free(): void {
-    for (let first = this.#open[0]; first?.ended === true && first.settled === first.taken; first = this.#open[0]) {
+    for (let first = this.#open[0]; first?.ended === true && first.lent === 0; first = this.#open[0]) {
       this.#open.shift()
       first.release()
     }
   }
 
   close(): void {
-    for (const release of this.#lent.splice(0)) release()
-    this.#current?.release?.()
-    for (const { release } of this.#open.splice(0)) release()
-    this.#ahead?.then(({ release }) => release()).catch(() => {})
+    // What was taken and not acknowledged may be on its way to a broker: its memory is the garbage collector's.
+    this.#lent.length = 0
+    this.#open.length = 0
     this.#ahead = null
     this.#current = null
     this.#pieces = null

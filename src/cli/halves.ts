@@ -1,6 +1,6 @@
 // One half of what an adapter can do, and nothing more: a step that only reads holds no object that could write.
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../ports/kafka.ts'
-import type { KafkaBackupReader, KafkaRestoreWriter } from '../ports/kafka-backup.ts'
+import type { KafkaRestoreReader, KafkaRestoreWriter } from '../ports/kafka-backup.ts'
 import type { PlatformReader, PlatformWriter } from '../ports/platform.ts'
 import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from '../ports/schema-registry.ts'
 
@@ -45,8 +45,10 @@ export const backupReader = ({
   scramUsers,
   groupOffsets,
   groupNames,
+  permits,
+  judgeTopics,
   fetchRaw,
-}: KafkaBackupReader): KafkaBackupReader => ({
+}: KafkaRestoreReader): KafkaRestoreReader => ({
   topics,
   topicOverrides,
   acls,
@@ -54,6 +56,8 @@ export const backupReader = ({
   scramUsers,
   groupOffsets,
   groupNames,
+  permits,
+  judgeTopics,
   fetchRaw,
 })
 

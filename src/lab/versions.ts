@@ -33,6 +33,8 @@ export const toolClasses = (release: Release): Readonly<Record<string, string>> 
     'kafka-leader-election': `${moved}.LeaderElectionCommand`,
     'kafka-log-dirs': `${moved}.LogDirsCommand`,
     'kafka-consumer-groups': old ? `${moved}.ConsumerGroupCommand` : `${moved}.consumer.group.ConsumerGroupCommand`,
+    'kafka-acls': release.version.startsWith('4') ? `${moved}.AclCommand` : 'kafka.admin.AclCommand',
+    'kafka-delete-records': `${moved}.DeleteRecordsCommand`,
     'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
     'kafka-configs': 'kafka.admin.ConfigCommand',
     'kafka-broker-api-versions': release.version.startsWith('4') ? `${moved}.BrokerApiVersionsCommand` : 'kafka.admin.BrokerApiVersionsCommand',

@@ -8,6 +8,8 @@ const ASKS_BROKERS = [
   'kafka-metadata-quorum',
   'kafka-configs',
   'kafka-log-dirs',
+  'kafka-acls',
+  'kafka-delete-records',
   'kafka-consumer-groups',
   'kafka-broker-api-versions',
 ]

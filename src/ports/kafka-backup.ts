@@ -77,6 +77,18 @@ export interface RawFetchOptions {
   readonly wait?: Millis
 }
 
+/** As Kafka's own tools name them: `WRITE`, `ALTER_CONFIGS`. */
+export type Operations = ReadonlySet<string>
+
+/** Everything where there is no authorizer. Of a name that nobody uses yet, what the rules say of it. */
+export interface Permits {
+  /** `User:kdr`, as brokers name who logs in as kdr does unless they map names; null where that cannot be told. */
+  readonly principal: string | null
+  readonly cluster: Known<Operations>
+  readonly topics: ReadonlyMap<string, Known<Operations>>
+  readonly groups: ReadonlyMap<string, Known<Operations>>
+}
+
 /** The halves that only look. Errors: as KafkaReader's. */
 export interface KafkaBackupReader {
   /** null: all that can be seen, internal ones included. */
@@ -100,6 +112,14 @@ export interface NewTopic {
   readonly partitions: number
   readonly replicationFactor: number
   readonly configs: Readonly<Record<string, string>>
+}
+
+/** What a restore looks at besides: whether it will be let. */
+export interface KafkaRestoreReader extends KafkaBackupReader {
+  /** What this principal may do (KIP-430). Makes no topic, `__consumer_offsets` neither: where that is missing, what may be done with groups is unknown. */
+  permits(topics: readonly string[], groups: readonly string[], signal: AbortSignal): Promise<Permits>
+  /** Whether these topics could be created (CreateTopics that only validates): Kafka's error name and words for each that would be refused. */
+  judgeTopics(topics: readonly NewTopic[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
 }
 
 /** An idempotent producer's identity (InitProducerId); one does for every partition. */

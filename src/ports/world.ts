@@ -6,7 +6,7 @@ import type { ConnectReader } from './connect.ts'
 import type { CoordinationReader } from './coordination.ts'
 import type { FileReader } from './files.ts'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from './kafka.ts'
-import type { KafkaBackupReader, KafkaRestoreWriter } from './kafka-backup.ts'
+import type { KafkaRestoreReader, KafkaRestoreWriter } from './kafka-backup.ts'
 import type { PlatformReader, PlatformWriter } from './platform.ts'
 import type { SchemaRegistryProbe, SchemaRegistryReader, SchemaRegistryWriter } from './schema-registry.ts'
 
@@ -15,7 +15,7 @@ export interface ReadPorts {
   readonly clock: Clock
   readonly platform: PlatformReader
   readonly kafka: KafkaReader
-  readonly backup: KafkaBackupReader
+  readonly backup: KafkaRestoreReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
   /** null where no Connect is looked for. */
@@ -41,7 +41,7 @@ export interface Told {
 export interface ReadWorld {
   readonly clock: Clock
   readonly platform: PlatformReader
-  readonly backup: KafkaBackupReader
+  readonly backup: KafkaRestoreReader
   /** null when the cluster has no ZooKeeper. */
   readonly coordination: CoordinationReader | null
   readonly files: FileReader

@@ -7,6 +7,7 @@ import { chooseBackup } from '../steps/backups/choose-backup.ts'
 import { compareRecords } from '../steps/backups/compare-records.ts'
 import { commitGroups, mapGroups } from '../steps/backups/groups.ts'
 import { loadData } from '../steps/backups/load.ts'
+import { checkPermissions } from '../steps/backups/permissions.ts'
 import { preserveOffsets } from '../steps/backups/preserve.ts'
 import { openedOnce } from '../steps/backups/restoring.ts'
 import { restoreAcls, restoreQuotas } from '../steps/backups/rights.ts'
@@ -33,7 +34,7 @@ export const restoreBackup = (source: ArchiveSource): Scenario<RestoreOptions> =
       const from = { options, open, chosen: chooseBackup(options, open), plan: checkTarget(options, open) }
       const groups = mapGroups(from)
       return [
-        phase('look', 'Look before touching anything', from.chosen.step, from.plan.step),
+        phase('look', 'Look before touching anything', from.chosen.step, from.plan.step, checkPermissions(from)),
         phase('metadata', 'Topics and rights', deleteTopics(from), createTopics(from), enterLoadMode(from), restoreAcls(from), restoreQuotas(from)),
         phase('data', 'Records', preserveOffsets(from), loadData(from), compareRecords(from)),
         phase('finish', 'Settings and consumer groups', restoreConfigs(from), groups.step, commitGroups(groups)),

@@ -58,6 +58,25 @@ const topics = (get: () => Subject): void => {
     expect(ends.map((end) => seen(end.offset))).toEqual([0n])
   })
 
+  it('says which topics could be created, and creates none', async () => {
+    const { backup } = get().ports
+    const asked = [topic(TOPIC), topic(`${PREFIX}.possible`), topic(`${PREFIX}.too-many-replicas`, { replicationFactor: 9 })]
+    const refused = await backup.judgeTopics(asked, soon(get()))
+    expect([...refused].map(([name, words]) => [name, words.split(':')[0]]).sort()).toEqual([
+      [TOPIC, 'TOPIC_ALREADY_EXISTS'],
+      [`${PREFIX}.too-many-replicas`, 'INVALID_REPLICATION_FACTOR'],
+    ])
+    expect((await backup.topics([`${PREFIX}.possible`], soon(get()))).topics).toEqual([])
+  })
+
+  it('may do everything where there is no authorizer', async () => {
+    const permits = await get().ports.backup.permits([TOPIC, `${PREFIX}.none`], [GROUP], soon(get()))
+    expect(permits.principal).toBe('User:ANONYMOUS')
+    for (const operation of ['ALTER', 'ALTER_CONFIGS', 'CREATE']) expect(seen(permits.cluster).has(operation)).toBe(true)
+    expect([...permits.topics.keys(), ...permits.groups.keys()]).toEqual([TOPIC, `${PREFIX}.none`, GROUP])
+    for (const allowed of [...permits.topics.values(), ...permits.groups.values()]) expect(seen(allowed).has('READ')).toBe(true)
+  })
+
   it('reads topics with their ids, and names those that are not there', async () => {
     const read = await get().ports.backup.topics([TOPIC, `${PREFIX}.none`], soon(get()))
     expect(read.clusterId).toMatch(/^[\w-]{22}$/)

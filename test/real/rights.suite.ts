@@ -14,7 +14,7 @@ import type { AclBinding } from '../../src/model/contents.ts'
 import type { LabVersion } from '../../src/model/lab.ts'
 import { codeOf, seen } from '../contract/subject.ts'
 import { type RealLab, realLab } from '../lab/real-lab.ts'
-import { until } from './harness.ts'
+import { stand, until } from './harness.ts'
 
 const LIMITED = { username: 'limited', password: 'limited-s3cret' }
 const soon = (length = 30_000) => AbortSignal.timeout(length)
@@ -104,13 +104,14 @@ export const rightsSuite = (kafka: LabVersion): void => {
     let lab: RealLab
     let all: Opened
     let limited: Opened
+    let secured: readonly string[]
     const open = (bootstrap: readonly string[], sasl: { mechanism: 'plain'; username: string; password: string } | null) => {
       const { dial } = openProcess(lab.stateFile)
       return openKafka({ bootstrap, clientId: 'kdr-test', tls: null, sasl, dial, requestTimeout: 5000 })
     }
     beforeAll(async () => {
       lab = await realLab(kafka, { name: `rights-${kafka}` })
-      const secured = await withAuthorizer(lab, kafka)
+      secured = await withAuthorizer(lab, kafka)
       all = open(findLab(lab.name, lab.home)?.bootstrap ?? [], null)
       limited = open(secured, { mechanism: 'plain', ...LIMITED })
       await until('three brokers answer', async () => (await all.topics([], soon())).brokers.length === 3)
@@ -197,6 +198,73 @@ export const rightsSuite = (kafka: LabVersion): void => {
       expect(await codeOf(limited.alterQuotas([quota], soon()))).toBe('kafka-cluster-authorization-failed')
       const row = { topic: 'open', partition: 0, offset: 0n, leaderEpoch: -1, metadata: null }
       expect(await codeOf(limited.commitOffsets('closed', [row], soon()))).toBe('kafka-group-authorization-failed')
+    })
+
+    it('says beforehand what a principal may do, whether or not it is there', async () => {
+      const { principal, cluster, topics, groups } = await limited.permits(['open', 'hidden', 'nowhere'], ['open-busy', 'open-new', 'closed'], soon())
+      expect([principal, [...seen(cluster)]]).toEqual(['User:limited', ['DESCRIBE']])
+      const said = [...topics, ...groups].map(([name, known]) => [name, [...seen(known)]])
+      const read = ['READ', 'DESCRIBE']
+      expect(said).toEqual([
+        ['open', read],
+        ['hidden', []],
+        ['nowhere', []],
+        ['open-busy', read],
+        ['open-new', read],
+        ['closed', []],
+      ])
+      const could = await limited.judgeTopics([{ name: 'nowhere', partitions: 1, replicationFactor: 1, configs: {} }], soon())
+      expect(could.get('nowhere')).toMatch(/^(TOPIC|CLUSTER)_AUTHORIZATION_FAILED/)
+      const all_ = await all.permits(['nowhere'], [], soon())
+      expect([seen(all_.cluster).has('ALTER'), seen(all_.topics.get('nowhere') ?? { known: false, why: 'not said' }).has('DELETE')]).toEqual([true, true])
+    })
+
+    it('creates what denies before what allows: where that fails, nobody may meanwhile do what was forbidden', async () => {
+      const deny = acl('late', 'TOPIC', 'open', 'READ', { permission: 'DENY' })
+      // No cluster has this name: the broker refuses the binding.
+      const refused = acl('late', 'CLUSTER', 'no-such-cluster', 'ALTER')
+      expect(await codeOf(all.createAcls([refused, acl('late', 'TOPIC', '*', 'READ'), deny], soon()))).toBe('kafka-invalid-request')
+      await until('the denial is there', async () => words(seen(await all.acls(soon()))).includes(words([deny])[0] ?? ''))
+    })
+
+    describe('a restore', () => {
+      const here = stand()
+      const run = (cluster: string, ...args: readonly string[]) =>
+        here.kdr(['backup', ...args, '--config', join(here.home, 'kdr.yaml'), '--cluster', cluster, '--store', join(here.home, 'store'), '--output', 'json'])
+      const restore = () => run('limited', 'restore', 'latest', 'all', '--topic-prefix', 'dr.', '--non-interactive', '--allow', 'change')
+      afterAll(() => here.clear())
+
+      it('is refused before anything is created, naming what would be refused, and works once the commands it prints were run', async () => {
+        writeFileSync(join(here.home, 'password'), LIMITED.password)
+        const login = `sasl: { mechanism: plain, username: limited, password: { file: "${join(here.home, 'password')}" } }`
+        const cluster = (bootstrap: readonly string[], more = ''): string =>
+          `{ platform: { process: { state: "${lab.stateFile}" } }, kafka: { bootstrap: [${bootstrap.map((at) => `'${at}'`).join()}]${more} } }`
+        const clusters = `  super: ${cluster(findLab(lab.name, lab.home)?.bootstrap ?? [])}\n  limited: ${cluster(secured, `, ${login}`)}\n`
+        writeFileSync(join(here.home, 'kdr.yaml'), `clusters:\n${clusters}`)
+        await all.createTopics([{ name: 'kept', partitions: 1, replicationFactor: 3, configs: { 'retention.ms': '-1' } }], soon(60_000))
+        await all.append({ topic: 'kept', partition: 0 }, [{ key: null, value: Buffer.from('kept') }], soon())
+        await all.commitOffsets('kept-group', [{ topic: 'kept', partition: 0, offset: 1n, leaderEpoch: -1, metadata: null }], soon(60_000))
+        const made = await run('super', 'create', '--topic', 'kept')
+        expect(made.code, made.out + made.err).toBe(0)
+        await all.createAcls([acl('limited', 'GROUP', '*', 'DESCRIBE')], soon())
+
+        const refused = await restore()
+        expect(refused.code, refused.out + refused.err).toBe(5)
+        const { why, hint } = JSON.parse(refused.out)
+        expect(why).toContain('kdr (User:limited) may not do what this restore needs')
+        expect(why).toMatch(/AlterConfigs, Create, Describe, DescribeConfigs, Read, Write on topic dr\.kept; Read on group kept-group/)
+        expect((await all.topics(['dr.kept'], soon())).topics).toEqual([])
+        for (const command of hint.split('\n').slice(1)) {
+          const ran = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+          expect(ran.status, `${command}: ${ran.stderr}`).toBe(0)
+        }
+        await until('the rights are everywhere', async () =>
+          [...(await limited.permits(['dr.kept'], [], soon())).topics.values()].every((one) => seen(one).has('WRITE')),
+        )
+        const done = await restore()
+        expect(done.code, done.out + done.err).toBe(0)
+        expect(JSON.parse(done.out)).toMatchObject({ records: 1, groups: 1, status: 'complete' })
+      })
     })
   })
 }

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import type { Simulation } from '../../src/adapters/simulated/open.ts'
 import { startRun } from '../../src/engine/runner.ts'
 import { unknown } from '../../src/model/known.ts'
-import type { KafkaBackupReader } from '../../src/ports/kafka-backup.ts'
+import type { KafkaRestoreReader } from '../../src/ports/kafka-backup.ts'
 import { memoryStore } from '../archive/memory-store.ts'
 import { backUp, everything, restoring, source } from './restores.ts'
 import { compose, open } from './stage.ts'
 
 /** Fetches of orders-0 end in this error, once `begun` says so. */
-const failing = (simulation: Simulation, error: string, begun = () => true): KafkaBackupReader => ({
+const failing = (simulation: Simulation, error: string, begun = () => true): KafkaRestoreReader => ({
   ...simulation.ports.backup,
   fetchRaw: async (at, offset, options, until) => {
     const fetched = await simulation.ports.backup.fetchRaw(at, offset, options, until)
@@ -49,7 +49,7 @@ describe('a restore that cannot see', () => {
     const first = await source()
     const name = await backUp(first, store)
     const { deps } = restoring(first, store, { name, existing: 'recreate' })
-    const nothing: KafkaBackupReader['fetchRaw'] = async (at, offset, options, until) => {
+    const nothing: KafkaRestoreReader['fetchRaw'] = async (at, offset, options, until) => {
       const fetched = await first.ports.backup.fetchRaw(at, offset, options, until)
       fetched.release()
       return { ...fetched, batches: Buffer.alloc(0), release: () => {} }

@@ -1,7 +1,7 @@
 // The Kafka adapter: the ports' halves over one set of connections, made when first needed.
 import type { Duplex } from 'node:stream'
 import type { KafkaProbe, KafkaReader, KafkaWriter } from '../../ports/kafka.ts'
-import type { KafkaBackupReader, KafkaRestoreWriter } from '../../ports/kafka-backup.ts'
+import type { KafkaRestoreReader, KafkaRestoreWriter } from '../../ports/kafka-backup.ts'
 import type { Intake } from '../../ports/platform.ts'
 import type { Millis } from '../../units.ts'
 import { readBackupTopics, readOverrides } from './backup-looks.ts'
@@ -13,13 +13,14 @@ import { ping, readGroup, readGroups, readLogDirs, readQuorum, readReassigning }
 import { readMetadata } from './metadata.ts'
 import { MetadataLog } from './metadata-log.ts'
 import { readEndOfEpoch, readOffsets } from './offsets.ts'
+import { readPermits } from './permits.ts'
 import { createCanary, deleteCanary, mustBeCanary } from './probe.ts'
 import { RawFetcher } from './raw-fetch.ts'
 import { newProducer, RawProducer } from './raw-produce.ts'
 import { fetchRecords, Leaders, produceRecords } from './records.ts'
 import { alterQuotas, createAcls, readAcls, readQuotas, readScramUsers } from './rights.ts'
 import type { TlsSettings } from './socket.ts'
-import { createTopics, deleteRecords, deleteTopics } from './topics.ts'
+import { createTopics, deleteRecords, deleteTopics, judgeTopics } from './topics.ts'
 import { readProducers, readTransactions } from './transactions.ts'
 
 export interface KafkaSettings {
@@ -35,7 +36,7 @@ export interface KafkaSettings {
 }
 
 /** Connects to nothing until asked. Errors of all methods are KdrErrors, or the signal's reason once it is aborted. */
-export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter & KafkaBackupReader & KafkaRestoreWriter => {
+export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & KafkaWriter & KafkaRestoreReader & KafkaRestoreWriter => {
   const cluster = new Cluster(settings.bootstrap, settings)
   const leaders = new Leaders(cluster)
   const log = new MetadataLog(cluster)
@@ -84,6 +85,8 @@ export const openKafka = (settings: KafkaSettings): KafkaReader & KafkaProbe & K
     scramUsers: (signal) => readScramUsers(cluster, signal),
     groupOffsets: (groups, signal) => readGroupOffsets(cluster, groups, signal),
     groupNames: (signal) => readGroupNames(cluster, signal),
+    permits: (topics, groups, signal) => readPermits(cluster, settings, topics, groups, signal),
+    judgeTopics: (topics, signal) => judgeTopics(cluster, topics, signal),
     fetchRaw: (at, offset, options, signal) => fetcher.fetch(at, offset, options, signal),
     createTopics: (topics, signal) => createTopics(cluster, topics, signal),
     deleteTopics: (topics, signal) => deleteTopics(cluster, topics, signal),

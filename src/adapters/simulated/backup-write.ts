@@ -17,7 +17,7 @@ import { dropTopic, highWatermark, kafkaError, makeTopic } from './topics.ts'
 const NAME = /^(?!\.{1,2}$)[\w.-]{1,249}$/
 
 /** As the controller refuses it; null when it would not. */
-const judgeTopic = (cluster: Cluster, { name, partitions, replicationFactor }: NewTopic): string | null => {
+export const judgeTopic = (cluster: Cluster, { name, partitions, replicationFactor }: NewTopic): string | null => {
   if (!NAME.test(name)) return `INVALID_TOPIC_EXCEPTION: Topic name is invalid: ${name}`
   if (cluster.topics.has(name)) return `TOPIC_ALREADY_EXISTS: Topic '${name}' already exists.`
   if (partitions < 1) return 'INVALID_PARTITIONS: Number of partitions must be larger than 0.'

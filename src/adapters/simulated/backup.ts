@@ -2,11 +2,13 @@
 import { KdrError } from '../../errors.ts'
 import { coordinatorPartition, OFFSETS_TOPIC } from '../../model/groups.ts'
 import { known, unknown } from '../../model/known.ts'
-import type { BackupTopic, BackupTopics, GroupOffsets, KafkaBackupReader } from '../../ports/kafka-backup.ts'
+import type { BackupTopic, BackupTopics, GroupOffsets, KafkaRestoreReader } from '../../ports/kafka-backup.ts'
+import { judgeTopic } from './backup-write.ts'
 import type { Call } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { anyBroker, unreachable } from './kafka-logs.ts'
 import { fetchBatches } from './raw.ts'
+import { permitsOf } from './rights.ts'
 import type { SimTopic } from './state.ts'
 
 const topicOf = ({ name, id, internal, partitions }: SimTopic): BackupTopic => ({
@@ -56,7 +58,7 @@ const groupNames = async (cluster: Cluster, signal: AbortSignal): Promise<readon
   return names
 }
 
-export const createBackupReader = (cluster: Cluster, call: Call): KafkaBackupReader => ({
+export const createBackupReader = (cluster: Cluster, call: Call): KafkaRestoreReader => ({
   topics: (names, signal) => call('backup.topics', signal, async () => topics(cluster, names, (await anyBroker(cluster, signal)).address)),
   topicOverrides: (names, signal) =>
     call('backup.topicOverrides', signal, async () => {
@@ -90,6 +92,13 @@ export const createBackupReader = (cluster: Cluster, call: Call): KafkaBackupRea
     call('backup.groupNames', signal, async () => {
       await anyBroker(cluster, signal)
       return groupNames(cluster, signal)
+    }),
+  permits: (names, groups, signal) =>
+    call('backup.permits', signal, async () => permitsOf(cluster.rights, names, groups, `Metadata from ${(await anyBroker(cluster, signal)).address}`)),
+  judgeTopics: (wanted, signal) =>
+    call('backup.judgeTopics', signal, async () => {
+      await anyBroker(cluster, signal)
+      return new Map(wanted.flatMap((topic) => [judgeTopic(cluster, topic)].flatMap((why) => (why === null ? [] : [[topic.name, why] as const]))))
     }),
   fetchRaw: (at, offset, options, signal) => call('backup.fetchRaw', signal, () => fetchBatches(cluster, at, offset, options.maxBytes, signal)),
 })

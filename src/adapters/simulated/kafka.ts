@@ -125,13 +125,15 @@ const configs = async (cluster: Cluster, type: 'topic' | 'broker', names: readon
       const problem = type === 'broker' ? await unreachable(cluster, Number(name), signal) : null
       const own = type === 'broker' ? cluster.configsOf(name) : cluster.topics.get(name)?.configs
       if (problem !== null || own === undefined) return [name, unknown(problem ?? 'UNKNOWN_TOPIC_OR_PARTITION', by)]
-      return [name, known(new Map(keys.map((key) => [key, own.get(key) ?? cluster.configsOf('')?.get(key) ?? DEFAULTS[key] ?? null])), by)]
+      const files: Readonly<Record<string, string>> = cluster.rights.acls === null ? DEFAULTS : { ...DEFAULTS, ...SECURED }
+      return [name, known(new Map(keys.map((key) => [key, own.get(key) ?? cluster.configsOf('')?.get(key) ?? files[key] ?? null])), by)]
     }),
   )
   return new Map(answers)
 }
 
 const DEFAULTS: Readonly<Record<string, string>> = { 'unclean.leader.election.enable': 'false', 'min.insync.replicas': '1' }
+const SECURED = { 'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer' }
 
 const producers = (cluster: Cluster, at: TopicPartition, signal: AbortSignal): Promise<ProducersAnswer> =>
   fromLeader(cluster, at, signal, (partition) => {

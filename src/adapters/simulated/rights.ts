@@ -2,21 +2,28 @@
 // enforced nowhere.
 
 import type { AclBinding, ClientQuota } from '../../model/contents.ts'
+import { known } from '../../model/known.ts'
 import { partitionName } from '../../model/partitions.ts'
-import type { GroupOffset, GroupOffsets, ScramUser } from '../../ports/kafka-backup.ts'
+import type { GroupOffset, GroupOffsets, Permits, ScramUser } from '../../ports/kafka-backup.ts'
 
 export interface RightsOptions {
   /** null or left out: no authorizer is set up. */
   readonly acls?: readonly AclBinding[] | null
   readonly quotas?: readonly ClientQuota[]
   readonly users?: readonly ScramUser[]
+  /** Whether kdr's principal may; everything when left out. Told to whoever asks, enforced nowhere. */
+  readonly may?: May
 }
+
+/** `resource`: CLUSTER, TOPIC or GROUP. */
+export type May = (resource: string, name: string, operation: string) => boolean
 
 export interface Rights {
   /** By everything they say; null without an authorizer. */
   readonly acls: Map<string, AclBinding> | null
   readonly quotas: Map<string, ClientQuota>
   readonly users: readonly ScramUser[]
+  readonly may: May
 }
 
 export interface SimGroup {
@@ -48,11 +55,23 @@ export const addQuotas = (quotas: Map<string, ClientQuota>, added: readonly Clie
   }
 }
 
-export const createRights = ({ acls = null, quotas = [], users = [] }: RightsOptions): Rights => {
-  const rights: Rights = { acls: acls === null ? null : new Map(), quotas: new Map(), users }
+export const createRights = ({ acls = null, quotas = [], users = [], may = () => true }: RightsOptions): Rights => {
+  const rights: Rights = { acls: acls === null ? null : new Map(), quotas: new Map(), users, may }
   if (rights.acls !== null) addAcls(rights.acls, acls ?? [])
   addQuotas(rights.quotas, quotas)
   return rights
+}
+
+const OPERATIONS = ['READ', 'WRITE', 'CREATE', 'DELETE', 'ALTER', 'DESCRIBE', 'DESCRIBE_CONFIGS', 'ALTER_CONFIGS']
+
+export const permitsOf = ({ may }: Rights, topics: readonly string[], groups: readonly string[], by: string): Permits => {
+  const of = (resource: string, name: string) => known(new Set(OPERATIONS.filter((operation) => may(resource, name, operation))), by)
+  return {
+    principal: 'User:ANONYMOUS',
+    cluster: of('CLUSTER', 'kafka-cluster'),
+    topics: new Map(topics.map((name) => [name, of('TOPIC', name)])),
+    groups: new Map(groups.map((name) => [name, of('GROUP', name)])),
+  }
 }
 
 export const seedGroups = (groups: Map<string, SimGroup>, seeds: readonly GroupOffsets[]): void => {

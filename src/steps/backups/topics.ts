@@ -86,7 +86,7 @@ export const deleteTopics = (from: Restoring): Step =>
   })
 
 /** What a topic is made with: its own settings where no data follows. */
-const firstConfigs = (from: Restoring, { load, final }: TopicPlan) => (withDataOf(from) ? load : final)
+export const firstConfigs = (from: Restoring, { load, final }: TopicPlan) => (withDataOf(from) ? load : final)
 
 const ALREADY = 'TOPIC_ALREADY_EXISTS'
 

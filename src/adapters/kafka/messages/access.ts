@@ -2,6 +2,7 @@
 import type { GroupDescription } from '../../../model/groups.ts'
 import type { GroupInfo } from '../../../model/survey.ts'
 import { answerHead, type Message } from '../message.ts'
+import type { WireReader } from '../wire.ts'
 
 export interface ListedGroup extends GroupInfo {
   /** `consumer` of members that use a consumer, empty where offsets were only ever committed, `share` (KIP-932), `sr`, `connect`. */
@@ -30,6 +31,32 @@ export const ListGroups: Message<null, { readonly error: number; readonly groups
   },
 }
 
+interface DescribedGroup extends GroupDescription {
+  readonly group: string
+  readonly error: number
+  readonly operations: number
+}
+
+const readGroup = (reader: WireReader): DescribedGroup => {
+  const error = reader.i16()
+  const group = reader.string()
+  const state = reader.string()
+  const protocolType = reader.string()
+  reader.string() // protocol
+  const members = reader.array((one) => {
+    const id = one.string()
+    one.nullableString() // group instance id
+    one.string() // client id
+    one.string() // host
+    const member = { id, metadata: one.bytes(), assignment: one.bytes() }
+    one.tags()
+    return member
+  })
+  const operations = reader.i32()
+  reader.tags()
+  return { error, group, state, protocolType, members, operations }
+}
+
 /** NOT_COORDINATOR (16) by whoever does not lead the group's partition; a group without members is Dead or Empty. */
 export const DescribeGroups: Message<string, { readonly error: number } & GroupDescription> = {
   name: 'DescribeGroups',
@@ -44,26 +71,28 @@ export const DescribeGroups: Message<string, { readonly error: number } & GroupD
   },
   decode: (reader) => {
     reader.i32() // throttle time
-    const groups = reader.array((each) => {
-      const error = each.i16()
-      each.string() // group id
-      const state = each.string()
-      const protocolType = each.string()
-      each.string() // protocol
-      const members = each.array((one) => {
-        const id = one.string()
-        one.nullableString() // group instance id
-        one.string() // client id
-        one.string() // host
-        const member = { id, metadata: one.bytes(), assignment: one.bytes() }
-        one.tags()
-        return member
-      })
-      each.i32() // authorised operations, not asked for
-      each.tags()
-      return { error, state, protocolType, members }
-    })
-    return groups[0] ?? { error: -1, state: 'Dead', protocolType: '', members: [] }
+    const [first] = reader.array(readGroup)
+    if (first === undefined) return { error: -1, state: 'Dead', protocolType: '', members: [] }
+    const { error, state, protocolType, members } = first
+    return { error, state, protocolType, members }
+  },
+}
+
+/** What this principal may do with each group (KIP-430), a bit for each operation; said by its coordinator only, but refused (30) by anybody. */
+export const GroupRights: Message<readonly string[], readonly { readonly name: string; readonly error: number; readonly operations: number }[]> = {
+  name: 'DescribeGroups',
+  key: 15,
+  version: 5,
+  flexible: true,
+  encode: (writer, groups) => {
+    writer
+      .array(groups, (each, name) => each.string(name))
+      .bool(true)
+      .tags()
+  },
+  decode: (reader) => {
+    reader.i32() // throttle time
+    return reader.array(readGroup).map(({ group, error, operations }) => ({ name: group, error, operations }))
   },
 }
 

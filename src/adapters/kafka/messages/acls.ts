@@ -29,6 +29,12 @@ const PERMISSIONS = ['UNKNOWN', 'ANY', 'DENY', 'ALLOW'] as const
 /** A code that a later Kafka has and kdr does not know keeps its number: `CODE_17`. */
 const nameOf = (names: readonly string[], code: number): string => names[code] ?? `CODE_${code}`
 
+/** Operations by their bits, as KIP-430 has them. */
+export const operationsIn = (bits: number): ReadonlySet<string> => new Set(OPERATIONS.filter((_, code) => (bits & (1 << code)) !== 0))
+
+/** What may be done where nobody is asked whether he may. */
+export const ALL_OPERATIONS: ReadonlySet<string> = new Set(OPERATIONS.slice(OPERATIONS.indexOf('READ')))
+
 const codeOf = (names: readonly string[], name: string): number => {
   const code = /^CODE_(\d+)$/.exec(name)?.[1]
   const found = code === undefined ? names.indexOf(name) : Number(code)

@@ -1,7 +1,7 @@
 // Metadata v12, read without judging it: a leaderless partition is data (error 5, leader -1), where
 // kafkajs throws after retrying for seconds (kafkajs#1460).
 import type { Message } from '../message.ts'
-import type { WireReader } from '../wire.ts'
+import type { WireReader, WireWriter } from '../wire.ts'
 
 export interface BrokerAnswer {
   readonly id: number
@@ -54,11 +54,16 @@ const readPartition = (reader: WireReader): PartitionAnswer => {
   return row
 }
 
-const readTopic = (reader: WireReader): TopicAnswer => {
+const readTopic = (reader: WireReader): readonly [TopicAnswer, operations: number] => {
   const topic = { error: reader.i16(), name: reader.string(), id: reader.uuid(), internal: reader.bool(), partitions: reader.array(readPartition) }
-  reader.i32() // authorised operations, not asked for
+  const operations = reader.i32()
   reader.tags()
-  return topic
+  return [topic, operations]
+}
+
+const write = (writer: WireWriter, topics: readonly string[] | null, withRights: boolean): void => {
+  writer.array(topics, (each, name) => each.uuid(null).string(name).tags())
+  writer.bool(false).bool(withRights).tags()
 }
 
 /** null asks for all topics; a named topic that does not exist answers error 3. Never creates a topic. */
@@ -67,13 +72,26 @@ export const Metadata: Message<readonly string[] | null, MetadataAnswer> = {
   key: 3,
   version: 12,
   flexible: true,
-  encode: (writer, topics) => {
-    writer.array(topics, (each, name) => each.uuid(null).string(name).tags())
-    writer.bool(false).bool(false).tags()
-  },
+  encode: (writer, topics) => write(writer, topics, false),
   decode: (reader) => {
     reader.i32() // throttle time
     const brokers = reader.array(readBroker)
-    return { brokers, clusterId: reader.nullableString(), controllerId: reader.i32(), topics: reader.array(readTopic) }
+    return { brokers, clusterId: reader.nullableString(), controllerId: reader.i32(), topics: reader.array((each) => readTopic(each)[0]) }
+  },
+}
+
+/** What this principal may do with each topic (KIP-430), a bit for each operation, whether or not the topic is there. */
+export const TopicRights: Message<readonly string[], readonly { readonly name: string; readonly error: number; readonly operations: number }[]> = {
+  name: 'Metadata',
+  key: 3,
+  version: 12,
+  flexible: true,
+  encode: (writer, topics) => write(writer, topics, true),
+  decode: (reader) => {
+    reader.i32() // throttle time
+    reader.array(readBroker)
+    reader.nullableString() // cluster id
+    reader.i32() // controller
+    return reader.array(readTopic).map(([{ name, error }, operations]) => ({ name, error, operations }))
   },
 }

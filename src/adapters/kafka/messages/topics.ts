@@ -28,13 +28,16 @@ const skipConfig = (config: WireReader): void => {
   config.tags()
 }
 
-/** `timeout` is the broker's, in milliseconds. */
-export const CreateTopics: Message<{ readonly topics: readonly CreatableTopic[]; readonly timeout: number }, readonly TopicOutcome[]> = {
+/** `timeout` is the broker's, in milliseconds. `only`: nothing is made, and only said whether it could be. */
+export const CreateTopics: Message<
+  { readonly topics: readonly CreatableTopic[]; readonly timeout: number; readonly only?: 'validate' },
+  readonly TopicOutcome[]
+> = {
   name: 'CreateTopics',
   key: 19,
   version: 5,
   flexible: true,
-  encode: (writer, { topics, timeout }) => {
+  encode: (writer, { topics, timeout, only }) => {
     writer.array(topics, (each, topic) => {
       const counts = topic.assignments === undefined ? topic : FROM_ASSIGNMENT
       each
@@ -50,7 +53,10 @@ export const CreateTopics: Message<{ readonly topics: readonly CreatableTopic[];
         .array(Object.entries(topic.configs), (list, [key, value]) => list.string(key).string(value).tags())
         .tags()
     })
-    writer.i32(timeout).bool(false).tags()
+    writer
+      .i32(timeout)
+      .bool(only === 'validate')
+      .tags()
   },
   decode: (reader) => {
     reader.i32() // throttle time

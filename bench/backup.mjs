@@ -2,15 +2,18 @@
 // wall time, CPU and peak memory. Never a timed test: `npm run bench:backup -- [records] [rounds] [profiles]` prints, and exits
 // 1 when a target is missed. 8000000 records are 8 GB: only memory is worth looking at there.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
+import { jarsOf } from '../dist/lab/jars.js'
+import { RELEASES } from '../dist/lab/versions.js'
+import { startBroker } from './broker.mjs'
 
 const [records = 1_000_000, rounds = 3] = process.argv.slice(2, 4).map(Number)
 const profiles = (process.argv[4] ?? 'none,lz4,zstd').split(',')
 const SIZE = 1024
 const GB = (records * SIZE) / 1e9
-const LAB = 'bench-backup'
+const CLUSTER = 'bench'
 
 const root = path.join(import.meta.dirname, '..')
 const kdr = [process.execPath, path.join(root, 'bin', 'kdr.js')]
@@ -49,7 +52,7 @@ const has = (program) => spawnSync('which', [program]).status === 0
 const sizeOf = (folder) => readdirSync(folder).reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0)
 
 /** What is measured, `against` Kafka's own tool of the same kind, which is the first of it. */
-const planOf = (jars, bootstrap, profile, round) => {
+const planOf = ({ jars, bootstrap, config }, profile, round) => {
   const topic = `bench-${profile}`
   const shop = ['--bootstrap-server', bootstrap, '--topic', topic]
   const store = (how) => path.join(home, `${how}-${profile}`)
@@ -57,16 +60,43 @@ const planOf = (jars, bootstrap, profile, round) => {
     rmSync(store(how), { recursive: true, force: true })
     mkdirSync(store(how))
   }
-  const create = (how, ...flags) => [...kdr, 'backup', 'create', '--cluster', LAB, '--store', store(how), '--topic', topic, '--output', 'json', ...flags]
+  const create = (how, ...flags) => [
+    ...kdr,
+    'backup',
+    'create',
+    '--config',
+    config,
+    '--cluster',
+    CLUSTER,
+    '--store',
+    store(how),
+    '--topic',
+    topic,
+    '--output',
+    'json',
+    ...flags,
+  ]
   const restored = ['--topic-prefix', `r${round}-`, '--non-interactive', '--allow', 'change', '--no-groups', '--output', 'json']
   const empty = (name) => run(java(jars, 'Corpus', 'drop', bootstrap, name))
   const restore = (tool, how, cpu) => ({
     op: 'restore',
     tool,
-    argv: [...kdr, 'backup', 'restore', 'latest', 'all', '--cluster', LAB, '--store', store(how), ...restored],
+    argv: [...kdr, 'backup', 'restore', 'latest', 'all', '--config', config, '--cluster', CLUSTER, '--store', store(how), ...restored],
     after: () => empty(`r${round}-`),
     target: 1.5,
     cpu,
+  })
+  const producer = (tool, ...props) => ({
+    op: 'restore',
+    tool,
+    before: () => run(java(jars, 'Corpus', 'bare', bootstrap, `p${round}-${topic}`, '6')),
+    argv: java(
+      jars,
+      'org.apache.kafka.tools.ProducerPerformance',
+      ...['--topic', `p${round}-${topic}`, '--num-records', String(records), '--record-size', String(SIZE), '--throughput', '-1'],
+      ...['--producer-props', `bootstrap.servers=${bootstrap}`, `compression.type=${profile}`, ...props],
+    ),
+    after: () => empty(`p${round}-`),
   })
   const pipe = (line) => ['bash', '-c', `set -o pipefail; ${line}`]
   const quoted = (argv) => argv.map((word) => `'${word}'`).join(' ')
@@ -101,62 +131,37 @@ const planOf = (jars, bootstrap, profile, round) => {
       ? [{ op: 'backup', tool: 'kcat | gzip -1', argv: pipe(`kcat -C -q -e -b ${bootstrap} -t ${topic} -K '\\t' | gzip -1 > '${home}/kcat.gz'`) }]
       : []),
     ...(round === 0 ? [{ op: 'backup', tool: 'console consumer | gzip', argv: pipe(`${quoted(console_)} | gzip > '${home}/console.gz'`) }] : []),
-    {
-      op: 'restore',
-      tool: 'ProducerPerformance',
-      before: () => run(java(jars, 'Corpus', 'bare', bootstrap, `p${round}-${topic}`, '6')),
-      argv: java(
-        jars,
-        'org.apache.kafka.tools.ProducerPerformance',
-        '--topic',
-        `p${round}-${topic}`,
-        '--num-records',
-        String(records),
-        '--record-size',
-        String(SIZE),
-        '--throughput',
-        '-1',
-        '--producer-props',
-        `bootstrap.servers=${bootstrap}`,
-        'acks=all',
-        `compression.type=${profile}`,
-        'batch.size=262144',
-        'linger.ms=10',
-        'buffer.memory=134217728',
-      ),
-      after: () => empty(`p${round}-`),
-    },
+    producer('ProducerPerformance'),
+    // With larger batches than anybody's applications send.
+    producer('ProducerPerformance, 256 KiB', 'batch.size=262144', 'linger.ms=10', 'buffer.memory=134217728'),
     // Of the uncompressed one kdr deflates what there is time for: then it is its rate alone that counts.
     restore('kdr', 'plain', profile === 'none' ? null : 3.5),
     ...(profile === 'none' ? [restore('kdr of --compression none', 'none', 3.5)] : []),
   ]
 }
 
+let broker = null
+
 const up = async () => {
-  const { bootstrap } = JSON.parse(run([...kdr, 'lab', 'up', '--name', LAB, '--kafka', '4', '--output', 'json']))
-  const jars = path.join(
-    cache,
-    'kdr',
-    'kafka',
-    readdirSync(path.join(cache, 'kdr', 'kafka'))
-      .filter((name) => name.startsWith('4.'))
-      .at(-1) ?? '',
-  )
+  const fetching = { progress: console.error, signal: new AbortController().signal }
+  const jars = await jarsOf(RELEASES['4'], path.join(cache, 'kdr'), process.env.KAFKA_HOME || null, fetching)
+  broker = await startBroker(path.join(home, 'broker'), CLUSTER, jars)
+  const { bootstrap, config } = broker
   mkdirSync(classes)
   run(['javac', '-nowarn', '-cp', `${jars}/*`, '-d', classes, path.join(root, 'test', 'real', 'corpus', 'Corpus.java')])
   for (const profile of profiles) {
     await breathe()
     run(java(jars, 'Corpus', 'load', bootstrap, `bench-${profile}`, profile, '6', String(records), String(SIZE)))
   }
-  return { jars, bootstrap }
+  return { jars, bootstrap, config }
 }
 
 let stopped = null
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (stopped = signal))
-/** Everything else here waits in the kernel, where no signal is heard: between two of them it is, so that the lab is always taken down. */
+/** Everything else here waits in the kernel, where no signal is heard: between two of them it is, so that the broker is always ended. */
 const breathe = async () => {
   await new Promise(setImmediate)
-  if (stopped !== null) throw new Error(`stopped by ${stopped}; the lab is down`)
+  if (stopped !== null) throw new Error(`stopped by ${stopped}; the broker is ended`)
 }
 
 const figures = new Map()
@@ -193,10 +198,10 @@ const rowOf = (figure) => {
 }
 
 try {
-  const { jars, bootstrap } = await up()
+  const cluster = await up()
   for (let round = 0; round < rounds; round += 1)
     for (const profile of profiles)
-      for (const each of planOf(jars, bootstrap, profile, round)) {
+      for (const each of planOf(cluster, profile, round)) {
         await breathe()
         each.before?.()
         note(profile, each, measured(each.argv))
@@ -204,10 +209,10 @@ try {
       }
   for (const profile of profiles) {
     const store = path.join(home, `plain-${profile}`)
-    if (existsSync(store)) console.error(`${profile}: archive of ${Math.round(sizeOf(store) / 1e6)} MB`)
+    console.error(`${profile}: archive of ${Math.round(sizeOf(store) / 1e6)} MB`)
   }
 } finally {
-  spawnSync(kdr[0], [kdr[1], 'lab', 'down', '--name', LAB], { env })
+  await broker?.stop()
   rmSync(home, { recursive: true, force: true })
 }
 const rows = [...figures.values()].map(rowOf)

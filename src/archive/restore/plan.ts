@@ -259,7 +259,10 @@ export const planRestore = (input: PlanInput): Planned => {
       })
     : null
   if (space !== null && space.refused !== null)
-    return { refused: space.refused, hint: 'make room, restore fewer topics (--topic), or with a lower --replication-factor' }
+    return {
+      refused: space.refused,
+      hint: 'make room, restore fewer topics (--topic), or with a lower --replication-factor; directories that say the same of their disk count as one',
+    }
   const mapped = partitions.filter(({ how }) => how === 'mapped').length
   const gone = goneBefore(partitions)
   const short = endsBefore(partitions, withData ? seen.flat() : [], input.options.toTime)

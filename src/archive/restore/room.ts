@@ -1,11 +1,28 @@
 // Whether the brokers' disks can take what a restore has yet to write, broker by broker: one full disk stops a
 // partition, however much the others have free. What was not seen is said, and refuses nothing. Pure.
+import type { LogDir } from '../../model/survey.ts'
 import { formatBytes, plural } from '../../units.ts'
 
 export interface Disk {
   readonly broker: number
   /** Of all its log directories; null where that was not seen. */
   readonly freeBytes: number | null
+}
+
+/** Two looks at one disk while somebody writes to it. */
+const JITTER = 16 * 1024 * 1024
+
+const sameDisk = (a: LogDir, b: LogDir): boolean =>
+  a.totalBytes !== null && a.totalBytes === b.totalBytes && Math.abs((a.usableBytes ?? 0) - (b.usableBytes ?? 0)) <= JITTER
+
+/**
+ * Room in all log directories of a broker; null where one does not say. Several on one disk each say what that has (KIP-827), and nothing says
+ * that it is one: those that are equal are counted once. One that failed takes nothing.
+ */
+export const freeIn = (dirs: readonly LogDir[]): number | null => {
+  const online = dirs.filter(({ error }) => error === null)
+  const disks = online.filter((dir, at) => !online.slice(0, at).some((other) => sameDisk(dir, other)))
+  return disks.reduce<number | null>((sum, { usableBytes }) => (sum === null || usableBytes === null ? null : sum + usableBytes), 0)
 }
 
 export interface Need {

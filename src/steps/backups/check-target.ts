@@ -5,7 +5,7 @@ import type { RestoreOptions } from '../../archive/restore/options.ts'
 import { keptIn } from '../../archive/restore/pieces.ts'
 import { planRestore, type SeenPartition, type TargetPlan } from '../../archive/restore/plan.ts'
 import { recompressed } from '../../archive/restore/recompressed.ts'
-import type { Disk } from '../../archive/restore/room.ts'
+import { type Disk, freeIn } from '../../archive/restore/room.ts'
 import { type SelectedTopic, selectRestored } from '../../archive/restore/select-topics.ts'
 import { standing } from '../../archive/restore/stands.ts'
 import { begunAnew, type StoredPartition } from '../../archive/restore/stored.ts'
@@ -86,10 +86,7 @@ const seenPartition = async (
 
 const disksOf = ({ brokers }: Survey): readonly Disk[] | null => {
   if (!brokers.known) return null
-  return brokers.value.map(({ id, logDirs }) => {
-    const usable = logDirs.known ? logDirs.value.map(({ usableBytes }) => usableBytes) : [null]
-    return { broker: id, freeBytes: usable.reduce((sum, bytes) => (sum === null || bytes === null ? null : sum + bytes), 0) }
-  })
+  return brokers.value.map(({ id, logDirs }) => ({ broker: id, freeBytes: logDirs.known ? freeIn(logDirs.value) : null }))
 }
 
 const replicasOf = ({ partitions }: Survey, topics: readonly SelectedTopic[]): ReadonlyMap<string, readonly number[]> => {

@@ -1,6 +1,6 @@
 // Disks are judged one by one: what is certain refuses, what is likely or unknown is said.
 import { describe, expect, it } from 'vitest'
-import { type Disk, type Need, roomFor } from '../../../src/archive/restore/room.ts'
+import { type Disk, freeIn, type Need, roomFor } from '../../../src/archive/restore/room.ts'
 
 const GB = 2 ** 30
 const disks = (...free: readonly (number | null)[]): readonly Disk[] => free.map((gb, broker) => ({ broker, freeBytes: gb === null ? null : gb * GB }))
@@ -50,5 +50,21 @@ describe('room on the disks', () => {
     const { notes, refused: none } = room([need(3, 3), replaced(need(2, 3))], disks(4, 100, 100), 1)
     expect(none).toBeNull()
     expect(notes.join()).toMatch(/broker 0 has 4.*gets 5/)
+  })
+})
+
+describe('room of a broker', () => {
+  const GB = 1_000_000_000
+  const dir = (usableBytes: number | null, totalBytes: number | null, error: string | null = null) => ({ path: '/data', usableBytes, totalBytes, error })
+
+  it.each([
+    ['two disks', [dir(40 * GB, 100 * GB), dir(30 * GB, 100 * GB)], 70 * GB],
+    ['one disk under two directories', [dir(40 * GB, 100 * GB), dir(40 * GB, 100 * GB)], 40 * GB],
+    ['one disk under three, while it is written to', [dir(40 * GB, 100 * GB), dir(40 * GB - 4096, 100 * GB), dir(40 * GB - 8192, 100 * GB)], 40 * GB],
+    ['disks of other sizes with as much room', [dir(40 * GB, 100 * GB), dir(40 * GB, 200 * GB)], 80 * GB],
+    ['a directory that failed', [dir(40 * GB, 100 * GB), dir(null, null, 'KAFKA_STORAGE_ERROR')], 40 * GB],
+    ['a directory that does not say', [dir(40 * GB, 100 * GB), dir(null, null)], null],
+  ])('%s', (_, dirs, free) => {
+    expect(freeIn(dirs)).toBe(free)
   })
 })

@@ -38,7 +38,8 @@ export const teller = (clock: Clock, show: Show, step: Step, key: string): ((tol
   return (told) => {
     const now = clock.monotonic()
     const remaining = pace({ state: 'under-way', ...told }, now)
-    if (now - shown < TELLING) return
+    // What is not counted is news.
+    if (told.measure !== undefined && now - shown < TELLING) return
     shown = now
     showProgress(show, step, key, told, now - since, remaining)
   }

@@ -301,15 +301,58 @@ describe('restore of a backup', () => {
     const store = memoryStore()
     const name = await backUp(await source(), store)
     const second = open({ topics: [] })
-    const { deps } = restoring(second, store, { name, replicationFactor: 1 })
+    const { deps, events: seen } = restoring(second, store, { name, replicationFactor: 1 })
     let broken: Promise<unknown> = Promise.resolve()
+    let since = Number.NaN
     const events: typeof deps.events = (event) => {
-      if (event.type === 'step.intent' && event.step === 'load-data') broken = second.faults.inject('kill-broker', { broker: 2 }, signal)
+      deps.events(event)
+      if (event.type !== 'step.intent' || event.step !== 'load-data') return
+      since = Date.parse(event.at)
+      broken = second.faults.inject('kill-broker', { broker: 2 }, signal)
     }
     const { exit, why } = await startRun({ ...deps, events })
     await broken
+    const [named] = seen.flatMap((event) => (event.type === 'step.progress' && event.step === 'load-data' && event.detail.startsWith('waiting') ? [event] : []))
+    expect(named?.detail).toContain('broker 2')
+    expect(Date.parse(named?.at ?? '') - since).toBeLessThan(10_000)
     expect(why).toMatch(/(orders|people|empty)-\d (has no leader|has taken no batch)|which leads/)
     expect(exit).not.toBe('ok')
+  })
+
+  it.each(['refuses', 'never answers'] as const)('names a partition, and who led it, as soon as that %s', async (how) => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name })
+    let since = Number.NaN
+    const produceRaw: KafkaRestoreWriter['produceRaw'] = async (rows, until) => {
+      const at = (row: (typeof rows)[number]) => row.topic === 'orders' && row.partition === 0
+      const mine = rows.filter(at)
+      const others = rows.filter((row) => !at(row))
+      const answers = others.length === 0 ? [] : await second.write.restore.produceRaw(others, until)
+      if (mine.length === 0) return answers
+      if (Number.isNaN(since)) since = second.clock.now()
+      if (how === 'never answers') {
+        await second.clock.sleep(32_000, until)
+        throw new KdrError('no answer', { code: 'broker-silent' })
+      }
+      return [
+        ...answers,
+        ...mine.map(({ topic, partition }) => ({ topic, partition, error: 'LEADER_NOT_AVAILABLE', message: 'nobody leads it', baseOffset: -1n })),
+      ]
+    }
+    const result = await startRun({ ...deps, write: { ...deps.write, restore: { ...second.write.restore, produceRaw } } })
+    expect(result).toMatchObject({ exit: 'failed', why: expect.stringMatching(/orders-0, which broker \d led, has taken no batch for 5 minutes/) })
+    const told = events.flatMap((event) => (event.type === 'step.progress' && event.detail.startsWith('waiting for broker') ? [event] : []))
+    expect(told[0]?.detail).toMatch(
+      how === 'refuses'
+        ? /^waiting for broker \d, which led orders-0 \(LEADER_NOT_AVAILABLE: nobody leads it\)$/
+        : /^waiting for broker \d, which led orders-0.* \(no answer\)$/,
+    )
+    expect(Date.parse(told[0]?.at ?? '') - since).toBeLessThan(10_000)
+    // Once in a while it is said again.
+    expect(told.length).toBeGreaterThan(5)
+    expect(told.length).toBeLessThan(60)
   })
 
   it.each(['resume', 'anew'] as const)(

@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly bytesPerSecond: number | null
   /** Records and bytes acknowledged since the last call. */
   readonly progress: (records: number, bytes: number) => void
+  /** Every now and then: for which broker and partition it waits, in words; null: for none. */
+  readonly waiting: (words: string | null) => void
   /** Nothing new is begun once it is aborted. */
   readonly stopping: AbortSignal
 }
@@ -40,13 +42,35 @@ const PAUSE: Millis = 250
 /** So long may a partition take no batch: a broker that died has a successor by then. */
 const PATIENCE: Millis = 5 * 60_000
 
+/** A broker that stores nothing is named after so long, and is looked for so often. */
+const NAMED_AFTER: Millis = 4000
+const WATCHING: Millis = 2000
+
 /** Rejections of a request of which nothing is known: its batches may have been stored or not. */
 const UNANSWERED: ReadonlySet<unknown> = new Set(['broker-silent', 'broker-refused', 'broker-unreachable', 'no-leader', 'no-broker-answered'])
 
 interface Lane {
+  readonly leader: number
   readonly waiting: LoadPartition[]
   readonly active: Sender[]
+  /** Since when each request waits for its answer. */
+  readonly asked: Map<readonly Sender[], number>
   inFlight: number
+}
+
+const ledBy = (leader: number): string => (leader < 0 ? '' : `, which broker ${leader} led,`)
+
+/** Whoever has stored nothing for a while: the broker and a partition of it, and what it said. */
+const waitedFor = (lanes: readonly Lane[], now: number): string | null => {
+  const words = lanes.flatMap(({ leader, active, asked }) => {
+    const silent = new Set([...asked].flatMap(([senders, since]) => (now - since >= NAMED_AFTER ? senders : [])))
+    const stuck = active.filter((sender) => silent.has(sender) || (sender.stuckSince !== null && now - sender.stuckSince >= NAMED_AFTER))
+    const [first] = stuck
+    if (first === undefined) return []
+    const who = leader < 0 ? first.name : `broker ${leader}, which led ${first.name}`
+    return [`${who}${stuck.length === 1 ? '' : ` and ${stuck.length - 1} more`} (${first.trouble})`]
+  })
+  return words.length === 0 ? null : words.join('; ')
 }
 
 class Loader {
@@ -67,7 +91,7 @@ class Loader {
     this.#identity = identity
     const lanes = new Map<number, Lane>()
     for (const partition of partitions) {
-      const lane = lanes.get(partition.leader) ?? { waiting: [], active: [], inFlight: 0 }
+      const lane: Lane = lanes.get(partition.leader) ?? { leader: partition.leader, waiting: [], active: [], asked: new Map(), inFlight: 0 }
       lane.waiting.push(partition)
       lanes.set(partition.leader, lane)
     }
@@ -75,6 +99,8 @@ class Loader {
   }
 
   async run(): Promise<void> {
+    const over = new AbortController()
+    void this.#watch(over.signal)
     try {
       for (;;) {
         this.#check()
@@ -88,6 +114,7 @@ class Loader {
         await (wait === null ? woken : Promise.race([woken, this.#ports.clock.sleep(wait, this.#signal)]))
       }
     } finally {
+      over.abort()
       // Memory of a batch under way must not be given back before its request is over.
       while (this.#underWay > 0) {
         await new Promise<void>((resolve) => {
@@ -98,15 +125,25 @@ class Loader {
     }
   }
 
+  async #watch(over: AbortSignal): Promise<void> {
+    const { clock } = this.#ports
+    const slept = () =>
+      clock.sleep(WATCHING, over).then(
+        () => true,
+        () => false,
+      )
+    while (await slept()) this.#options.waiting(waitedFor(this.#lanes, clock.monotonic()))
+  }
+
   #check(): void {
     if (this.#failed !== null) throw this.#failed.thrown
     this.#signal.throwIfAborted()
     if (this.#options.stopping.aborted) throw new KdrError('stopped while records were being loaded', { code: 'load-stopped', exit: 'stopped' })
     const now = this.#ports.clock.monotonic()
-    for (const { active } of this.#lanes)
+    for (const { active, leader } of this.#lanes)
       for (const sender of active)
         if (sender.stuckSince !== null && now - sender.stuckSince > PATIENCE)
-          throw new KdrError(`${sender.name} has taken no batch for ${PATIENCE / 60_000} minutes: ${sender.trouble}`, {
+          throw new KdrError(`${sender.name}${ledBy(leader)} has taken no batch for ${PATIENCE / 60_000} minutes: ${sender.trouble}`, {
             code: 'load-stuck',
             hint: 'kdr diagnose; what was loaded stays, and the same command goes on from there',
           })
@@ -181,6 +218,7 @@ class Loader {
 
   #request(lane: Lane, senders: readonly Sender[]): void {
     const rows = senders.map((sender) => sender.next())
+    lane.asked.set(senders, this.#ports.clock.monotonic())
     lane.inFlight += 1
     this.#underWay += 1
     this.#ports.restore
@@ -202,6 +240,7 @@ class Loader {
       })
       .catch((thrown) => this.#fail(thrown))
       .finally(() => {
+        lane.asked.delete(senders)
         lane.inFlight -= 1
         this.#underWay -= 1
         this.#wake()

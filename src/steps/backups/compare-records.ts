@@ -39,6 +39,7 @@ const seeAll = async (world: WriteWorld, plans: readonly PartitionPlan[], signal
         exit: 'unknown',
         hint: 'kdr diagnose; once its brokers answer, run the same command again: what was loaded stays',
       })
+    if (look === 1) world.tell({ detail: `waiting to see ${few(unseen, 3)}` })
     await world.clock.sleep(BETWEEN, signal)
   }
 }

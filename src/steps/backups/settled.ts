@@ -50,6 +50,7 @@ export const settledExtents = async (
   work: (now: Survey, plan: PartitionPlan) => boolean,
   signal: AbortSignal,
 ): Promise<{ readonly now: Survey; readonly leaders: ReadonlyMap<string, number> }> => {
+  let said: string | null = null
   for (const began = world.clock.monotonic(); ; await world.clock.sleep(SETTLING, signal)) {
     const now = await world.survey(['contents'])
     // What was not seen may have some.
@@ -61,6 +62,8 @@ export const settledExtents = async (
     )
     const why = unsettled(plans, leaders, new Map(ends.flat().map((answer) => [partitionName(answer), answer])), now)
     if (why === null) return { now, leaders }
+    if (why !== said) world.tell({ detail: `waiting: ${why}` })
+    said = why
     if (world.stopping.aborted) throw new KdrError('stopped before records were loaded', { code: 'load-stopped', exit: 'stopped' })
     if (world.clock.monotonic() - began > SETTLED_WITHIN)
       throw new KdrError(`${why}, for ${formatDuration(SETTLED_WITHIN)} now`, {

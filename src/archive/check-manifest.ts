@@ -1,7 +1,7 @@
 // What a manifest must be true to itself in, before anything is believed of it: every byte of every part belongs
 // to one entry, every segment to one partition and in its order, and the sidecar follows from it.
 import type { Problem } from './damage.ts'
-import { storedLength } from './gzip-member.ts'
+import { storedMember } from './gzip-member.ts'
 import { IDENTITY, partName, segmentName } from './layout.ts'
 import type { Manifest, ManifestEntry, PartitionBackup, Sidecar } from './manifest.ts'
 import { sidecarOf, sidecarText } from './manifest-text.ts'
@@ -10,7 +10,8 @@ import { tarEnd } from './tar-head.ts'
 /** Nobody is made to hold more of an entry in memory. */
 export const LARGEST_ENTRY = 512 << 20
 
-export const END_LENGTH = storedLength(tarEnd().length)
+/** The last member of every part. */
+export const END = Buffer.concat([...storedMember([tarEnd()])])
 
 /** The place of one member, whoever names it. */
 interface Span {
@@ -36,7 +37,7 @@ const placeProblems = (sidecar: Sidecar, manifest: Manifest): string[] =>
       if (offset !== at) problems.push(`${path} is said to begin at byte ${offset} of ${name}, where byte ${at} comes next`)
       at = offset + length
     }
-    if (at + END_LENGTH !== bytes) problems.push(`${name} is said to have ${bytes} bytes, and its entries end at byte ${at}`)
+    if (at + END.length !== bytes) problems.push(`${name} is said to have ${bytes} bytes, and its entries end at byte ${at}`)
     return problems
   })
 

@@ -42,7 +42,11 @@ export const findBackup = async (store: BackupStoreReader, which: string, signal
   if (object === null) {
     const archive = BACKUP_NAME.test(name) ? await store.head(`${name}.tar.gz`, signal) : null
     if (archive === null) throw noSuchBackup(`there is no backup ${name} in ${store.where}`, store.where)
-    throw noSuchBackup(`${name} in ${store.where} is no backup: it has no ${sidecarName(name)}`, store.where, 'it was left unfinished; take another')
+    throw noSuchBackup(
+      `${name} in ${store.where} is no backup: it has no ${sidecarName(name)}`,
+      store.where,
+      'it was left unfinished, or lost that: kdr backup list says which',
+    )
   }
   const where = `${store.where} ${object.name}`
   if (object.bytes > LARGEST) throw new KdrError(`${where} is no sidecar manifest: it is too large`, { code: 'archive-corrupt', exit: 'corrupt' })

@@ -123,7 +123,7 @@ interface Framed {
 
 /** Everything about `member` but what it holds. Throws Damage. */
 const framed = (member: Buffer, expected: number): Framed => {
-  const stored = member.subarray(0, PLAIN.length).equals(PLAIN)
+  const stored = storedStart(member)
   const head = stored ? PLAIN.length : EXTRA_HEAD
   if (member.length < head + TAIL) throw new Damage('its gzip member is cut off')
   if (!stored && !member.subarray(0, EXTRA.length).equals(EXTRA))
@@ -134,6 +134,18 @@ const framed = (member: Buffer, expected: number): Framed => {
   within(body.length, expected)
   if (!stored && crc32(member.subarray(head)) !== member.readUInt32LE(EXTRA.length)) throw new Damage('the CRC-32 of its deflate stream is wrong')
   return { stored, body, sum: member.readUInt32LE(member.length - TAIL) }
+}
+
+/** Whether a stored member begins here. */
+export const storedStart = (bytes: Buffer): boolean => bytes.subarray(0, PLAIN.length).equals(PLAIN)
+
+/** The deflated member that ends where `bytes` does, told by its own CRC-32 of all that follows its header; null where none begins in them. */
+export const lastMemberIn = (bytes: Buffer): Buffer | null => {
+  for (let at = bytes.lastIndexOf(EXTRA); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(EXTRA, at - 1)) {
+    const member = bytes.subarray(at)
+    if (member.length > EXTRA_HEAD && crc32(member.subarray(EXTRA_HEAD)) === member.readUInt32LE(EXTRA.length)) return member
+  }
+  return null
 }
 
 const checked = (found: number, sum: number): void => {

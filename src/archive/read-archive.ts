@@ -35,7 +35,7 @@ const sidecarTextOf = async (store: BackupStoreReader, name: string, signal: Abo
     const begun = BACKUP_NAME.test(name) && (await store.head(partName(name), signal)) !== null
     throw noBackup(
       store,
-      begun ? `${name} has no ${sidecarName(name)}: it is in-progress or was left unfinished, and is no backup` : `there is no backup ${name}`,
+      begun ? `${name} has no ${sidecarName(name)}: it is in-progress, was left unfinished, or lost that, and is no backup` : `there is no backup ${name}`,
     )
   }
   if (object.bytes > LARGEST_SIDECAR) throw corrupt({ where: sidecarName(name), what: `it has ${object.bytes} bytes` })
@@ -54,7 +54,7 @@ const partProblems = async (store: BackupStoreReader, sidecar: Sidecar, signal: 
 }
 
 /** The final manifest, checked by the sidecar. Throws `archive-corrupt`. */
-export const readManifest = async (store: BackupStoreReader, sidecar: Sidecar, signal: AbortSignal): Promise<Manifest> => {
+const readManifest = async (store: BackupStoreReader, sidecar: Sidecar, signal: AbortSignal): Promise<Manifest> => {
   const part = sidecar.parts[sidecar.parts.length - 1]
   const { offset, length, bytes, sha256 } = sidecar.manifest
   const where = `${part?.name}: ${MANIFEST}`

@@ -2,18 +2,18 @@
 // part, that each holds what the manifest says, and that batches lie in the segments. All that is wrong is told.
 import { KdrError } from '../errors.ts'
 import type { BackupStoreReader } from '../ports/backup-store.ts'
-import { END_LENGTH, spansOf } from './check-manifest.ts'
+import { END, spansOf } from './check-manifest.ts'
 import { segmentProblems } from './check-segment.ts'
 import { CorruptArchive, Damage, type Problem } from './damage.ts'
 import type { Opener } from './encryption.ts'
-import { openMember, storedMember } from './gzip-member.ts'
+import { openMember } from './gzip-member.ts'
 import { partName } from './layout.ts'
 import { MANIFEST, type Manifest, type ManifestEntry, type Segment } from './manifest.ts'
 import { parseManifest } from './manifest-schema.ts'
 import { type Opened, readManifests } from './read-archive.ts'
 import { type Entries, mtimeOf, openEntries } from './read-entries.ts'
 import { sidecarName } from './sidecar.ts'
-import { BLOCK, headProblem, sizeInHead, tarEnd, tarHead } from './tar-head.ts'
+import { BLOCK, headProblem, sizeInHead, tarHead } from './tar-head.ts'
 
 /** Members looked at side by side: reading, hashing and inflating go on at once. */
 const AT_ONCE = 3
@@ -63,8 +63,6 @@ const byGlance: EntryLook = async (entries, entry, _, signal) => {
   return []
 }
 
-const END = Buffer.concat([...storedMember([tarEnd()])])
-
 /** The members of one part in the order of its bytes. The final manifest was read already. */
 const membersOf = (store: BackupStoreReader, { sidecar, manifest }: Opened, part: number, entries: Entries, look: EntryLook): readonly Member[] => {
   const name = partName(manifest.name, part)
@@ -85,8 +83,8 @@ const membersOf = (store: BackupStoreReader, { sidecar, manifest }: Opened, part
       })),
     {
       where: `${name}: end`,
-      length: END_LENGTH,
-      look: async (signal) => ((await read(end, END_LENGTH, signal)).equals(END) ? [] : ['it does not end as a tar does']),
+      length: END.length,
+      look: async (signal) => ((await read(end, END.length, signal)).equals(END) ? [] : ['it does not end as a tar does']),
     },
   ]
 }

@@ -116,6 +116,7 @@ export const backup = (program: Command, plan: PlanCommand): void => {
     stored(group.command('verify').description('read a backup and its chain from the first byte to the last; name whatever is wrong'))
       .argument('<backup>', 'its name, its path, or latest')
       .addOption(new Option('--level <level>', 'file: every digest and link; record: every batch decoded, too').choices(['file', 'record']).default('file'))
+      .option('--relist', 'where its sidecar is lost and the archive is whole: write that again, so that it is listed')
       .addHelpText('after', examples('kdr backup verify latest', 'kdr backup verify latest --level record --output json')),
     () => import('./commands/backup-verify.ts'),
   )

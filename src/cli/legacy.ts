@@ -1,8 +1,8 @@
 // Archives of the runbook's old script among the others: listed, shown, verified and restored as what they are, LOSSY.
 import { isLegacy } from '../archive/legacy.ts'
 import { eachOf } from '../archive/list-backups.ts'
+import { type LooseArchive, looseArchives } from '../archive/loose.ts'
 import type { Archive } from '../archive/read-archive.ts'
-import { isUnfinished } from '../archive/unfinished.ts'
 import type { BackupStoreReader, StoredObject } from '../ports/backup-store.ts'
 import type { Listed } from './render/backups.ts'
 
@@ -28,19 +28,21 @@ const rowOf = ({ name, bytes }: StoredObject): Listed => {
 
 export interface Loose {
   readonly legacy: readonly Listed[]
-  /** Of kdr, and never finished. */
-  readonly unfinished: readonly StoredObject[]
+  /** Of kdr. */
+  readonly own: readonly LooseArchive[]
   readonly foreign: readonly StoredObject[]
 }
 
-/** Of archives without a manifest beside them: those of the old script, those that kdr never finished, and the rest. */
+/** Of archives without a manifest beside them: those of the old script, those of kdr, and the rest. */
 export const looseAmong = async (store: BackupStoreReader, loose: readonly StoredObject[], signal: AbortSignal): Promise<Loose> => {
-  const kinds = await eachOf(loose, async (object): Promise<keyof Loose> => {
-    if (await isUnfinished(store, object, signal)) return 'unfinished'
-    return ARCHIVE.test(object.name) && (await isLegacy(store, object.name.replace(/\.tar\.gz$/, ''), signal)) ? 'legacy' : 'foreign'
-  })
-  const of = (kind: keyof Loose) => loose.filter((_, at) => kinds[at] === kind)
-  return { legacy: of('legacy').map(rowOf), unfinished: of('unfinished'), foreign: of('foreign') }
+  const archives = await looseArchives(store, loose, signal)
+  const others = archives.filter(({ kind }) => kind === 'foreign').flatMap(({ parts }) => parts)
+  const legacy = await eachOf(others, async ({ name }) => ARCHIVE.test(name) && (await isLegacy(store, name.replace(/\.tar\.gz$/, ''), signal)))
+  return {
+    legacy: others.filter((_, at) => legacy[at] === true).map(rowOf),
+    own: archives.filter(({ kind }) => kind !== 'foreign'),
+    foreign: others.filter((_, at) => legacy[at] !== true),
+  }
 }
 
 /** null for one of kdr's own. Reads all of it. Errors: `archive-corrupt` (exit 21). */

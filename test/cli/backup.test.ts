@@ -45,6 +45,16 @@ const legacy = (): void => {
   execFileSync('tar', ['-czf', join(folder, `${LEGACY}.tar.gz`), '-C', kdr.home, LEGACY])
 }
 
+const UNFINISHED = 'full_backup_20261120_000000'
+/** Of several files, as one that was killed before the last of them. */
+const unfinished = async (): Promise<readonly string[]> => {
+  const store = openDirectory({ path: folder })
+  await writeSample({ store: { ...store, partLimit: 6000 }, name: UNFINISHED, payload: 4000, inTurn: true })
+  const files = [`${UNFINISHED}.tar.gz`, `${UNFINISHED}.part-2.tar.gz`]
+  for (const name of readdirSync(folder).filter((file) => file.startsWith(UNFINISHED))) if (!files.includes(name)) rmSync(join(folder, name))
+  return files
+}
+
 const json = async (...args: readonly string[]) => {
   const { code, out, err } = await kdr(['backup', ...args, '--output', 'json'])
   const document = JSON.parse(out === '' ? err : out) as Record<string, unknown>
@@ -69,12 +79,23 @@ describe('list', () => {
   })
 
   it('does not have what nobody finished, and says so', async () => {
-    rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
+    const files = await unfinished()
     const { code, out, err } = await kdr(['backup', 'list', '--store', folder])
     expect(code).toBe(0)
+    expect(out).not.toContain(UNFINISHED)
+    expect(err.replace(/\s+/g, ' ')).toContain(`nobody finished them: ${files.join(', ')}; kdr backup prune removes what is older than a day`)
+    expect((await json('list', '--store', folder)).document).toMatchObject({
+      backups: [{ name: FULL }, { name: INCREMENTAL }],
+      unfinished: files.map((name) => ({ name, state: 'unfinished' })),
+    })
+  })
+
+  it('does not have what lost its sidecar, and says how it comes back', async () => {
+    rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
+    const { out, err } = await kdr(['backup', 'list', '--store', folder])
     expect(out).not.toContain(INCREMENTAL)
-    expect(err.replace(/\s+/g, ' ')).toMatch(/no backups, .*incremental_backup/)
-    expect((await json('list', '--store', folder)).document).toMatchObject({ backups: [{ name: FULL }], unfinished: [{ name: `${INCREMENTAL}.tar.gz` }] })
+    expect(err.replace(/\s+/g, ' ')).toContain(`it is whole, and kdr backup verify ${INCREMENTAL} --relist writes that again`)
+    expect((await json('list', '--store', folder)).document).toMatchObject({ unfinished: [{ name: `${INCREMENTAL}.tar.gz`, state: 'whole' }] })
   })
 
   it('names what is not kdr’s, and a sidecar that is none', async () => {
@@ -106,6 +127,7 @@ describe('verify', () => {
         problems: [],
         warnings: [],
         records: null,
+        relisted: false,
       },
     })
   })
@@ -174,11 +196,11 @@ describe('show', () => {
 })
 
 describe('prune', () => {
-  const LATER = 'full_backup_20261125_031500'
+  const LATER = 'full_backup_20261123_211500'
   const names = () => readdirSync(folder).filter((name) => name.endsWith('.manifest.json'))
   const store = () => openDirectory({ path: folder })
   beforeEach(async () => {
-    await writeSample({ store: store(), name: LATER, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-25T03:15:00.250Z' })
+    await writeSample({ store: store(), name: LATER, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-23T21:15:00.250Z' })
   })
   const granted = () => ['prune', '--store', folder, '--keep-full', '1', '--non-interactive', '--allow', 'delete', '--confirm', folder]
 
@@ -234,17 +256,57 @@ describe('prune', () => {
     const { code, out } = await kdr(['backup', ...granted()])
     expect(code).toBe(0)
     expect(out.replace(/\s+/g, ' ')).toContain(`keep ${FULL} and 1 more of its chain`)
-    expect(out.replace(/\s+/g, ' ')).toContain(`left alone, for it cannot be read whole: ${INCREMENTAL}: its part ${INCREMENTAL}.tar.gz is missing`)
+    expect(out.replace(/\s+/g, ' ')).toContain(`left alone, for it cannot be read whole: ${INCREMENTAL}: ${INCREMENTAL}.tar.gz: it is missing`)
     expect(names()).toHaveLength(3)
   })
 
   it('deletes what nobody finished once it is a day old', async () => {
-    rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
+    const files = await unfinished()
+    expect(await json(...granted(), '--keep-full', '5')).toMatchObject({ code: 0, document: { deleted: [] } })
     const old = new Date(Date.now() - 25 * 3_600_000)
-    utimesSync(join(folder, `${INCREMENTAL}.tar.gz`), old, old)
+    for (const file of files) utimesSync(join(folder, file), old, old)
     const { code, document } = await json(...granted(), '--keep-full', '5')
     expect(code).toBe(0)
-    expect(document).toMatchObject({ deleted: [`${INCREMENTAL}.tar.gz`], delete: [{ name: `${INCREMENTAL}.tar.gz`, chain: null, why: 'nobody finished it' }] })
+    expect(document).toMatchObject({ deleted: [files[0]], delete: [{ name: files[0], chain: null, why: 'nobody finished it' }] })
+    expect(readdirSync(folder).filter((name) => name.startsWith(UNFINISHED))).toEqual([])
+  })
+
+  it('keeps what is whole and lost its sidecar, which verify --relist brings back', async () => {
+    rmSync(join(folder, `${FULL}.manifest.json`))
+    const old = new Date(Date.now() - 25 * 3_600_000)
+    utimesSync(join(folder, `${FULL}.tar.gz`), old, old)
+    const { code, out } = await kdr(['backup', ...granted()])
+    expect(code).toBe(0)
+    expect(out.replace(/\s+/g, ' ')).toContain(`${INCREMENTAL} goes on from it; whole, but its sidecar is gone; kdr backup verify ${FULL} --relist`)
+    expect(await json('verify', FULL, '--store', folder)).toMatchObject({ code: 23 })
+    expect(await json('verify', FULL, '--store', folder, '--relist')).toMatchObject({ code: 0, document: { outcome: 'intact', relisted: true } })
+    expect(await json('verify', INCREMENTAL, '--store', folder, '--relist')).toMatchObject({ code: 0, document: { outcome: 'intact', relisted: false } })
+    expect((await json('list', '--store', folder)).document).toMatchObject({
+      backups: [{ name: FULL }, { name: INCREMENTAL }, { name: LATER }],
+      unfinished: [],
+    })
+  })
+
+  it('writes no sidecar of what is damaged', async () => {
+    rmSync(join(folder, `${FULL}.manifest.json`))
+    flip(`${FULL}.tar.gz`, 3000)
+    expect(await json('verify', FULL, '--store', folder, '--relist')).toMatchObject({ code: 21, document: { outcome: 'corrupt', relisted: false } })
+    expect(readdirSync(folder)).not.toContain(`${FULL}.manifest.json`)
+  })
+
+  it('says what forgetting a topic gives up, and refuses one that no backup has, exit 2', async () => {
+    const old = 'full_backup_20200101_000000'
+    await writeSample({ store: store(), name: old, topic: 'old', chain: { id: 'o', sequence: 0, parent: null }, date: '2020-01-01T00:00:00Z' })
+    const shown = await kdr(['backup', 'prune', '--store', folder, '--keep-full', '1', '--forget-topic', 'ol?', '--dry-run'])
+    expect(shown.out).toContain('forget old: its ONLY copy goes')
+    const asked = await kdr(['backup', 'prune', '--store', folder, '--keep-full', '1', '--forget-topic', 'ol?'])
+    expect(asked).toMatchObject({ code: 4 })
+    expect(await json(...granted(), '--forget-topic', 'odl')).toMatchObject({
+      code: 2,
+      document: { message: expect.stringContaining('--forget-topic odl: no backup of the store has a topic like that') },
+    })
+    const { document } = await json(...granted(), '--forget-topic', 'old')
+    expect(document).toMatchObject({ forget: [{ topic: 'old', cluster: 'cluster', copies: 1, going: 1, last: true }] })
   })
 
   it('deletes nothing while a backup is being made, exit 8', async () => {

@@ -214,9 +214,9 @@ describe('S3', () => {
 
   it('holds an archive in several files, which are read, told apart and pruned as one', async () => {
     const small: BackupStore = { ...store, partLimit: MIB }
-    const [older, newer] = ['full_backup_20261123_031500', 'full_backup_20261125_031500']
+    const [older, newer] = ['full_backup_20261123_031500', 'full_backup_20261123_211500']
     await writeSample({ store: small, name: older, payload: 600_000, inTurn: true })
-    await writeSample({ store, name: newer, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-25T03:15:00.250Z' })
+    await writeSample({ store, name: newer, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-23T21:15:00.250Z' })
     const parts = (await scanStore(store, signal)).backups[0]?.parts ?? []
     expect(parts.length).toBeGreaterThan(2)
     expect(await verifyFile(store, older, null, () => {}, signal)).toEqual([])

@@ -44,7 +44,7 @@ export const removalsOf = ({ chains, loose }: PrunePlan): readonly Removal[] => 
       parts: parts.length,
       parent: chain.parent?.name ?? null,
     })),
-  ...loose.filter(({ action }) => action === 'delete').map(({ name, bytes }) => ({ name, bytes, objects: [name], parts: 1, parent: null })),
+  ...loose.filter(({ action }) => action === 'delete').map(({ name, bytes, objects }) => ({ name, bytes, objects, parts: objects.length, parent: null })),
 ]
 
 /** What makes a backup of it, put back where all of it is still there: what is locked must not lie there as nobody's. */

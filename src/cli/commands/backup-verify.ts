@@ -3,13 +3,14 @@
 import { CorruptArchive, type Problem } from '../../archive/damage.ts'
 import type { Opener } from '../../archive/encryption.ts'
 import type { Archive } from '../../archive/read-archive.ts'
+import { sidecarName } from '../../archive/sidecar.ts'
 import { type Exit, KdrError } from '../../errors.ts'
-import type { BackupStoreReader } from '../../ports/backup-store.ts'
+import type { BackupStore, BackupStoreReader } from '../../ports/backup-store.ts'
 import { plural } from '../../units.ts'
 import { openerOf } from '../backup-keys.ts'
 import { backupNamed, chooseStore } from '../backups.ts'
 import { openStore } from '../compose/store.ts'
-import { type Invocation, optionText } from '../invocation.ts'
+import { type Invocation, optionFlag, optionText } from '../invocation.ts'
 import type { Link } from '../links.ts'
 import { gapsOf, gapWords } from '../render/backups.ts'
 import { styleFor, wrap } from '../render/text.ts'
@@ -138,6 +139,19 @@ const verifiedLines = ({ name, level, outcome, links, problems, warnings, record
   ...(level === 'file' && outcome === 'intact' ? [wrap(`Every batch decoded, too: kdr backup verify ${name} --level record`, columns)] : []),
 ]
 
+interface Lost {
+  /** The store as it would be with the sidecar in it. */
+  readonly reader: BackupStoreReader
+  write(store: BackupStore): Promise<void>
+}
+
+/** null where its sidecar is there. Throws `no-such-backup` (exit 23), `archive-corrupt` (exit 21). */
+const lostOf = async (store: BackupStore, name: string, signal: AbortSignal): Promise<Lost | null> => {
+  const { lostSidecar, withSidecar, relist } = await import('../../archive/relist.ts')
+  const lost = await lostSidecar(store, name, signal)
+  return lost && { reader: withSidecar(store, lost), write: (to) => relist(to, lost, signal) }
+}
+
 export const run = async (invocation: Invocation): Promise<Exit> => {
   const { args, terminal, interruption } = invocation
   const [given = ''] = args
@@ -149,12 +163,16 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     const [{ linksOf }, { openedLegacy }] = await Promise.all([import('../links.ts'), import('../legacy.ts')])
     const name = await backupNamed(store, given, signal)
     const level = optionText(invocation, 'level') === 'record' ? 'record' : 'file'
-    const legacy = await openedLegacy(store, name, signal)
-    const task = { store, opener: await openerOf(chosen), level, line, signal } as const
-    const result = legacy === null ? await verify(task, await linksOf(store, name, signal)) : verifyLegacy(legacy.archive, level)
+    const lost = optionFlag(invocation, 'relist') ? await lostOf(store, name, signal) : null
+    const legacy = lost === null ? await openedLegacy(store, name, signal) : null
+    const task = { store: lost?.reader ?? store, opener: await openerOf(chosen), level, line, signal } as const
+    const result = legacy === null ? await verify(task, await linksOf(task.store, name, signal)) : verifyLegacy(legacy.archive, level)
     line.close()
-    if (terminal.format === 'json') terminal.json({ schema: 'kdr/backup-verification/1', ...result })
+    const relisted = lost !== null && result.outcome !== 'corrupt'
+    if (relisted) await lost.write(store)
+    if (terminal.format === 'json') terminal.json({ schema: 'kdr/backup-verification/1', ...result, relisted })
     else for (const text of verifiedLines(result, terminal.columns)) terminal.out(text)
+    if (relisted) terminal.err(wrap(`${sidecarName(name)} is written again: kdr backup list has ${name}.`, terminal.columns))
     return EXITS[result.outcome]
   } finally {
     line.close()

@@ -1,21 +1,34 @@
 // A plan to prune in words that fit the screen, at its gate, and in the JSON that scripts rely on (docs/json.md).
-import type { PrunePlan } from '../../archive/prune/plan.ts'
+import type { Forgotten, PrunePlan } from '../../archive/prune/plan.ts'
 import { type Pruned, removalsOf } from '../../archive/prune/remove.ts'
 import type { Gate } from '../../engine/events.ts'
 import { formatBytes, plural } from '../../units.ts'
-import { wrap } from './text.ts'
+import { some, wrap } from './text.ts'
 
 const sum = (items: readonly { readonly bytes: number }[]): number => items.reduce((total, { bytes }) => total + bytes, 0)
 
+const forgottenWords = ({ copies, going }: Forgotten): string => {
+  if (going === 0) return `${copies === 1 ? 'its only copy stays' : `its ${copies} copies stay`}, for other reasons`
+  if (going === copies) return copies === 1 ? 'its ONLY copy goes' : `its ${copies} copies go, the LAST one among them`
+  return `${going} of its ${copies} copies ${going === 1 ? 'goes' : 'go'}, ${copies - going} ${copies - going === 1 ? 'stays' : 'stay'} for other reasons`
+}
+
+/** Topics that are given up with the last copy of them. */
+const givenUp = ({ forgotten }: PrunePlan): readonly string[] => forgotten.filter(({ copies, going }) => copies === going).map(({ topic }) => topic)
+
 /** The plan, a line each: what goes and what stays, and why. */
-export const planLines = ({ chains, loose, broken }: PrunePlan, columns: number): readonly string[] => {
+export const planLines = ({ chains, loose, broken, forgotten, notes }: PrunePlan, columns: number): readonly string[] => {
   const line = (word: string, what: string, why: string) => wrap(`${word.padEnd(6)} ${what}: ${why}`, columns, '', '       ')
   return [
     ...chains.map(({ name, backups, bytes, action, why }) =>
       line(action, `${name}${backups.length > 1 ? ` and ${backups.length - 1} more of its chain` : ''}, ${formatBytes(bytes)}`, why),
     ),
-    ...loose.map(({ name, bytes, action, why }) => line(action, `${name}, ${formatBytes(bytes)}`, why)),
+    ...loose.map(({ name, objects, bytes, action, why }) =>
+      line(action, `${name}${objects.length > 1 ? ` and ${objects.length - 1} more of its parts` : ''}, ${formatBytes(bytes)}`, why),
+    ),
     ...broken.map(({ name, why }) => line('keep', name, `left alone, for it cannot be read whole: ${why}`)),
+    ...forgotten.map((one) => line('forget', one.topic, forgottenWords(one))),
+    ...notes.map((note) => wrap(`note: ${note}`, columns, '', '  ')),
   ]
 }
 
@@ -33,7 +46,10 @@ export const gateOf = (plan: PrunePlan, where: string): Gate => ({
   effect: 'delete',
   ask: 'type',
   challenge: where,
-  text: [`delete ${goingWords(plan)}, from ${where} (delete)`],
+  text: [
+    `delete ${goingWords(plan)}, from ${where} (delete)`,
+    ...(givenUp(plan).length === 0 ? [] : [`with them goes the LAST copy of ${some(givenUp(plan))}`]),
+  ],
   flags: ['--allow delete', `--confirm ${where}`],
 })
 
@@ -67,6 +83,8 @@ export const pruneJson = (plan: PrunePlan, where: string, run: string | null, pr
       ...looseOf('keep'),
       ...plan.broken.map(({ name, bytes, why }) => ({ name, chain: null, bytes, why: `left alone, for it cannot be read whole: ${why}` })),
     ],
+    forget: plan.forgotten.map(({ topic, cluster, copies, going }) => ({ topic, cluster, copies, going, last: copies === going })),
+    notes: plan.notes,
     deleted: pruned?.removed.map(({ name }) => name) ?? [],
     locked: pruned?.locked ?? [],
     stopped: pruned?.stopped ?? false,

@@ -108,32 +108,75 @@ describe('holdingsOf', () => {
     writeFileSync(path.join(folder, `${B}.tar.gz`), bytes)
     await store.put('full_backup_20261130_000000.manifest.json', of('{'), signal)
     const { backups, unreadable } = await holdingsOf(store, signal)
-    expect(backups.map(({ sidecar, topics, broken }) => [sidecar.name, topics, broken === null])).toEqual([
-      [A, ['orders'], true],
-      [A1, ['orders'], true],
+    expect(backups.map(({ sidecar, topics, broken }) => [sidecar.name, [...topics.keys()], broken === null])).toEqual([
+      [A, ['orders abcdefghijklmnopqrstuw'], true],
+      [A1, ['orders abcdefghijklmnopqrstuw'], true],
       [B, [], false],
     ])
-    expect(unreadable.map(({ name }) => name)).toEqual(['full_backup_20261130_000000'])
+    expect(unreadable).toEqual([expect.objectContaining({ name: 'full_backup_20261130_000000', chain: null })])
     // The newest is no copy: what is older stays.
     expect(removalsOf(await planOf(store))).toEqual([])
   })
 
-  it('tells an archive that kdr never finished from one that is not its own, and from the parts of what has a sidecar', async () => {
+  it('counts none that a restore would refuse, because its sidecar says something else than its archive', async () => {
     const { store, folder } = await stored()
+    const file = path.join(folder, `${B}.manifest.json`)
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"records": 40', '"records": 41'))
+    const { backups } = await holdingsOf(store, signal)
+    expect(backups.map(({ broken }) => broken)).toEqual([null, null, expect.stringContaining('does not agree with the manifest of the archive in records')])
+    expect(removalsOf(await planOf(store))).toEqual([])
+  })
+
+  it('reads of which chain it is from the archive of a backup whose sidecar is torn', async () => {
+    const { store, folder } = await stored()
+    writeFileSync(path.join(folder, `${A1}.manifest.json`), '{')
+    expect((await holdingsOf(store, signal)).unreadable).toEqual([expect.objectContaining({ name: A1, chain: 'a' })])
+    // A1 still stands on A.
+    expect(removalsOf(await planOf(store))).toEqual([])
+  })
+
+  it('tells an archive that kdr never finished from one that is whole, is cut off, or is not its own', async () => {
+    const { store, folder } = await stored()
+    // Killed after the first of its files; finished, and its sidecar lost; copied half; somebody's.
+    const small: BackupStore = { ...store, partLimit: 6000 }
+    const torn = 'full_backup_20261126_000000'
+    const { sidecar } = await writeSample({ store: small, name: torn, payload: 4000, inTurn: true })
+    expect(sidecar.parts.length).toBeGreaterThan(2)
+    await store.remove([`${torn}.manifest.json`, ...sidecar.parts.slice(2).map(({ name }) => name)], signal)
     await store.remove([`${A1}.manifest.json`], signal)
+    const half = 'full_backup_20261127_000000.tar.gz'
+    writeFileSync(path.join(folder, half), readFileSync(path.join(folder, `${A}.tar.gz`)).subarray(0, -700))
     writeFileSync(path.join(folder, 'full_backup_20250101_000000.tar.gz'), 'of somebody')
-    writeFileSync(path.join(folder, `${B}.part-2.tar.gz`), readFileSync(path.join(folder, `${B}.tar.gz`)))
-    writeFileSync(path.join(folder, `${A1}.part-2.tar.gz`), readFileSync(path.join(folder, `${A1}.tar.gz`)))
-    const { unfinished, foreign } = await holdingsOf(store, signal)
-    expect(unfinished.map(({ name }) => name)).toEqual([`${A1}.part-2.tar.gz`, `${A1}.tar.gz`])
-    expect(foreign.map(({ name }) => name)).toEqual(['full_backup_20250101_000000.tar.gz'])
+    writeFileSync(path.join(folder, `${B}.part-2.tar.gz`), 'of a backup that has a sidecar')
+    const { loose } = await holdingsOf(store, signal)
+    expect(loose.map(({ name, kind, chain }) => [name, kind, chain?.id])).toEqual([
+      ['full_backup_20250101_000000', 'foreign', undefined],
+      [torn, 'unfinished', undefined],
+      ['full_backup_20261127_000000', 'unclear', undefined],
+      [A1, 'whole', 'a'],
+    ])
     const policy = { keepDays: 36_500 }
     const now = Date.now()
+    const files = [`${torn}.tar.gz`, `${torn}.part-2.tar.gz`]
+    for (const name of [half, `${A1}.tar.gz`, files[0] ?? ''])
+      utimesSync(path.join(folder, name), new Date(now - 25 * 3_600_000), new Date(now - 25 * 3_600_000))
+    // One of its files is younger than a day.
     expect(removalsOf(planPrune(await holdingsOf(store, signal), policy, now))).toEqual([])
-    const old = new Date(now - 25 * 3_600_000)
-    utimesSync(path.join(folder, `${A1}.tar.gz`), old, old)
-    const [only, ...rest] = removalsOf(planPrune(await holdingsOf(store, signal), policy, now))
-    expect([only?.objects, rest]).toEqual([[`${A1}.tar.gz`], []])
+    utimesSync(path.join(folder, files[1] ?? ''), new Date(now - 25 * 3_600_000), new Date(now - 25 * 3_600_000))
+    expect(removalsOf(planPrune(await holdingsOf(store, signal), policy, now)).map(({ objects }) => objects)).toEqual([files])
+  })
+
+  it('never deletes a full backup that lost its sidecar while increments stand on it', async () => {
+    const { store } = await stored()
+    await store.remove([`${A}.manifest.json`], signal)
+    const made = planPrune(await holdingsOf(store, signal), { keepFull: 1 }, NOW)
+    expect(removalsOf(made)).toEqual([])
+    expect(made.loose).toEqual([
+      expect.objectContaining({
+        name: `${A}.tar.gz`,
+        why: expect.stringMatching(`^${A1} goes on from it; whole, but its sidecar is gone; kdr backup verify ${A} --relist`),
+      }),
+    ])
   })
 
   it('takes nothing for unfinished because a listing lacks its sidecar', async () => {
@@ -144,6 +187,6 @@ describe('holdingsOf', () => {
         for await (const object of store.list(options, stop)) if (object.name !== `${B}.manifest.json`) yield object
       },
     }
-    expect((await holdingsOf(forgetful, signal)).unfinished).toEqual([])
+    expect((await holdingsOf(forgetful, signal)).loose).toEqual([])
   })
 })

@@ -15,6 +15,9 @@ export interface TopicContents {
   readonly overrides: Known<ReadonlyMap<string, string | null>>
 }
 
+/** Where Strimzi's older (bidirectional) Topic Operator keeps what it believes of topics: replayed, it would take those that are missing for deleted. */
+export const OPERATOR_TOPICS: ReadonlySet<string> = new Set(['__strimzi_store_topic', '__strimzi-topic-operator-kstreams-topic-store-changelog'])
+
 export interface Contents {
   readonly brokers: number
   readonly topics: ReadonlyMap<string, TopicContents>

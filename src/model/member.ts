@@ -79,6 +79,8 @@ export interface Owner {
   readonly instead: string
   /** How it is told to keep off meanwhile; null where it cannot be. */
   readonly pause: string | null
+  /** Where it minds topics, too: how those are taken from it. */
+  readonly freeTopics?: string
 }
 
 /** A line of a log that means something, recognised by `survey/log-signals.ts`. */

@@ -8,6 +8,7 @@ import { openArchive } from '../../src/archive/read-archive.ts'
 import { grantApprover } from '../../src/engine/gate.ts'
 import { resumeRun, startRun } from '../../src/engine/runner.ts'
 import { KdrError } from '../../src/errors.ts'
+import { known } from '../../src/model/known.ts'
 import type { KafkaRestoreWriter } from '../../src/ports/kafka-backup.ts'
 import { restoreBackup } from '../../src/scenarios/restore-backup.ts'
 import { memoryStore } from '../archive/memory-store.ts'
@@ -193,6 +194,27 @@ describe('restore of a backup', () => {
     expect((await held(first, 'orders', 0))[0]).toBe('100 to 100')
     expect((await startRun(restoring(first, store, { name, existing: 'recreate' }).deps)).exit).toBe('ok')
     expect(await everything(first)).toEqual(whole)
+  })
+
+  it('warns of an operator that would undo it, and replays nothing of what that keeps', async () => {
+    const store = memoryStore()
+    const first = open({ topics: [...TOPICS, { name: '__strimzi_store_topic', partitions: 1, configs: {} }], groups: [] })
+    const name = await backUp(first, store)
+    const second = open({ topics: [] })
+    const { deps, events } = restoring(second, store, { name })
+    const members: typeof deps.ports.platform.members = async (until) =>
+      (await second.ports.platform.members(until)).map((member) => ({
+        ...member,
+        owner: known({ name: 'Strimzi', minds: 'restart', instead: '', pause: null, freeTopics: 'kubectl annotate …' }, 'labels'),
+      }))
+    const identity: typeof deps.ports.platform.identity = async (until) => ({ ...(await second.ports.platform.identity(until)), platform: 'kubernetes' })
+    const ports = { ...deps.ports, platform: { ...second.ports.platform, members, identity } }
+    const { observe } = compose({ ...second, ports }).deps
+    await startRun({ ...deps, ports, observe })
+    const [planned] = events.flatMap((event) => (event.type === 'step.settled' && event.step === 'check-target' ? [event.detail] : []))
+    expect(planned).toMatch(/Strimzi runs these brokers: .*First: kubectl annotate …; .*the backup's cluster had __strimzi_store_topic/)
+    expect(reportOf(events)?.notRestored).toEqual([{ what: 'topic __strimzi_store_topic', why: expect.stringContaining('an operator keeps for itself') }])
+    expect((await second.ports.backup.topics(['__strimzi_store_topic'], signal)).topics).toEqual([])
   })
 
   it('deletes nothing where nobody knows what the backup lacks', async () => {

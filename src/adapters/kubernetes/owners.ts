@@ -32,6 +32,7 @@ const strimzi: Rule = (chain, namespace) => {
     minds: 'restart',
     instead: `kubectl -n ${namespace} annotate pod ${chain[0]?.name} strimzi.io/manual-rolling-update="true"`,
     pause: cluster === undefined ? null : `kubectl -n ${namespace} annotate ${kind} ${cluster} strimzi.io/pause-reconciliation="true"`,
+    freeTopics: `kubectl -n ${namespace} annotate kafkatopics ${cluster === undefined ? '--all' : `-l strimzi.io/cluster=${cluster}`} strimzi.io/managed="false"`,
   }
 }
 
@@ -60,6 +61,7 @@ const confluent: Rule = (chain, namespace) => {
         ? `kubectl -n ${namespace} patch ${kind} ${name} --type merge -p '${roll}'`
         : `kubectl -n ${namespace} rollout restart statefulset/${name}`,
     pause: `kubectl -n ${namespace} annotate ${kind} ${name} platform.confluent.io/block-reconcile=true`,
+    freeTopics: `kubectl -n ${namespace} annotate kafkatopics --all platform.confluent.io/block-reconcile=true`,
   }
 }
 

@@ -1,4 +1,5 @@
 // Which topics of a backup are restored, and under which names. What Kafka keeps for itself is never replayed.
+import { OPERATOR_TOPICS } from '../../model/contents.ts'
 import type { TopicBackup } from '../manifest.ts'
 import type { NotRestored, RestoreOptions } from './options.ts'
 
@@ -28,10 +29,10 @@ export interface SelectedTopics {
 export const selectRestored = (topics: readonly TopicBackup[], { topics: globs, topicPrefix }: RestoreOptions): SelectedTopics => {
   const patterns = globs.map(patternOf)
   const chosen = topics.filter(({ name }) => patterns.length === 0 || patterns.some((pattern) => pattern.test(name)))
-  const own = chosen.filter(({ name }) => NEVER.has(name) || name.startsWith('__kdr_'))
+  const own = chosen.filter(({ name }) => NEVER.has(name) || OPERATOR_TOPICS.has(name) || name.startsWith('__kdr_'))
   return {
     topics: chosen.filter((topic) => !own.includes(topic)).map((source) => ({ source, name: `${topicPrefix ?? ''}${source.name}` })),
-    notRestored: own.map(({ name }) => ({ what: `topic ${name}`, why: 'what Kafka or kdr keeps for itself is never replayed' })),
+    notRestored: own.map(({ name }) => ({ what: `topic ${name}`, why: 'what Kafka, kdr or an operator keeps for itself is never replayed' })),
     idle: globs.filter((_, at) => !topics.some(({ name }) => patterns[at]?.test(name) === true)),
   }
 }

@@ -11,6 +11,7 @@ import { standing } from '../../archive/restore/stands.ts'
 import { begunAnew, type StoredPartition } from '../../archive/restore/stored.ts'
 import { isLoadMode } from '../../archive/restore/topic-configs.ts'
 import { type Decision, decide, type Resolution } from '../../engine/step.ts'
+import { topicOperators } from '../../judgement/topic-operators.ts'
 import { walkBatches } from '../../model/batches/batch.ts'
 import { decodeRecords } from '../../model/batches/records.ts'
 import type { Contents } from '../../model/contents.ts'
@@ -155,7 +156,15 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
     target: {
       ...planned.plan,
       notRestored: [...notRestored, ...planned.plan.notRestored],
-      notes: [...cut, ...planned.plan.notes, ...(codecs === null ? [] : [codecs])],
+      notes: [
+        ...topicOperators(
+          now,
+          metadata.topics.map(({ name }) => name),
+        ),
+        ...cut,
+        ...planned.plan.notes,
+        ...(codecs === null ? [] : [codecs]),
+      ],
     },
   }
 }

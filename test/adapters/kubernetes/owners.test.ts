@@ -23,12 +23,14 @@ describe('the owner of a member', () => {
       minds: 'restart',
       instead: 'kubectl -n kafka annotate pod my-kafka-2 strimzi.io/manual-rolling-update="true"',
       pause: 'kubectl -n kafka annotate kafka my strimzi.io/pause-reconciliation="true"',
+      freeTopics: 'kubectl -n kafka annotate kafkatopics -l strimzi.io/cluster=my strimzi.io/managed="false"',
     })
   })
 
   it('is Strimzi, by its StrimziPodSet alone', () => {
     const controller = { kind: 'StrimziPodSet', name: 'my-kafka', apiVersion: 'core.strimzi.io/v1beta2' }
-    expect(ownerOf([owned({ controller })], 'kafka')).toMatchObject({ name: 'Strimzi', pause: null })
+    const freeTopics = 'kubectl -n kafka annotate kafkatopics --all strimzi.io/managed="false"'
+    expect(ownerOf([owned({ controller })], 'kafka')).toMatchObject({ name: 'Strimzi', pause: null, freeTopics })
   })
 
   it('is Confluent for Kubernetes, which rolls brokers by their resource only', () => {
@@ -38,6 +40,7 @@ describe('the owner of a member', () => {
     expect(owner?.instead).toContain('kubectl -n confluent patch kafka kafka --type merge')
     expect(owner?.instead).toContain('kafkacluster-manual-roll')
     expect(owner?.pause).toBe('kubectl -n confluent annotate kafka kafka platform.confluent.io/block-reconcile=true')
+    expect(owner?.freeTopics).toBe('kubectl -n confluent annotate kafkatopics --all platform.confluent.io/block-reconcile=true')
   })
 
   it('is Argo CD, by the label or the tracking id of what controls it', () => {

@@ -9,7 +9,7 @@ export const EXIT_CODES = {
   declined: { code: 3, means: 'declined at a question; nothing changed' },
   approvalMissing: { code: 4, means: 'approval missing, the flags are named; nothing changed' },
   refused: { code: 5, means: 'a guard or the target refused; nothing changed' },
-  stopped: { code: 6, means: 'stopped part-way; resume with kdr runs resume' },
+  stopped: { code: 6, means: 'stopped part-way; go on with kdr runs resume (kdr backup prune plans anew)' },
   unknown: { code: 7, means: 'unknown: an outcome or a diagnosis; inspect before retrying' },
   locked: { code: 8, means: 'another run holds the lock on this target' },
   breached: { code: 9, means: 'recovered, but an objective (RTO or RPO) was breached' },

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events'
 import type { EventSink, RunEvent } from '../engine/events.ts'
 import type { Interrupt } from '../engine/interaction.ts'
 import { EXIT_CODES, KdrError } from '../errors.ts'
+import { planAnew } from './render/words.ts'
 
 type Cause = 'SIGINT' | 'SIGTERM'
 
@@ -20,6 +21,7 @@ export interface Interruption extends Interrupt {
 
 interface UnderWay {
   run: string | null
+  goOn: string
   title: string | null
   effect: string | null
   acted: boolean
@@ -27,7 +29,10 @@ interface UnderWay {
 }
 
 const follow = (state: UnderWay, event: RunEvent): void => {
-  if (event.type === 'run.started') state.run = event.run
+  if (event.type === 'run.started') {
+    state.run = event.run
+    state.goOn = event.platform === 'store' ? planAnew(event.cluster) : `kdr runs resume ${event.run}`
+  }
   if (event.type === 'step.started') state.title = event.title
   if (event.type === 'step.intent') {
     state.acted = true
@@ -41,7 +46,7 @@ const lastWords = (state: UnderWay): readonly string[] => [
   'Left at once.',
   ...(state.effect === null ? [] : [`Still going on, whatever kdr does: ${state.effect}.`]),
   ...(state.effect === null && state.title !== null ? [`It was at: ${state.title}.`] : []),
-  ...(state.run === null ? [] : [`Look at it: kdr runs show ${state.run}`, `Go on:      kdr runs resume ${state.run}`]),
+  ...(state.run === null ? [] : [`Look at it: kdr runs show ${state.run}`, `Go on:      ${state.goOn}`]),
 ]
 
 /** Exit code of a command that a signal ended. */
@@ -52,7 +57,7 @@ export const listenForSignals = (host: NodeJS.Process, say: (text: string) => vo
   const controller = new AbortController()
   // Every request of a survey listens to it at once: many listeners are no leak here.
   setMaxListeners(0, controller.signal)
-  const state: UnderWay = { run: null, title: null, effect: null, acted: false, finished: false }
+  const state: UnderWay = { run: null, goOn: '', title: null, effect: null, acted: false, finished: false }
   let cause: Cause | null = null
   let tell = () => {}
   const raise = (signal: Cause): void => {

@@ -11,6 +11,7 @@ import { formatInstant, plural } from '../units.ts'
 import type { Keeping } from './compose.ts'
 import { asksOperator } from './grants.ts'
 import type { Invocation } from './invocation.ts'
+import { planAnew } from './render/words.ts'
 
 const PRUNE = 'prune-backups'
 const GATE = { step: 'prune', key: 'prune' } as const
@@ -29,8 +30,8 @@ export interface PruneRun {
   answered(answer: { readonly approved: boolean; readonly by: 'operator' | 'grant' | 'drill'; readonly answer: string }): void
   readonly record: RemovalRecord
   finish(exit: Exit, why: string): void
-  /** As `finish`, of what was thrown. */
-  failed(thrown: unknown): void
+  /** As `finish`, of what was thrown; what is to be said of it, with what is gone by then. */
+  failed(thrown: unknown): unknown
 }
 
 const OUTCOMES: Partial<Readonly<Record<Exit, Outcome>>> = {
@@ -44,11 +45,40 @@ const OUTCOMES: Partial<Readonly<Record<Exit, Outcome>>> = {
 }
 
 /** What a pruning came to, in words and as the exit of the command. */
-export const endOf = ({ removed, locked, stopped }: Pruned, interrupted: Exit): { readonly exit: Exit; readonly why: string } => {
-  const why = `${plural(removed.length, 'deletion')} made${locked.length === 0 ? '' : `, ${locked.length} not possible`}${stopped ? ', then interrupted' : ''}`
+export const endOf = (plan: PrunePlan, { removed, locked, stopped }: Pruned, interrupted: Exit): { readonly exit: Exit; readonly why: string } => {
+  const left = removalsOf(plan).length - removed.length - locked.length
+  const why = `${plural(removed.length, 'deletion')} made${locked.length === 0 ? '' : `, ${locked.length} not possible`}${stopped ? `, then interrupted with ${left} left` : ''}`
   if (stopped) return { exit: removed.length === 0 ? interrupted : 'stopped', why }
   if (locked.length === 0) return { exit: 'ok', why }
   return { exit: removed.length === 0 ? 'refused' : 'failed', why }
+}
+
+/** How far it came by then: what is gone is no failure, and must not be looked for. */
+interface Progress {
+  readonly of: number
+  gone: number
+  /** Its deletion was begun, and whether it was made nobody has heard. */
+  open: string | null
+}
+
+/** `thrown` in the words of a pruning; as it is where nothing was begun. */
+const brokenOff = (thrown: unknown, { of, gone, open }: Progress, where: string, run: string): unknown => {
+  const anew = planAnew(where)
+  if (gone === 0 && open === null)
+    return thrown instanceof KdrError && thrown.code === 'journal-failed'
+      ? new KdrError(thrown.message, {
+          code: thrown.code,
+          exit: thrown.exit,
+          hint: `make room or fix the permissions of the run folder; ${anew}`,
+          cause: thrown,
+        })
+      : thrown
+  const part = open === null ? '' : `, of which ${open} may be gone in part`
+  return new KdrError(`the pruning of ${where} broke off: ${gone} of ${plural(of, 'deletion')} made, ${of - gone} left${part}: ${wordsOf(thrown)}`, {
+    code: thrown instanceof KdrError ? thrown.code : 'failed',
+    hint: `${thrown instanceof KdrError && thrown.code !== 'journal-failed' && thrown.hint !== undefined ? `${thrown.hint}; ` : ''}kdr runs show ${run} says what is gone, ${anew}`,
+    cause: thrown,
+  })
 }
 
 /** Throws `run-store-unwritable`, `journal-failed`: then nothing may be deleted. */
@@ -77,6 +107,7 @@ export const beginPruneRun = (invocation: Invocation, { store, clock, actor }: K
   })
   const placeOf = (name: string) => ({ step: 'delete-backup', key: `delete-backup/${name}` })
   let since = clock.monotonic()
+  const progress: Progress = { of: removalsOf(plan).length, gone: 0, open: null }
   const finish = (exit: Exit, why: string): void => {
     const ending = { outcome: OUTCOMES[exit] ?? 'failed', exitCode: EXIT_CODES[exit].code, rtoSeconds: null, rpoRecords: null, why, hint: null }
     journal.record({ type: 'run.finished', run: id, ...ending })
@@ -91,20 +122,29 @@ export const beginPruneRun = (invocation: Invocation, { store, clock, actor }: K
         since = clock.monotonic()
         const preview = { sentence: `Delete ${name} from ${where}`, changes: objects.map((object) => `${object} is gone`), commands: [] }
         journal.record({ type: 'step.intent', ...placeOf(name), effect: 'delete', target: { where, objects }, preview })
+        progress.open = name
       },
       gone: ({ name, objects }) => {
+        progress.gone += 1
+        progress.open = null
         const seconds = (clock.monotonic() - since) / 1000
         journal.record({ type: 'step.settled', ...placeOf(name), effect: 'delete', target: { where, objects }, detail: 'it is gone', seconds, proves: null })
       },
-      stays: ({ name }, why) => void journal.record({ type: 'step.failed', ...placeOf(name), why, hint: null, kind: 'refused' }),
+      stays: ({ name }, why) => {
+        progress.open = null
+        journal.record({ type: 'step.failed', ...placeOf(name), why, hint: null, kind: 'refused' })
+      },
     },
     finish,
     failed: (thrown) => {
+      const told = brokenOff(thrown, progress, where, id)
       try {
-        finish(thrown instanceof KdrError ? thrown.exit : 'failed', wordsOf(thrown))
+        if (progress.open !== null) journal.record({ type: 'step.failed', ...placeOf(progress.open), why: wordsOf(thrown), hint: null, kind: 'failed' })
+        finish(told instanceof KdrError ? told.exit : 'failed', wordsOf(told))
       } catch {
         // What was thrown first is told; where it was the journal itself, that cannot be.
       }
+      return told
     },
   }
 }

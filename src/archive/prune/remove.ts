@@ -67,8 +67,11 @@ const removeOne = async (store: BackupStore, { objects, parts }: Removal): Promi
     await store.remove(objects, signal)
     return null
   } catch (thrown) {
-    if (!(thrown instanceof KdrError && thrown.code === 'object-locked')) throw thrown
-    await putBack(store, objects, content, signal)
+    const locked = thrown instanceof KdrError && thrown.code === 'object-locked'
+    const back = putBack(store, objects, content, signal)
+    // Of a store that fails no more can be asked; what it said first is what is wrong.
+    await (locked ? back : back.catch(() => {}))
+    if (!locked) throw thrown
     return thrown.message
   }
 }

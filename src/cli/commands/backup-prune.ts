@@ -88,16 +88,15 @@ const carryOut = async (invocation: Invocation, store: BackupStore, plan: PruneP
     }
     interruption.onFirst(() => terminal.err('Stopping: the deletion under way is finished. Once more to leave at once.'))
     const pruned = await removePlanned(store, keeping, plan, again, run, interruption.signal)
-    const { exit, why } = endOf(pruned, interruption.cause() === 'SIGTERM' ? 'terminated' : 'interrupted')
+    const { exit, why } = endOf(plan, pruned, interruption.cause() === 'SIGTERM' ? 'terminated' : 'interrupted')
     run.finish(exit, why)
     if (terminal.format === 'json') terminal.json(pruneJson(plan, store.where, run.id, pruned))
     else for (const line of prunedLines(pruned, terminal.columns)) terminal.out(line)
-    if (pruned.stopped) terminal.err('Stopped before the rest; kdr backup prune plans anew.')
+    if (pruned.stopped) terminal.err(wrap(`Stopped: ${why}. kdr backup prune plans anew.`, terminal.columns))
     terminal.err(`Record: kdr runs show ${run.id}`)
     return exit
   } catch (thrown) {
-    run.failed(thrown)
-    throw thrown
+    throw run.failed(thrown)
   }
 }
 

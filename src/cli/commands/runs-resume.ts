@@ -8,6 +8,7 @@ import { RESTORE_BACKUP } from '../../scenarios/restore-backup.ts'
 import { openKeeping, openWorld } from '../compose.ts'
 import { latestUnfinished, summarise } from '../history.ts'
 import type { Invocation } from '../invocation.ts'
+import { planAnew } from '../render/words.ts'
 import { findScenario } from '../scenarios.ts'
 import { openSession, runDeps } from '../session.ts'
 
@@ -19,7 +20,7 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     throw new KdrError(`run ${past.run} is about the store ${past.started.cluster}, and is not gone on with`, {
       code: 'not-resumable',
       exit: 'usage',
-      hint: `kdr backup prune --store ${past.started.cluster} plans anew`,
+      hint: planAnew(past.started.cluster),
     })
   const { resumeRun, foldOf } = await import('../../engine/runner.ts')
   // Throws journal-corrupt before any cluster is touched.

@@ -6,7 +6,7 @@ import { openKeeping } from '../compose.ts'
 import { type RunSummary, summarise } from '../history.ts'
 import type { Invocation } from '../invocation.ts'
 import { type Style, some, styleFor, wrap } from '../render/text.ts'
-import { duration, endingLines, gateWords } from '../render/words.ts'
+import { duration, endingLines, gateWords, planAnew } from '../render/words.ts'
 import type { Terminal } from '../terminal.ts'
 import { rowOf } from './runs-list.ts'
 
@@ -70,7 +70,7 @@ const show = (terminal: Terminal, style: Style, summary: RunSummary): void => {
   if (torn) terminal.out(style.yellow('The last line was torn by a crash: what it announced did not happen.'))
   if (broken !== null) terminal.out(style.red(`The journal cannot be trusted from here on: ${broken}.`))
   if (finished !== null) for (const line of ['', ...endingLines(finished, started)]) terminal.out(line)
-  else if (broken === null) terminal.out(`Unfinished: kdr runs resume ${summary.run}`)
+  else if (broken === null) terminal.out(`Unfinished: ${started?.platform === 'store' ? planAnew(started.cluster) : `kdr runs resume ${summary.run}`}`)
 }
 
 export const run = async ({ args, env, terminal }: Invocation): Promise<Exit> => {

@@ -65,6 +65,11 @@ export const prunedLines = ({ removed, locked }: Pruned, columns: number): reado
   ...locked.map(({ name, why }) => wrap(`NOT DELETED: ${name}: ${why}`, columns, '', '  ')),
 ]
 
+const leftOf = (plan: PrunePlan, { removed, locked }: Pruned): readonly string[] => {
+  const tried = new Set([...removed, ...locked].map(({ name }) => name))
+  return removalsOf(plan).flatMap(({ name }) => (tried.has(name) ? [] : [name]))
+}
+
 /** `pruned`: null where nothing was tried. */
 export const pruneJson = (plan: PrunePlan, where: string, run: string | null, pruned: Pruned | null): unknown => {
   const backupsOf = (action: 'keep' | 'delete') =>
@@ -88,6 +93,7 @@ export const pruneJson = (plan: PrunePlan, where: string, run: string | null, pr
     deleted: pruned?.removed.map(({ name }) => name) ?? [],
     locked: pruned?.locked ?? [],
     stopped: pruned?.stopped ?? false,
+    left: pruned === null ? [] : leftOf(plan, pruned),
   }
 }
 

@@ -34,6 +34,9 @@ export const objectiveWords = ({ rtoTargetSeconds, rpoTargetRecords, pastRunsSec
   return `Target: recovered within ${duration(rtoTargetSeconds)}, ${rpoTargetRecords} records lost${past === null ? '' : `; ${past}`}`
 }
 
+/** Of a run that is about a store: there is nothing to resume, for what is to be deleted is judged by what is there. */
+export const planAnew = (store: string): string => `kdr backup prune --store ${store} plans anew`
+
 const outcomeWords = (finished: Of<'run.finished'>, dryRun: boolean, ofStore: boolean): string => {
   if (ofStore && finished.outcome === 'recovered') return 'DONE'
   if (dryRun && finished.exitCode === 0) return 'DRY RUN complete: nothing was changed, verification was not evaluated'

@@ -72,6 +72,15 @@ const forgottenOf = (cluster: string | null, { copies, matches, nameOf }: Topics
     .map(([key, of]) => ({ topic: nameOf(key), cluster, copies: of.length, going: of.filter((chain) => !kept.has(chain)).length }))
     .sort((one, other) => (one.topic < other.topic ? -1 : 1))
 
+/** What is kept for topics that nobody sees in the cluster any more is kept for ever, unless somebody says so. */
+const formerNotes = ({ copies, matches, nameOf }: Topics, globs: readonly string[]): readonly string[] => {
+  const former = [...copies.keys()].filter((key) => matches(key, ['*@former']) && !matches(key, globs))
+  const [first] = former
+  if (first === undefined) return []
+  const others = former.length === 1 ? '' : ` (and ${former.length - 1} more)`
+  return [`${nameOf(first)}${others} was deleted, and its name given to another topic: its last copy stays until --forget-topic '*@former' gives it up`]
+}
+
 const keys = (recipients: string): string => (recipients === '' ? 'without a key' : `with the key of ${recipients}`)
 
 /** Whoever lost the new key loses everything with the last copy that needed none, or another. */
@@ -80,7 +89,7 @@ const keyNotes = (chains: readonly Chain[], kept: ReadonlyMap<Chain, string>): r
   const left = new Set(keysOf(true))
   const gone = keysOf(false).find((one) => !left.has(one))
   const [other] = left
-  if (gone === undefined || other === undefined) return []
+  if (gone === undefined || other === undefined || left.has('')) return []
   return [`nothing stays that can be opened ${keys(gone)}: see first that what stays can be opened ${keys(other)} (kdr backup verify latest --level record)`]
 }
 
@@ -123,6 +132,6 @@ export const planPrune = (holdings: Holdings, policy: PrunePolicy, now: Instant)
       ...holdings.unreadable.map(({ name, why }) => ({ name, bytes: null, why })),
     ],
     forgotten: clusters.flatMap(({ id, topics }) => forgottenOf(id, topics, forget, kept)),
-    notes: clusters.flatMap(({ own }) => keyNotes(own, kept)),
+    notes: clusters.flatMap(({ own, topics }) => [...formerNotes(topics, forget), ...keyNotes(own, kept)]),
   }
 }

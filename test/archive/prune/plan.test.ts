@@ -129,6 +129,7 @@ describe('planPrune', () => {
     const again = [...chain('old', 90, 2, ['orders@a']), ...chain('new', 40, 1, ['orders@b']), ...chain('newer', 20, 1, ['orders@b'])]
     expect(going(again, { keepFull: 1 })).toEqual(['new'])
     expect(whyOf(again, { keepFull: 1 }, 'old')).toBe('the newest of orders@a')
+    expect(plan(again, { keepFull: 1 }).notes).toEqual([expect.stringMatching(/^orders@a was deleted, .* --forget-topic '\*@former' gives it up$/)])
     expect(going(again, { keepFull: 1, forget: ['orders@b'] })).toEqual(['new'])
     expect(going(again, { keepFull: 1, forget: ['orders@a'] })).toEqual(['old', 'new'])
     expect(going(again, { keepFull: 1, forget: ['*@former'] })).toEqual(['old', 'new'])
@@ -202,6 +203,8 @@ describe('planPrune', () => {
   it('says so where what stays needs another key than what goes', () => {
     const sealed = chain('e', 1, 1).map((one) => ({ ...one, recipients: 'age1abc' }))
     expect(plan([...four, ...sealed], { keepFull: 2 }).notes).toEqual([])
+    const opened = four.map((one) => ({ ...one, recipients: 'age1abc' }))
+    expect(plan([...opened, ...chain('e', 1, 1)], { keepFull: 1 }).notes).toEqual([])
     expect(plan([...four, ...sealed], { keepFull: 1 }).notes).toEqual([expect.stringMatching(/opened without a key: .* with the key of age1abc/)])
   })
 

@@ -17,6 +17,13 @@ export interface PrunePolicy {
   readonly keepFull?: number
   /** Topics like this need no copy: else one that was deleted long ago holds its last chain for ever. */
   readonly forget?: readonly string[]
+  readonly inUse?: readonly InUse[]
+}
+
+/** A backup from which `run` restores, or would if it were gone on with. */
+export interface InUse {
+  readonly backup: string
+  readonly run: string
 }
 
 interface ChainPlan {
@@ -57,6 +64,11 @@ const AHEAD = 86_400_000
 const uncounted = ({ full, newest }: Chain, now: Instant): string | null => {
   if (full.cluster_id === null) return 'it does not say of which cluster it is'
   return newest > now + AHEAD ? `it is of ${formatInstant(newest)}, which is still to come: some clock is wrong` : null
+}
+
+const wanted = ({ backups }: Chain, inUse: readonly InUse[]): string | null => {
+  const use = inUse.find(({ backup }) => backups.some(({ name }) => name === backup))
+  return use === undefined ? null : `${use.run} restores from it and has not come to its end (kdr runs show ${use.run})`
 }
 
 /** Why nobody can say what would be lost with it. `needed`: by chain id, what is of it and cannot be restored. */
@@ -102,7 +114,7 @@ const checked = ({ keepDays, keepFull }: PrunePolicy): void => {
 /** Throws `usage` (exit 2) where no rule is given: everything but the last copies would go; `no-such-topic` (exit 2). */
 export const planPrune = (holdings: Holdings, policy: PrunePolicy, now: Instant): PrunePlan => {
   checked(policy)
-  const { forget = [] } = policy
+  const { forget = [], inUse = [] } = policy
   const { chains, orphans } = chainsOf(holdings.backups)
   const trusted = chains.filter((chain) => uncounted(chain, now) === null)
   const clusters = [...new Set(trusted.map(({ full }) => full.cluster_id))].map((id) => {
@@ -116,7 +128,7 @@ export const planPrune = (holdings: Holdings, policy: PrunePolicy, now: Instant)
   const kept = new Map(clusters.flatMap(({ own, topics }) => [...reasons(own, topics, policy, now)]))
   const needed = neededBy(holdings, orphans)
   for (const chain of chains) {
-    const why = uncounted(chain, now) ?? unreadable(chain, needed)
+    const why = uncounted(chain, now) ?? unreadable(chain, needed) ?? wanted(chain, inUse)
     if (why !== null) kept.set(chain, `left alone, for ${why}`)
   }
   const parents = new Map(holdings.backups.flatMap(({ sidecar: { name, chain } }) => (chain.parent === null ? [] : [[chain.parent.name, name] as const])))

@@ -7,6 +7,7 @@ import { grantApprover } from '../../engine/gate.ts'
 import type { Answer } from '../../engine/interaction.ts'
 import { type Exit, KdrError } from '../../errors.ts'
 import type { BackupStore } from '../../ports/backup-store.ts'
+import type { RunStore } from '../../ports/run-store.ts'
 import { type ChosenStore, chooseStore } from '../backups.ts'
 import { openStore } from '../compose/store.ts'
 import { type Keeping, openKeeping } from '../compose.ts'
@@ -33,9 +34,13 @@ const policyOf = (invocation: Invocation, { settings }: ChosenStore): PrunePolic
 /** Of what the store holds at this moment; `now` stays that of the first look, so that only the store can change it. */
 type Planner = () => Promise<PrunePlan>
 
-const plannerFor = async (store: BackupStore, policy: PrunePolicy, now: number, signal: AbortSignal): Promise<Planner> => {
-  const [{ holdingsOf }, { planPrune }] = await Promise.all([import('../../archive/prune/holdings.ts'), import('../../archive/prune/plan.ts')])
-  return async () => planPrune(await holdingsOf(store, signal), policy, now)
+const plannerFor = async (store: BackupStore, runs: RunStore, policy: PrunePolicy, now: number, signal: AbortSignal): Promise<Planner> => {
+  const [{ holdingsOf }, { planPrune }, { restoredFrom }] = await Promise.all([
+    import('../../archive/prune/holdings.ts'),
+    import('../../archive/prune/plan.ts'),
+    import('../restoring.ts'),
+  ])
+  return async () => planPrune(await holdingsOf(store, signal), { ...policy, inUse: restoredFrom(runs, store.where, now) }, now)
 }
 
 const approve = async (invocation: Invocation, gate: Gate, where: string): Promise<Answer> => {
@@ -72,9 +77,8 @@ const removePlanned = async (
 }
 
 /** From the question to the last deletion, all of it in the journal of a run. */
-const carryOut = async (invocation: Invocation, store: BackupStore, plan: PrunePlan, policy: PrunePolicy, again: Planner): Promise<Exit> => {
+const carryOut = async (invocation: Invocation, keeping: Keeping, store: BackupStore, plan: PrunePlan, policy: PrunePolicy, again: Planner): Promise<Exit> => {
   const { terminal, interruption } = invocation
-  const keeping = await openKeeping(invocation.env)
   const run = beginPruneRun(invocation, keeping, store.where, plan, policy)
   try {
     const gate = gateOf(plan, store.where)
@@ -106,10 +110,11 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
   const policy = policyOf(invocation, chosen)
   const store = await openStore(chosen, { create: false })
   try {
-    const planner = await plannerFor(store, policy, Date.now(), interruption.signal)
+    const keeping = await openKeeping(invocation.env)
+    const planner = await plannerFor(store, keeping.store, policy, Date.now(), interruption.signal)
     const plan = await planner()
     if (terminal.format === 'text') for (const line of planLines(plan, terminal.columns)) terminal.out(line)
-    if (deletesAnything(plan) && !optionFlag(invocation, 'dryRun')) return await carryOut(invocation, store, plan, policy, planner)
+    if (deletesAnything(plan) && !optionFlag(invocation, 'dryRun')) return await carryOut(invocation, keeping, store, plan, policy, planner)
     terminal.err(wrap(deletesAnything(plan) ? 'Dry run: nothing was deleted.' : 'Nothing to delete.', terminal.columns))
     if (terminal.format === 'json') terminal.json(pruneJson(plan, store.where, null, null))
     return 'ok'

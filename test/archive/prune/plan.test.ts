@@ -194,6 +194,11 @@ describe('planPrune', () => {
     expect(whyOf(future, { keepFull: 1 }, 'f')).toMatch(/still to come: some clock is wrong$/)
   })
 
+  it('leaves alone what somebody restores from', () => {
+    expect(going(four, { keepFull: 1, inUse: [{ backup: 'b-3', run: 'r' }] })).toEqual(['a', 'c'])
+    expect(whyOf(four, { keepFull: 1, inUse: [{ backup: 'b-3', run: 'r' }] }, 'b')).toMatch(/^left alone, for r restores from it/)
+  })
+
   it('leaves alone what is of no known cluster', () => {
     expect(
       going([...chain('x', 90, 1, ['orders'], { cluster_id: null }), ...chain('y', 80, 1, ['orders'], { cluster_id: null }), ...four], { keepFull: 1 }),

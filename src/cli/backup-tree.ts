@@ -79,9 +79,9 @@ const restore = (group: Command): Command =>
 
 const prune = (group: Command): Command =>
   stored(group.command('prune').description('delete whole chains that are no longer wanted, and what nobody finished; never the last copy of a topic'))
-    .option('--keep-days <n>', 'keep what is younger (else backup.keep.days)', wholeNumber(0, 36_500))
+    .option('--keep-days <n>', 'keep what is not so many days older than the newest (else backup.keep.days)', wholeNumber(0, 36_500))
     .option('--keep-full <n>', 'keep of every topic so many chains, each with its full backup (else backup.keep.full)', wholeNumber(1, 10_000))
-    .option('--forget-topic <glob>', 'topics that need no copy any more, as tmp-* (repeatable)', repeat)
+    .option('--forget-topic <glob>', 'topics that need no copy any more, as tmp-*; *@former: those whose name another has now (repeatable)', repeat)
     .option('-n, --dry-run', 'the plan, and nothing deleted')
     .option('--non-interactive', 'never ask; only what the flags below grant is done')
     .addOption(new Option('--allow <effects>', 'granted without a question: delete').argParser(effects))

@@ -13,6 +13,7 @@ import { scanStore } from '../../src/archive/list-backups.ts'
 import { holdingsOf } from '../../src/archive/prune/holdings.ts'
 import { planPrune } from '../../src/archive/prune/plan.ts'
 import { removalsOf, remove } from '../../src/archive/prune/remove.ts'
+import { lostSidecar, relist } from '../../src/archive/relist.ts'
 import { verifyFile } from '../../src/archive/verify-file.ts'
 import type { BackupStore } from '../../src/ports/backup-store.ts'
 import { writeSample } from '../archive/sample.ts'
@@ -219,6 +220,11 @@ describe('S3', () => {
     await writeSample({ store, name: newer, chain: { id: 'next', sequence: 0, parent: null }, date: '2026-11-23T21:15:00.250Z' })
     const parts = (await scanStore(store, signal)).backups[0]?.parts ?? []
     expect(parts.length).toBeGreaterThan(2)
+    expect(await verifyFile(store, older, null, () => {}, signal)).toEqual([])
+    await store.remove([`${older}.manifest.json`], signal)
+    expect((await holdingsOf(store, signal)).loose).toMatchObject([{ name: older, kind: 'whole', parts: parts.map(({ name }) => ({ name })) }])
+    const lost = await lostSidecar(store, older, signal)
+    if (lost !== null) await relist(store, lost, signal)
     expect(await verifyFile(store, older, null, () => {}, signal)).toEqual([])
     const plan = planPrune(await holdingsOf(store, signal), { keepFull: 1 }, Date.now())
     const record = { announce: () => {}, gone: () => {}, stays: () => {} }

@@ -141,7 +141,11 @@ export const planPrune = (holdings: Holdings, policy: PrunePolicy, now: Instant)
     loose: holdings.loose.map((archive) => loosePlan(archive, parents, now)),
     broken: [
       ...orphans.map(({ name, bytes, chain }) => ({ name, bytes, why: `${chain.parent?.name}, which it goes on from, is no backup in the store` })),
-      ...holdings.unreadable.map(({ name, why }) => ({ name, bytes: null, why })),
+      ...holdings.unreadable.map(({ name, why, chain }) => ({
+        name,
+        bytes: null,
+        why: chain === null ? why : `${why}; move that file away, and kdr backup verify ${name} --relist writes it again`,
+      })),
     ],
     forgotten: clusters.flatMap(({ id, topics }) => forgottenOf(id, topics, forget, kept)),
     notes: clusters.flatMap(({ own, topics }) => [...formerNotes(topics, forget), ...keyNotes(own, kept)]),

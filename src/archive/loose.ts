@@ -40,11 +40,8 @@ const isOurs = async (store: BackupStoreReader, { name, bytes }: StoredObject, s
   }
 }
 
-const looked = async (store: BackupStoreReader, name: string, parts: readonly StoredObject[], signal: AbortSignal): Promise<LooseArchive> => {
-  const last = parts.at(-1)
-  const ours = await eachOf(parts, (part) => isOurs(store, part, signal))
-  if (last === undefined || ours.includes(false)) return { name, parts, kind: 'foreign', chain: null }
-  const ending = await endingOf(store, last, signal)
+const ended = async (store: BackupStoreReader, name: string, parts: readonly StoredObject[], signal: AbortSignal): Promise<LooseArchive> => {
+  const ending = await endingOf(store, parts.at(-1) as StoredObject, signal)
   if (ending === 'none') return { name, parts, kind: 'unfinished', chain: null }
   return ending === 'unclear' ? { name, parts, kind: 'unclear', chain: null } : { name, parts, kind: 'whole', chain: ending.manifest.chain }
 }
@@ -58,19 +55,13 @@ export const looseArchives = async (store: BackupStoreReader, loose: readonly St
     const name = object.name.replace(PART, '')
     byName.set(name, [...(byName.get(name) ?? []), object])
   }
-  const found = await eachOf(
-    [...byName],
-    async ([name, parts]) => {
-      // A listing that was made over many answers may lack what was there: asked for by its name, it is.
-      if (OURS.test(`${name}.tar.gz`) && (await store.head(sidecarName(name), signal)) !== null) return null
-      return looked(
-        store,
-        name,
-        parts.sort((one, other) => ordinalOf(one) - ordinalOf(other)),
-        signal,
-      )
-    },
-    AT_ONCE,
-  )
-  return found.filter((one) => one !== null)
+  const groups = [...byName].map(([name, parts]) => ({ name, parts: parts.sort((one, other) => ordinalOf(one) - ordinalOf(other)) }))
+  const own = await eachOf(groups, async ({ name, parts }) => {
+    for (const part of parts) if (!(await isOurs(store, part, signal))) return false
+    // A listing that was made over many answers may lack what was there: asked for by its name, it is.
+    return (await store.head(sidecarName(name), signal)) === null ? true : null
+  })
+  const foreign = groups.filter((_, at) => own[at] === false).map(({ name, parts }): LooseArchive => ({ name, parts, kind: 'foreign', chain: null }))
+  const ours = groups.filter((_, at) => own[at] === true)
+  return [...foreign, ...(await eachOf(ours, ({ name, parts }) => ended(store, name, parts, signal), AT_ONCE))]
 }

@@ -153,6 +153,13 @@ describe('planPrune', () => {
     expect(whyOf(other, { keepDays: 0 }, 'b')).toBe('the last copy of payments')
   })
 
+  it('keeps the last copy of a topic that is whole, though its backup lacks something else', () => {
+    const whole = chain('a', 60, 1, ['orders'], { status: 'incomplete' })
+    const holes = [...holed('b', 40, 1, { 0: [[5, 9]] }), ...holed('c', 20, 1, { 1: [[7, 8]] })]
+    expect(going([...whole, ...holes], { keepDays: 0 })).toEqual([])
+    expect(whyOf([...whole, ...holes], { keepDays: 0 }, 'a')).toBe('the last complete copy of orders')
+  })
+
   it('keeps the offsets that only an older copy has, where none has all', () => {
     const holes = [
       ...holed('a', 60, 1, { 0: [[50, 60]] }),

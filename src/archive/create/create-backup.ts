@@ -19,6 +19,7 @@ import { Progress } from './progress.ts'
 import { readData } from './read-data.ts'
 import type { PartitionRead } from './read-partition.ts'
 import { dropRecreated } from './recreated.ts'
+import { SegmentSize } from './segments.ts'
 import { isLiteral, type Selection, selectTopics, wouldKeep } from './select-topics.ts'
 import { spareCompression } from './spare-compression.ts'
 import { openThrottle } from './throttle.ts'
@@ -135,6 +136,7 @@ const readAll = async (
     patience: { left: PATIENCE },
     sink: {
       compression: spareCompression(compression),
+      size: new SegmentSize(),
       write: (path: string, pieces: readonly Buffer[], how: Parameters<ArchiveWriter['addSegment']>[2]) => writer.addSegment(path, pieces, how),
     },
   }

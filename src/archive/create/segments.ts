@@ -1,13 +1,31 @@
 // Batches of one partition on their way into the archive: collected in the memory they were fetched into,
-// written a few MiB at a time, one segment under way while the next is filled.
+// written a few MiB at a time (more of them, the longer the backup), one segment under way while the next is filled.
 import type { BatchView } from '../../model/batches/batch.ts'
 import { segmentPath } from '../layout.ts'
 import type { Compression, ManifestEntry, Segment } from '../manifest.ts'
 import type { SpareCompression } from './spare-compression.ts'
 import { SegmentTally } from './tally.ts'
 
+const MIB = 1024 * 1024
 /** A fetch of full size makes a segment of its own. */
-const SEGMENT_BYTES = 3.5 * 1024 * 1024
+const LEAST = 3.5 * MIB
+/** With another fetch on top it fits in the 16 MiB that a reader takes for it. */
+const MOST = 11 * MIB
+/** Segments after which the next are twice as large. */
+const STEP = 50_000
+
+/** How large segments are, all of a backup together: each is two rows of the manifest, so that many make larger ones. */
+export class SegmentSize {
+  #begun = 0
+
+  get bytes(): number {
+    return Math.min(MOST, LEAST * 2 ** Math.floor(this.#begun / STEP))
+  }
+
+  begin(): void {
+    this.#begun += 1
+  }
+}
 
 /** Memory that batches lie in. */
 export interface Held {
@@ -18,6 +36,7 @@ export interface Held {
 
 export interface SegmentSink {
   readonly compression: SpareCompression
+  readonly size: SegmentSize
   write(path: string, pieces: readonly Buffer[], how: { readonly compression: Compression }): Promise<ManifestEntry>
 }
 
@@ -68,7 +87,7 @@ export class Segments {
       filling.codecs[batch.codec] = (filling.codecs[batch.codec] ?? 0) + batch.bytes.length
     }
     filling.pieces.push(...joined(batches))
-    if (filling.bytes >= SEGMENT_BYTES) await this.#write()
+    if (filling.bytes >= this.#sink.size.bytes) await this.#write()
   }
 
   /** Everything added is written, and its memory released. */
@@ -88,6 +107,7 @@ export class Segments {
     await this.#writing
     const filling = this.#filling
     this.#filling = fresh()
+    this.#sink.size.begin()
     this.#writing = this.#put(filling)
     // Awaited with the next segment, or at the end.
     this.#writing.catch(() => undefined)

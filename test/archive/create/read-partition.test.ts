@@ -9,6 +9,7 @@ import { Memory } from '../../../src/archive/create/memory.ts'
 import { PositionCounter } from '../../../src/archive/create/positions.ts'
 import { Progress } from '../../../src/archive/create/progress.ts'
 import { PartitionReader } from '../../../src/archive/create/read-partition.ts'
+import { SegmentSize } from '../../../src/archive/create/segments.ts'
 import { spareCompression } from '../../../src/archive/create/spare-compression.ts'
 import { openThrottle } from '../../../src/archive/create/throttle.ts'
 import { KdrError } from '../../../src/errors.ts'
@@ -54,6 +55,7 @@ const read = async (
     patience: { left: 3000 },
     sink: {
       compression: spareCompression('none'),
+      size: new SegmentSize(),
       write: async (path: string, pieces: readonly Buffer[]) => {
         // Copied late, so that memory given back too early is seen.
         await new Promise((resolve) => setImmediate(resolve))

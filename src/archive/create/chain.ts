@@ -6,7 +6,7 @@ import type { BackupTopic } from '../../ports/kafka-backup.ts'
 import type { ChainLink, Manifest } from '../manifest.ts'
 import { openArchive } from '../read-archive.ts'
 import { type PartitionPlan, placeOf } from './ends.ts'
-import { findParent, type Parent } from './parent.ts'
+import { lastOfChains, type Parent } from './parent.ts'
 import type { CreateOptions, CreatePorts } from './types.ts'
 import { type Cleaning, goOn, whyFull } from './why-full.ts'
 
@@ -21,6 +21,14 @@ export interface Chosen {
   readonly chain: ChainLink
   readonly since: string | null
   readonly forcedFull: string | null
+  /** Of an incremental one: why it does not go on from the newest. */
+  readonly passedOver: string | null
+}
+
+interface Seen {
+  readonly clusterId: string | null
+  readonly topics: readonly BackupTopic[]
+  readonly plans: readonly PartitionPlan[]
 }
 
 const epochEndsOf = async (
@@ -98,26 +106,58 @@ const nextLink = ({ sidecar }: Parent): ChainLink => ({
   parent: { name: sidecar.name, sha256: sidecar.manifest.sha256 },
 })
 
-/** Where `auto` finds no chain of this cluster, a full backup is what was wanted: `forcedFull` is null then. */
-export const chooseChain = async (
-  options: Pick<CreateOptions, 'type'>,
-  ports: CreatePorts,
-  seen: { readonly clusterId: string | null; readonly topics: readonly BackupTopic[]; readonly plans: readonly PartitionPlan[] },
-  signal: AbortSignal,
-): Promise<Chosen> => {
-  const full = (forcedFull: string | null): Chosen => ({ type: 'full', plans: seen.plans, chain: fullChain(ports.clock), since: null, forcedFull })
-  if (options.type === 'full') return full(null)
-  const { parent, why, first } = await findParent(ports.store, seen.clusterId, signal)
-  if (parent === null) return full(options.type === 'auto' && first ? null : why)
-  const { manifest } = parent
-  const forced = whyFull(manifest, {
-    present: new Set(seen.topics.map(({ name }) => name)),
-    plans: seen.plans,
-    epochEnds: await epochEndsOf(ports, manifest, seen.plans, signal),
-    cleaning: await cleanings(ports, manifest, seen.plans, signal),
-    former: await formerOf(ports, manifest, seen.plans, signal),
+/** Why it would not do to go on from `parent`. */
+const reasonAgainst = async (ports: CreatePorts, { manifest }: Parent, { topics, plans }: Seen, signal: AbortSignal): Promise<string | null> =>
+  whyFull(manifest, {
+    present: new Set(topics.map(({ name }) => name)),
+    plans,
+    epochEnds: await epochEndsOf(ports, manifest, plans, signal),
+    cleaning: await cleanings(ports, manifest, plans, signal),
+    former: await formerOf(ports, manifest, plans, signal),
     now: ports.clock.now(),
   })
-  if (forced !== null) return full(forced)
-  return { type: 'incremental', plans: goOn(manifest, seen.plans), chain: nextLink(parent), since: manifest.backup_date, forcedFull: null }
+
+interface Search {
+  readonly parent: Parent | null
+  /** Why not the newest, or why none; null where it is the newest, or nothing was there. */
+  readonly why: string | null
+}
+
+/** The one that stands for most of the topics asked; of several, the newest. One that has none of them saves nothing. */
+const findParent = async (ports: CreatePorts, clusterId: string, seen: Seen, signal: AbortSignal): Promise<Search> => {
+  const asked = new Set(seen.plans.map(({ topic }) => topic))
+  let best: { readonly parent: Parent; readonly covered: number } | null = null
+  let why: string | null = null
+  for await (const parent of lastOfChains(ports.store, clusterId, signal)) {
+    if (typeof parent === 'string') {
+      why ??= parent
+      continue
+    }
+    const covered = parent.manifest.topics.filter((topic) => asked.has(topic)).length
+    if (asked.size > 0 && covered <= (best?.covered ?? 0)) continue
+    const against = await reasonAgainst(ports, parent, seen, signal)
+    if (against === null) best = { parent, covered }
+    else why ??= `${parent.sidecar.name}: ${against}`
+    if (best !== null && best.covered === asked.size) break
+  }
+  return { parent: best?.parent ?? null, why }
+}
+
+/** Where `auto` finds no chain of this cluster with these topics, a full backup is what was wanted: `forcedFull` is null then. */
+export const chooseChain = async (options: Pick<CreateOptions, 'type'>, ports: CreatePorts, seen: Seen, signal: AbortSignal): Promise<Chosen> => {
+  const { clusterId, plans } = seen
+  const full = (forcedFull: string | null): Chosen => ({
+    type: 'full',
+    plans,
+    chain: fullChain(ports.clock),
+    since: null,
+    forcedFull,
+    passedOver: null,
+  })
+  if (options.type === 'full') return full(null)
+  if (clusterId === null) return full('the cluster has no id by which its backups could be told')
+  const { parent, why } = await findParent(ports, clusterId, seen, signal)
+  if (parent === null) return full(why ?? (options.type === 'auto' ? null : 'there is no backup of this cluster with any of these topics in the store yet'))
+  const { manifest } = parent
+  return { type: 'incremental', plans: goOn(manifest, plans), chain: nextLink(parent), since: manifest.backup_date, forcedFull: null, passedOver: why }
 }

@@ -230,6 +230,8 @@ const locked = async (options: CreateOptions, ports: CreatePorts, tell: Tell, si
   const began = formatInstant(clock.now())
   const seen = await see(options, ports, signal)
   if (seen.chosen.forcedFull !== null) tell({ type: 'note', text: `a full backup is made: ${seen.chosen.forcedFull}` })
+  const { passedOver, chain } = seen.chosen
+  if (passedOver !== null) tell({ type: 'note', text: `it goes on from ${chain.parent?.name}, not from a newer backup: ${passedOver}` })
   const name = await nameFor(seen.chosen.type, ports, signal)
   const provisional = provisionalOf(name, options, began, seen)
   const writer = openArchiveWriter({ store, name, provisional, encryption: options.encryption }, signal)

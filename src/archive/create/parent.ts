@@ -1,8 +1,8 @@
-// Which backup an incremental one goes on from, and when it must not: a chain across a topic that was created
-// again, cut short or cleaned meanwhile would restore something that never was.
+// Which backups an incremental one could go on from: the last of each chain, the newest first. A chain with a link that
+// is gone or damaged would be found out at a restore.
 import { KdrError, wordsOf } from '../../errors.ts'
 import type { BackupStoreReader } from '../../ports/backup-store.ts'
-import { listBackups } from '../list-backups.ts'
+import { scanStore } from '../list-backups.ts'
 import type { Manifest, Sidecar } from '../manifest.ts'
 import { openArchive } from '../read-archive.ts'
 
@@ -11,15 +11,8 @@ export interface Parent {
   readonly manifest: Manifest
 }
 
-export interface ParentSearch {
-  readonly parent: Parent | null
-  /** Why there is none. */
-  readonly why: string | null
-  /** The store has no backup of this cluster at all. */
-  readonly first: boolean
-}
-
-const none = (why: string, first = false): ParentSearch => ({ parent: null, why, first })
+/** Chains looked at: of older ones, retention has left no end to go on from, and each may have to be read at its full length. */
+const MOST_CHAINS = 8
 
 /** The first link that is missing, in words; null when the chain reaches back to its full backup. By the sidecars alone. */
 export const brokenLink = (sidecar: Sidecar, all: readonly Sidecar[]): string | null => {
@@ -34,26 +27,29 @@ export const brokenLink = (sidecar: Sidecar, all: readonly Sidecar[]): string | 
   return null
 }
 
-/** The newest backup of this cluster. A chain is of one cluster, so one manifest of each is enough to look at. */
-export const findParent = async (store: BackupStoreReader, clusterId: string | null, signal: AbortSignal): Promise<ParentSearch> => {
-  if (clusterId === null) return none('the cluster has no id by which its backups could be told')
-  const all = await listBackups(store, signal)
-  const others = new Set<string>()
-  for (const sidecar of all.toReversed()) {
-    if (others.has(sidecar.chain.id)) continue
+/** Of this cluster; a text says why one of them cannot be gone on from. */
+export async function* lastOfChains(store: BackupStoreReader, clusterId: string, signal: AbortSignal): AsyncGenerator<Parent | string> {
+  const { backups, damaged } = await scanStore(store, signal)
+  const own = backups.filter((sidecar) => sidecar.cluster_id === clusterId)
+  const seen = new Set<string>()
+  for (const sidecar of own.toReversed()) {
+    const { id } = sidecar.chain
+    if (seen.has(id)) continue
+    seen.add(id)
+    if (seen.size > MOST_CHAINS) return
+    const links = new Set(own.filter(({ chain }) => chain.id === id).map(({ name }) => name))
+    const bad = damaged.find(({ name }) => links.has(name))
+    const broken = brokenLink(sidecar, backups) ?? (bad === undefined ? null : `${bad.name} is damaged: ${bad.why}`)
+    if (broken !== null) {
+      yield broken
+      continue
+    }
     try {
-      const { manifest } = await openArchive(store, sidecar.name, null, signal)
-      if (manifest.cluster_id !== clusterId) {
-        others.add(sidecar.chain.id)
-        continue
-      }
-      const broken = brokenLink(sidecar, all)
-      return broken === null ? { parent: { sidecar, manifest }, why: null, first: false } : none(broken)
+      yield { sidecar, manifest: (await openArchive(store, sidecar.name, null, signal)).manifest }
     } catch (thrown) {
       signal.throwIfAborted()
       if (!(thrown instanceof KdrError)) throw thrown
-      return none(`${sidecar.name} cannot be gone on from: ${wordsOf(thrown)}`)
+      yield `${sidecar.name} cannot be gone on from: ${wordsOf(thrown)}`
     }
   }
-  return none('there is no backup of this cluster in the store yet', true)
 }

@@ -8,6 +8,7 @@ import { openDirectory } from '../../../src/adapters/directory/open-directory.ts
 import { createClock, VirtualTime } from '../../../src/adapters/simulated/clock.ts'
 import { Life } from '../../../src/adapters/simulated/life.ts'
 import { createRandom } from '../../../src/adapters/simulated/random.ts'
+import { openChain } from '../../../src/archive/chain.ts'
 import { createBackup } from '../../../src/archive/create/create-backup.ts'
 import type { CreateEvent, CreateOptions, CreatePorts } from '../../../src/archive/create/types.ts'
 import { openArchive } from '../../../src/archive/read-archive.ts'
@@ -212,6 +213,42 @@ describe('an incremental backup', () => {
     const result = await create()
     expect(result).toMatchObject({ type: 'full', forcedFull: expect.stringMatching(reason), records: 30 })
     expect(notes.join()).toMatch(reason)
+  })
+
+  it('goes on from the chain that has its topics, whatever others were backed up since', async () => {
+    const a = cluster.topic('a', partitionOf(batchOf(0, 10)))
+    const b = cluster.topic('b', partitionOf(batchOf(0, 5)))
+    const [ofA, ofB] = [await create({ topics: ['a'] }), await create({ topics: ['b'] })]
+    expect([ofA, ofB]).toMatchObject([
+      { type: 'full', forcedFull: null },
+      { type: 'full', forcedFull: null },
+    ])
+    a.partitions[0] = partitionOf(batchOf(0, 10), batchOf(10, 12))
+    b.partitions[0] = partitionOf(batchOf(0, 5), batchOf(5, 6))
+    const againA = await create({ topics: ['a'], type: 'incremental' })
+    expect(againA).toMatchObject({ type: 'incremental', parent: ofA.name, chain: { id: ofA.chain.id, sequence: 1 }, records: 2 })
+    const againB = await create({ topics: ['b'] })
+    expect(againB).toMatchObject({ type: 'incremental', parent: ofB.name, records: 1 })
+    expect((await openChain(store, againB.name, null, signal)).map(({ manifest }) => manifest.name)).toEqual([ofB.name, againB.name])
+    expect(notes).toEqual([])
+  })
+
+  it('goes on from the chain that has most of its topics', async () => {
+    for (const name of ['a', 'b']) cluster.topic(name, partitionOf(batchOf(0, 10)))
+    const most = await create()
+    cluster.topic('c', partitionOf(batchOf(0, 3)))
+    await create({ topics: ['c'] })
+    expect(await create()).toMatchObject({ type: 'incremental', parent: most.name, records: 3 })
+  })
+
+  it('goes on from an older chain where the newest has lost a file, and says so', async () => {
+    const topic = cluster.topic('t', partitionOf(batchOf(0, 10)))
+    const older = await create()
+    const newer = await create({ type: 'full' })
+    fs.truncateSync(path.join(folder, `${newer.name}.tar.gz`), 100)
+    topic.partitions[0] = partitionOf(batchOf(0, 10), batchOf(10, 12))
+    expect(await create()).toMatchObject({ type: 'incremental', parent: older.name, records: 2 })
+    expect(notes).toEqual([expect.stringMatching(`goes on from ${older.name}.*${newer.name}.*100 bytes`)])
   })
 
   it('is full where a topic was gone in between', async () => {

@@ -94,7 +94,9 @@ describe('list', () => {
     rmSync(join(folder, `${INCREMENTAL}.manifest.json`))
     const { out, err } = await kdr(['backup', 'list', '--store', folder])
     expect(out).not.toContain(INCREMENTAL)
-    expect(err.replace(/\s+/g, ' ')).toContain(`it is whole, and kdr backup verify ${INCREMENTAL} --relist writes that again`)
+    expect(err.replace(/\s+/g, ' ')).toContain(
+      `their sidecars are gone: ${INCREMENTAL}.tar.gz; they are whole, and kdr backup verify NAME --relist writes that again`,
+    )
     expect((await json('list', '--store', folder)).document).toMatchObject({ unfinished: [{ name: `${INCREMENTAL}.tar.gz`, state: 'whole' }] })
   })
 

@@ -112,6 +112,6 @@ export const reasons = (chains: readonly Chain[], topics: Topics, { keepDays, ke
   }
   const kept: Kept = new Map()
   for (const rule of [offsets, whole, last, newest]) rule.tell(kept)
-  if (keepDays !== undefined) for (const chain of within(chains, keepDays, now)) kept.set(chain, `not older than ${keepDays} days`)
+  if (keepDays !== undefined) for (const chain of within(chains, keepDays, now)) kept.set(chain, `within ${keepDays} days of the newest`)
   return kept
 }

@@ -40,10 +40,10 @@ export const run = async (invocation: Invocation): Promise<Exit> => {
     else if (backups.length === 0) terminal.err(`No backups in ${store.where} yet.`)
     else for (const line of listLines(backups, Date.now(), terminal.columns)) terminal.out(line)
     for (const [name, why] of broken) note(invocation, `${name} is damaged: ${why}`)
-    for (const { name } of of('whole'))
+    if (of('whole').length > 0)
       note(
         invocation,
-        `no backup, for its sidecar ${name}.manifest.json is gone: ${name}; it is whole, and kdr backup verify ${name} --relist writes that again`,
+        `no backups, for their sidecars are gone: ${filesOf('whole')}; they are whole, and kdr backup verify NAME --relist writes that again, parents first`,
       )
     if (of('unfinished').length > 0)
       note(

@@ -248,7 +248,10 @@ describe('restore of a backup', () => {
     expect((await startRun({ ...deps, ports })).why).toBe('recovered and verified')
   })
 
-  it('says that it compared none where none is left to compare', async () => {
+  it.each([
+    ['while they are loaded fails, naming them', true, 'failed', /^Compare .*(orders|people)-\d begins at \d+ and not at \d+: somebody deleted/],
+    ['once retention holds again says that it compared none', false, 'ok', /./],
+  ] as const)('whose records are all deleted %s', async (_, loading, exit, why) => {
     const store = memoryStore()
     const name = await backUp(await source(), store)
     const second = open({ topics: [] })
@@ -259,19 +262,42 @@ describe('restore of a backup', () => {
       { topic: 'orders', partition: 2 },
       { topic: 'people', partition: 0 },
     ]
+    const rows = all.map((at) => ({ ...at, before: at.topic === 'people' ? 30n : 100n + 20n * BigInt(at.partition) }))
+    const purge = async () => {
+      await second.write.restore.deleteRecords(rows, signal)
+      for (const topic of loading ? [] : ['orders', 'people'])
+        await second.write.kafka.alterConfigs({ type: 'topic', name: topic }, { 'retention.ms': null }, signal)
+    }
     let purged: Promise<unknown> = Promise.resolve()
     const tell: typeof deps.events = (event) => {
-      if (event.type === 'step.intent' && event.step === 'compare-records')
-        purged = second.write.restore.deleteRecords(
-          all.map((at) => ({ ...at, before: at.topic === 'people' ? 30n : 100n + 20n * BigInt(at.partition) })),
-          signal,
-        )
+      if (event.type === 'step.intent' && event.step === 'compare-records') purged = purge()
       deps.events(event)
     }
-    await startRun({ ...deps, events: tell })
+    const slower = {
+      ...deps.ports.backup,
+      topicOverrides: async (...asked: Parameters<typeof deps.ports.backup.topicOverrides>) => {
+        await purged
+        return second.ports.backup.topicOverrides(...asked)
+      },
+    }
+    const { observe } = compose({ ...second, ports: { ...second.ports, backup: slower } }).deps
+    const result = await startRun({ ...deps, observe, events: tell })
     await purged
+    expect(result).toMatchObject({ exit, why: expect.stringMatching(why) })
     const detail = (step: string) => events.flatMap((event) => (event.type === 'step.settled' && event.step === step ? [event.detail] : []))
-    expect(detail('compare-records')).toEqual([expect.stringContaining('none could be compared')])
+    expect(detail('compare-records')).toEqual(loading ? [] : [expect.stringContaining('none could be compared')])
+  })
+
+  it('refuses a backup that says nothing of a partition which its cluster had', async () => {
+    const store = memoryStore()
+    const name = await backUp(await source(), store)
+    const archive = await openArchive(store, name, null, signal)
+    const partitions = archive.manifest.partitions.filter(({ topic, partition }) => topic !== 'orders' || partition !== 1)
+    const second = open({ topics: [] })
+    const { deps } = restoring(second, store, { name })
+    const scenario = restoreBackup({ open: async () => ({ archives: [{ ...archive, manifest: { ...archive.manifest, partitions } }], lossy: null }) })
+    expect(await startRun({ ...deps, scenario } as typeof deps)).toMatchObject({ exit: 'refused', why: expect.stringContaining('says nothing of orders-1') })
+    expect((await second.ports.backup.topics(null, signal)).topics).toEqual([])
   })
 
   it('names where the source went on after its last record, and lets groups that stood there go on', async () => {

@@ -4,7 +4,7 @@ import type { TopicBackup } from '../manifest.ts'
 import type { NotRestored, RestoreOptions } from './options.ts'
 
 /** Replayed, they would say things about a cluster that is gone; the offsets of groups are committed anew. */
-const NEVER: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata'])
+const NEVER: ReadonlySet<string> = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state', '__remote_log_metadata', '__cluster_metadata'])
 
 const patternOf = (glob: string): RegExp =>
   new RegExp(

@@ -108,6 +108,13 @@ const unseen = (contents: Contents, selected: readonly SelectedTopic[]): string 
   return null
 }
 
+/** A partition that the topic had, and that the archives do not even call empty. */
+const silentOn = (selected: readonly SelectedTopic[], stored: ReturnType<typeof storedIn>): string | undefined =>
+  selected
+    .flatMap(({ source }) => Array.from({ length: source.partitions }, (_, partition) => ({ topic: source.name, partition })))
+    .filter((at) => !stored.has(keyOf(at)))
+    .map(partitionName)[0]
+
 const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Restoring['open']): Promise<Resolution<TargetPlan>> => {
   const now = await world.survey()
   if (!now.contents.known) return { unknown: `${NOT_SEEN}: ${now.contents.why}`, hint: 'kdr diagnose' }
@@ -124,6 +131,9 @@ const resolvePlan = async (world: ReadWorld, options: RestoreOptions, open: Rest
     chain,
     selected.map(({ source }) => source.name),
   )
+  const silent = silentOn(selected, stored)
+  if (silent !== undefined && chain.lossy === null)
+    return { blocked: `the backup says nothing of ${silent}, which its cluster had: it may have lost it`, hint: `kdr backup verify ${options.name}` }
   const all = selected.flatMap(({ source, name }) =>
     Array.from({ length: source.partitions }, (_, partition) => ({
       name,

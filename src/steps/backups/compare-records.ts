@@ -6,6 +6,7 @@ import { isLoadMode } from '../../archive/restore/topic-configs.ts'
 import { act, type Step } from '../../engine/step.ts'
 import { KdrError } from '../../errors.ts'
 import { few } from '../../judgement/evidence.ts'
+import type { Extent } from '../../model/contents.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { WriteWorld } from '../../ports/world.ts'
 import { each } from '../../survey/reading.ts'
@@ -44,6 +45,13 @@ const seeAll = async (world: WriteWorld, plans: readonly PartitionPlan[], signal
   }
 }
 
+/** While a topic is loaded nothing of it expires. */
+const deleted = (plan: PartitionPlan, { start }: Extent): KdrError =>
+  new KdrError(`${nameOf(plan)} begins at ${start} and not at ${plan.base}: somebody deleted what was restored, while it was being restored`, {
+    code: 'restored-deleted',
+    hint: 'stop whoever deletes records or sets topics back, then restore with --existing recreate or another --topic-prefix',
+  })
+
 /** Of how many partitions a record could be compared. */
 const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly PartitionPlan[], signal: AbortSignal): Promise<number> => {
   const stored = storedIn(
@@ -56,6 +64,7 @@ const compareEnds = async (world: WriteWorld, from: Restoring, plans: readonly P
     const extent = extentOf(now, plan)
     const overrides = overridesOf(now, plan.target)
     if (held === undefined || extent === null || overrides === null) throw new Error(`${nameOf(plan)} was there a moment ago`)
+    if (isLoadMode(overrides) && extent.start > plan.base + BigInt(plan.gone)) throw deleted(plan, extent)
     let same = false
     for (const index of new Set([0, plan.records - 1])) {
       const offset = plan.base + BigInt(index)

@@ -21,6 +21,9 @@ const DEFAULTS: readonly string[] = [
   'min.insync.replicas',
 ]
 
+/** Brokers asked for their settings: one of them may be down. */
+const ASKED = 3
+
 type Ports = Pick<ReadPorts, 'kafka' | 'backup'>
 
 const extentsOf = async ({ kafka }: Ports, topics: readonly BackupTopic[], signal: AbortSignal): Promise<ReadonlyMap<string, Known<Extent>>> => {
@@ -47,7 +50,7 @@ export const readContents = async (ports: Ports, signal: AbortSignal): Promise<C
     ports.backup.topicOverrides(names, signal),
     ports.kafka.configs(
       'broker',
-      brokers.slice(0, 1).map(({ id }) => String(id)),
+      brokers.slice(0, ASKED).map(({ id }) => String(id)),
       DEFAULTS,
       signal,
     ),
@@ -61,7 +64,7 @@ export const readContents = async (ports: Ports, signal: AbortSignal): Promise<C
     brokers: brokers.length,
     topics: new Map(topics.map((topic) => [topic.name, contentsOf(topic)])),
     complete,
-    defaults: [...defaults.values()][0] ?? unknown('no broker answers', 'DescribeConfigs'),
+    defaults: [...defaults.values()].find(({ known: seen }) => seen) ?? [...defaults.values()][0] ?? unknown('no broker answers', 'DescribeConfigs'),
   }
 }
 

@@ -5,7 +5,7 @@ import { startRun } from '../../src/engine/runner.ts'
 import { unknown } from '../../src/model/known.ts'
 import type { KafkaRestoreReader } from '../../src/ports/kafka-backup.ts'
 import { memoryStore } from '../archive/memory-store.ts'
-import { backUp, everything, restoring, source } from './restores.ts'
+import { backUp, everything, reportOf, restoring, signal, source, TOPICS } from './restores.ts'
 import { compose, open } from './stage.ts'
 
 /** Fetches of orders-0 end in this error, once `begun` says so. */
@@ -89,5 +89,41 @@ describe('a restore that cannot see', () => {
     const result = await startRun({ ...deps, ports: seeing, observe })
     expect(result).toMatchObject({ exit: 'unknown', why: expect.stringMatching(/orders-0, .* was not seen: nothing is compared/) })
     expect(second.clock.monotonic()).toBeLessThan(3_600_000)
+  })
+
+  it.each([
+    { who: 'the first broker', says: 'nothing', authorizer: false, created: 0 },
+    { who: 'every broker', says: 'no such setting', authorizer: true, created: 1 },
+  ])('whether there is an authorizer, as $who says $says of it, asks on and takes none for granted', async ({ who, authorizer, created }) => {
+    const acl = {
+      resourceType: 'TOPIC',
+      resourceName: 'orders',
+      patternType: 'LITERAL',
+      principal: 'User:a',
+      host: '*',
+      operation: 'READ',
+      permission: 'ALLOW',
+    }
+    const store = memoryStore()
+    const name = await backUp(open({ topics: TOPICS, groups: [], rights: { acls: [acl] } }), store)
+    const second = open({ topics: [], rights: { acls: authorizer ? [] : null } })
+    const { deps, events } = restoring(second, store, { name })
+    const { kafka } = second.ports
+    const configs: typeof kafka.configs = async (type, names, keys, until) => {
+      const hidden = keys.filter((key) => who !== 'every broker' || key !== 'authorizer.class.name')
+      const answers = [...(await kafka.configs(type, names, hidden, until))]
+      return new Map(
+        answers.map(([broker, said]) => [
+          broker,
+          type === 'broker' && broker === '1' && who !== 'every broker' ? unknown<never>('no answer', 'DescribeConfigs') : said,
+        ]),
+      )
+    }
+    const ports = { ...deps.ports, kafka: { ...kafka, configs } }
+    const { observe } = compose({ ...second, ports }).deps
+    expect((await startRun({ ...deps, ports, observe })).exit).toBe('ok')
+    const acls = await second.ports.backup.acls(signal)
+    expect(acls.known && acls.value.length).toBe(created)
+    expect(reportOf(events)?.notRestored).toEqual(created === 1 ? [] : [{ what: '1 ACL', why: 'this cluster has no authorizer' }])
   })
 })

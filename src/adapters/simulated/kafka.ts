@@ -132,7 +132,7 @@ const configs = async (cluster: Cluster, type: 'topic' | 'broker', names: readon
   return new Map(answers)
 }
 
-const DEFAULTS: Readonly<Record<string, string>> = { 'unclean.leader.election.enable': 'false', 'min.insync.replicas': '1' }
+const DEFAULTS: Readonly<Record<string, string>> = { 'unclean.leader.election.enable': 'false', 'min.insync.replicas': '1', 'authorizer.class.name': '' }
 const SECURED = { 'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer' }
 
 const producers = (cluster: Cluster, at: TopicPartition, signal: AbortSignal): Promise<ProducersAnswer> =>

@@ -34,7 +34,8 @@ export const quotasFor = ({ options }: Restoring, quotas: readonly ClientQuota[]
 /** Kafka refuses ACLs where nobody would go by them. */
 export const hasAuthorizer = (now: Survey): boolean => {
   if (!now.contents.known || !now.contents.value.defaults.known) return true
-  return (now.contents.value.defaults.value.get('authorizer.class.name') ?? '') !== ''
+  // A broker that hides its settings has not said that there is none.
+  return now.contents.value.defaults.value.get('authorizer.class.name') !== ''
 }
 
 const denyFirst = (a: AclBinding, b: AclBinding): number => Number(b.permission === 'DENY') - Number(a.permission === 'DENY')

@@ -219,36 +219,22 @@ export class PartitionReader {
   async #taken(fetched: Fetched): Promise<boolean> {
     const { fetch } = fetched
     const { sound, damage } = soundPart(fetch.batches, this.#position, fetch.highWatermark)
-    const seen = this.#committed(sound, fetch)
-    if (typeof seen === 'string') {
-      await this.#damaged(null, seen)
-      return false
-    }
-    const { batches, next, holed } = seen
+    const { batches, next, holed, unreadable } = committed(sound, fetch.aborted, this.#position)
+    const trouble = unreadable === null ? damage : { next: unreadable.next, why: `${UNDECODABLE}: ${unreadable.why}` }
     if (next <= this.#position) {
-      await this.#damaged(damage?.next ?? null, damage?.why ?? `${UNDECODABLE}: it came without a whole batch`)
+      await this.#damaged(trouble?.next ?? null, trouble?.why ?? `${UNDECODABLE}: it came without a whole batch`)
       return false
     }
     this.#empty = 0
     this.#wait = {}
     this.#suspect = null
     if (holed) this.#holed = true
-    if (next < this.#end && damage === null) this.#ahead = fetchAhead(this.#context, { at: this.#plan, offset: next }, this.#signal)
+    if (next < this.#end && trouble === null) this.#ahead = fetchAhead(this.#context, { at: this.#plan, offset: next }, this.#signal)
     const kept = batches.flatMap((batch) => this.#within(batch))
     this.#account(kept, next)
     if (kept.length === 0) return false
     await this.#keep(kept, fetched)
     return true
-  }
-
-  /** Or why it cannot be told: a marker that nobody can read, whose checksum holds. */
-  #committed(sound: Buffer, { aborted }: Fetched['fetch']): ReturnType<typeof committed> | string {
-    try {
-      return committed(sound, aborted, this.#position)
-    } catch (thrown) {
-      if (!(thrown instanceof KdrError)) throw thrown
-      return `${UNDECODABLE}: ${wordsOf(thrown)}`
-    }
   }
 
   /** A batch that reaches over the position or the end is cut. */

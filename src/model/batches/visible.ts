@@ -1,4 +1,5 @@
 // What a read_committed reader sees of what was fetched: no markers of transactions, nothing of aborted ones.
+import { KdrError, wordsOf } from '../../errors.ts'
 import { type BatchView, hasHoles, walkBatches } from './batch.ts'
 import { decodeRecords } from './records.ts'
 
@@ -33,24 +34,36 @@ export const abortedFilter = (aborted: readonly Aborted[]): ((batch: BatchView) 
   }
 }
 
+export interface Committed {
+  readonly batches: BatchView[]
+  readonly next: bigint
+  readonly holed: boolean
+  /** A marker at `next` that nobody can read: what follows it can be told only by asking from there on. */
+  readonly unreadable: { readonly next: bigint; readonly why: string } | null
+}
+
 /**
  * Batches with records at `from` or behind it, without control, aborted and empty ones; the first may begin before `from`.
  * `next` is past everything that was whole, seen or not; `holed`: there are offsets before it that no batch has a record for,
- * committed or not, because compaction took it. Errors: `corrupt-batch`, `old-message-format`.
+ * committed or not, because compaction took it. Ends before a marker that
+ * cannot be read. Errors: `corrupt-batch`, `old-message-format`.
  */
-export const committed = (
-  bytes: Buffer,
-  aborted: readonly Aborted[],
-  from: bigint,
-): { readonly batches: BatchView[]; readonly next: bigint; readonly holed: boolean } => {
+export const committed = (bytes: Buffer, aborted: readonly Aborted[], from: bigint): Committed => {
   const visible = abortedFilter(aborted)
   const batches: BatchView[] = []
   let next = from
   let holed = false
   for (const batch of walkBatches(bytes)) {
+    let kept: boolean
+    try {
+      kept = visible(batch)
+    } catch (thrown) {
+      if (!(thrown instanceof KdrError)) throw thrown
+      return { batches, next, holed, unreadable: { next: batch.lastOffset + 1n, why: wordsOf(thrown) } }
+    }
     if (batch.baseOffset > next || hasHoles(batch)) holed = true
-    if (visible(batch) && batch.lastOffset >= from && batch.count > 0) batches.push(batch)
+    if (kept && batch.lastOffset >= from && batch.count > 0) batches.push(batch)
     if (batch.lastOffset >= next) next = batch.lastOffset + 1n
   }
-  return { batches, next, holed }
+  return { batches, next, holed, unreadable: null }
 }

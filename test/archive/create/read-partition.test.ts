@@ -282,13 +282,18 @@ describe('what could not be read', () => {
     expect(racks).toEqual(['a', null])
   })
 
-  it('is a gap where a marker cannot be read', async () => {
+  it('is a marker alone that cannot be read, with all before and behind it kept', async () => {
     const bad = marker(10, 5n, false)
     bad.writeUInt8(0xff, AT.records)
-    const partition = partitionOf(batchOf(0, 10), reseal(bad))
-    partition.aborted = [{ producerId: 5n, firstOffset: 2n }]
-    const { backup } = await read(partition)
-    expect(backup.gaps).toMatchObject([{ to: '11', why: expect.stringContaining('undecodable') }])
+    const aborted = batchOf(8, 10, { producerId: 5n, attributes: TRANSACTIONAL })
+    const later = batchOf(11, 13, { producerId: 5n, attributes: TRANSACTIONAL })
+    const partition = partitionOf(batchOf(0, 8), aborted, reseal(bad), later, marker(13, 5n, true), batchOf(14, 15))
+    cluster.onFetch = (_, offset) => {
+      partition.aborted = offset <= 10n ? [{ producerId: 5n, firstOffset: 8n }] : []
+    }
+    const { backup, offsets } = await read(partition)
+    expect(offsets).toEqual([...range(0, 8), 11, 12, 14])
+    expect(backup.gaps).toMatchObject([{ from: '10', to: '11', why: expect.stringContaining('undecodable') }])
   })
 
   it('is the rest of a topic that was deleted', async () => {

@@ -5,13 +5,12 @@ import { known, unknown } from '../../model/known.ts'
 import type { BackupTopic } from '../../ports/kafka-backup.ts'
 import type { ChainLink, Manifest } from '../manifest.ts'
 import { openArchive } from '../read-archive.ts'
+import { CLEANING_KEYS, type Cleaning, cleaningOf } from './cleaning.ts'
 import { type PartitionPlan, placeOf } from './ends.ts'
 import { lastOfChains, type Parent } from './parent.ts'
 import type { CreateOptions, CreatePorts } from './types.ts'
-import { type Cleaning, goOn, whyFull } from './why-full.ts'
+import { goOn, whyFull } from './why-full.ts'
 
-const POLICY = 'cleanup.policy'
-const TOMBSTONES = 'delete.retention.ms'
 /** Topics per DescribeConfigs. */
 const CHUNK = 500
 
@@ -47,15 +46,6 @@ const epochEndsOf = async (
   return new Map(answers.map((answer) => [placeOf(answer), answer.endOffset]))
 }
 
-const cleaningOf = (configs: Known<ReadonlyMap<string, string | null>> | undefined): Known<Cleaning> => {
-  if (configs === undefined) return unknown('no answer', 'DescribeConfigs')
-  if (!configs.known) return configs
-  const policy = configs.value.get(POLICY)
-  const tombstones = Number(configs.value.get(TOMBSTONES) ?? Number.NaN)
-  if (policy === undefined || policy === null || Number.isNaN(tombstones)) return unknown(`${POLICY} or ${TOMBSTONES} was not told`, configs.by)
-  return known({ compacted: policy.split(',').some((one) => one.trim() === 'compact'), tombstones }, configs.by)
-}
-
 /** Of topics with records after the parent: where there are none, no delete can have been missed. */
 const cleanings = async (
   { kafka }: CreatePorts,
@@ -68,7 +58,7 @@ const cleanings = async (
   const found = new Map<string, Known<Cleaning>>()
   for (let at = 0; at < grown.length; at += CHUNK) {
     const names = grown.slice(at, at + CHUNK)
-    const answers = await kafka.configs('topic', names, [POLICY, TOMBSTONES], signal)
+    const answers = await kafka.configs('topic', names, CLEANING_KEYS, signal)
     for (const name of names) found.set(name, cleaningOf(answers.get(name)))
   }
   return found

@@ -3,6 +3,7 @@
 import { type Known, unknown } from '../../model/known.ts'
 import type { OffsetAnswer, TopicPartition } from '../../ports/kafka.ts'
 import type { BackupTopic } from '../../ports/kafka-backup.ts'
+import type { Instant } from '../../units.ts'
 import type { CreatePorts } from './types.ts'
 
 export interface PartitionPlan extends TopicPartition {
@@ -12,6 +13,8 @@ export interface PartitionPlan extends TopicPartition {
   readonly start: bigint
   readonly end: bigint
   readonly highWatermark: bigint
+  /** When its parent was begun: since then tombstones count that are read now. Absent where it is read from its log start. */
+  readonly since?: Instant
   /** Why nothing can be read of it; start and end are the same then. */
   readonly problem: string | null
 }

@@ -5,8 +5,9 @@ import type { BatchView } from '../../model/batches/batch.ts'
 import { committed } from '../../model/batches/visible.ts'
 import { type Known, known, unknown } from '../../model/known.ts'
 import type { KafkaReader, OffsetAnswer } from '../../ports/kafka.ts'
-import type { Millis } from '../../units.ts'
+import type { Instant, Millis } from '../../units.ts'
 import type { Gap, ManifestEntry, PartitionBackup } from '../manifest.ts'
+import { CLEANING_KEYS, type Cleaning, cleaningOf, deletesMissed } from './cleaning.ts'
 import { cutBatch } from './cut.ts'
 import type { PartitionPlan } from './ends.ts'
 import { DAMAGED, type FetchContext, type Fetched, fetchAhead, fetchNow } from './fetcher.ts'
@@ -39,7 +40,6 @@ const SLOW_TRIES = 10
 const SLOW_PAUSE: Millis = 1000
 const SLOW_WAIT: Millis = 5000
 
-const POLICY = 'cleanup.policy'
 /** Of a compacted log: how often it is read on to where it ends by then. Each time takes a fraction of the one before. */
 const MOST_PASSES = 8
 
@@ -69,7 +69,8 @@ export class PartitionReader {
   /** Whether in what was read since the end was last looked at offsets are missing that compaction may have taken. */
   #holed = false
   #passes = 0
-  #policy: Promise<Known<boolean>> | null = null
+  #everHoled = false
+  #cleaning: Promise<Known<Cleaning>> | null = null
 
   constructor(context: ReadContext, plan: PartitionPlan, counter: PositionCounter, signal: AbortSignal) {
     this.#context = context
@@ -85,10 +86,11 @@ export class PartitionReader {
 
   /** Throws the signal's reason, and what the archive could not be written for; never for what Kafka did. */
   async read(): Promise<PartitionRead> {
-    const { start, problem } = this.#plan
+    const { start, problem, since = this.#context.clock.now() } = this.#plan
     if (problem !== null) this.#gaps.push({ from: String(start), to: String(start), why: `its offsets could not be read: ${problem}` })
     try {
       while (this.#position < this.#end || (await this.#readsOn())) await this.#step()
+      await this.#sayMissedDeletes(since)
       await this.#segments.flush()
     } catch (thrown) {
       await this.#segments.drop()
@@ -146,25 +148,27 @@ export class PartitionReader {
     }
   }
 
-  #compacted(): Promise<Known<boolean>> {
+  #cleaned(): Promise<Known<Cleaning>> {
     const { topic } = this.#plan
-    const read = async (): Promise<Known<boolean>> => {
-      const configs = (await this.#context.kafka.configs('topic', [topic], [POLICY], this.#signal)).get(topic) ?? unknown('no answer', 'DescribeConfigs')
-      if (!configs.known) return configs
-      const policy = configs.value.get(POLICY)
-      return policy == null
-        ? unknown(`${POLICY} was not told`, configs.by)
-        : known(
-            policy.split(',').some((one) => one.trim() === 'compact'),
-            configs.by,
-          )
-    }
-    this.#policy ??= read().catch((thrown: unknown) => {
+    const read = async (): Promise<Known<Cleaning>> => cleaningOf((await this.#context.kafka.configs('topic', [topic], CLEANING_KEYS, this.#signal)).get(topic))
+    this.#cleaning ??= read().catch((thrown: unknown) => {
       this.#signal.throwIfAborted()
       if (!(thrown instanceof KdrError)) throw thrown
       return unknown(wordsOf(thrown), 'DescribeConfigs')
     })
-    return this.#policy
+    return this.#cleaning
+  }
+
+  async #compacted(): Promise<Known<boolean>> {
+    const cleaning = await this.#cleaned()
+    return cleaning.known ? known(cleaning.value.compacted, cleaning.by) : cleaning
+  }
+
+  /** Once all is read. Where nothing was taken of it, no tombstone was. */
+  async #sayMissedDeletes(since: Instant): Promise<void> {
+    if (!this.#everHoled) return
+    const why = deletesMissed(await this.#cleaned(), since, this.#context.clock.now())
+    if (why !== null) this.#gap(this.#end, this.#end, why)
   }
 
   async #step(): Promise<void> {
@@ -228,7 +232,7 @@ export class PartitionReader {
     this.#empty = 0
     this.#wait = {}
     this.#suspect = null
-    if (holed) this.#holed = true
+    if (holed) this.#wasHoled()
     if (next < this.#end && trouble === null) this.#ahead = fetchAhead(this.#context, { at: this.#plan, offset: next }, this.#signal)
     const kept = batches.flatMap((batch) => this.#within(batch))
     this.#account(kept, next)
@@ -250,6 +254,11 @@ export class PartitionReader {
       this.#gap(from, to, `${UNDECODABLE}: ${wordsOf(thrown)}`)
       return []
     }
+  }
+
+  #wasHoled(): void {
+    this.#holed = true
+    this.#everHoled = true
   }
 
   #account(kept: readonly BatchView[], next: bigint): void {
@@ -307,7 +316,7 @@ export class PartitionReader {
     if (compacted.known && compacted.value) {
       // Compaction may leave nothing before an open transaction. Such topics are on the brokers' own disks, always.
       if (this.#empty + 1 < EMPTY_TRIES) return this.#again('')
-      this.#holed = true
+      this.#wasHoled()
       this.#skipTo(this.#end)
       return
     }

@@ -1,15 +1,10 @@
 // When an incremental backup would lie. Pure: what was seen of the topics goes in, the reason for a full
 // backup comes out. What could not be seen is a reason too.
 import type { Known } from '../../model/known.ts'
-import { formatDuration, type Instant, type Millis, parseInstant } from '../../units.ts'
+import { formatDuration, type Instant, parseInstant } from '../../units.ts'
 import type { Gap, Manifest, PartitionBackup } from '../manifest.ts'
+import type { Cleaning } from './cleaning.ts'
 import { type PartitionPlan, placeOf } from './ends.ts'
-
-export interface Cleaning {
-  readonly compacted: boolean
-  /** delete.retention.ms: for so long a tombstone is sure to be there. */
-  readonly tombstones: Millis
-}
 
 export interface ChainFacts {
   /** Every topic of the cluster, kept or not. */
@@ -94,9 +89,10 @@ export const whyFull = (parent: Manifest, { present, plans, epochEnds, cleaning,
 /** The plans of an incremental backup: each partition goes on where the parent ended. */
 export const goOn = (parent: Manifest, plans: readonly PartitionPlan[]): readonly PartitionPlan[] => {
   const ends = new Map(parent.partitions.map((one) => [placeOf(one), BigInt(one.end)]))
+  const since = parseInstant(parent.backup_date)
   return plans.map((plan) => {
     const start = ends.get(placeOf(plan))
     if (start === undefined) return plan
-    return plan.problem === null ? { ...plan, start } : { ...plan, logStart: start, start, end: start, highWatermark: start }
+    return plan.problem === null ? { ...plan, start, since } : { ...plan, logStart: start, start, end: start, highWatermark: start }
   })
 }

@@ -17,8 +17,15 @@ import { AT, walkBatches } from '../../../src/model/batches/batch.ts'
 import { decodeRecords } from '../../../src/model/batches/records.ts'
 import { batchOf, FakeCluster, type FakePartition, holed, marker, partitionOf, reseal, TRANSACTIONAL } from './fake-cluster.ts'
 
+interface Late {
+  readonly age?: number
+  readonly batches?: readonly Buffer[]
+}
+
 let cluster: FakeCluster
+let clock: ReturnType<typeof createClock>
 beforeEach(() => {
+  clock = createClock(new VirtualTime(), createRandom(1, 'clock'), new Life(1))
   cluster = new FakeCluster()
 })
 
@@ -42,7 +49,6 @@ const read = async (
     problem: null,
     ...rest,
   }
-  const clock = createClock(new VirtualTime(), createRandom(1, 'clock'), new Life(1))
   const stored: Buffer[] = []
   const context = {
     backup: cluster.backup,
@@ -186,6 +192,22 @@ describe('a compacted log', () => {
     cluster.onFetch = (_, offset) => appended(partition, holed(Number(offset) + 10, Number(offset) + 20, [Number(offset) + 12]))
     const { backup } = await read(partition, { end: 10n })
     expect(backup.gaps).toEqual([{ from: backup.end, to: backup.end, why: expect.stringContaining('compacted faster than it can be read') }])
+  })
+
+  it.each([
+    ['longer than tombstones are kept', {}, 61_000, {}, true],
+    ['less long', {}, 30_000, {}, false],
+    ['less long, but on top of a backup that is too old with it', {}, 30_000, { age: 40_000 }, true],
+    ['longer, and it is not compacted', { 'cleanup.policy': 'delete' }, 61_000, {}, false],
+    ['longer, and nothing was taken from it', {}, 61_000, { batches: [batchOf(0, 10)] }, false],
+    ['longer than a cleaner pauses, where tombstones go at once', { 'delete.retention.ms': '0' }, 61_000, {}, true],
+    ['shorter than that', { 'delete.retention.ms': '0' }, 2000, {}, false],
+  ])('is said to lack deletes where it is read %s: %o', async (_, configs, took, { age = 0, batches = [holed(0, 10, [1, 9])] }: Late, missed) => {
+    const partition = partitionOf(...batches)
+    cluster.topic('t', partition).configs = { ...COMPACTED, 'delete.retention.ms': '60000', ...configs }
+    cluster.onFetch = () => clock.sleep(took, signal)
+    const { backup } = await read(partition, age === 0 ? {} : { since: clock.now() - age })
+    expect(backup.gaps).toEqual(missed ? [{ from: '10', to: '10', why: expect.stringContaining('deletes may have been missed') }] : [])
   })
 
   it('is said to lack something where its end could not be read', async () => {

@@ -62,7 +62,9 @@ const coordinatorsOf = async (
   const byPlace = new Map<string, string[]>()
   for (const [at, place] of (await cluster.leaders(rows, signal)).entries()) {
     const endpoint = 'endpoint' in place ? place.endpoint : by
-    byPlace.set(endpoint, [...(byPlace.get(endpoint) ?? []), groups[at] ?? ''])
+    const some = byPlace.get(endpoint) ?? []
+    byPlace.set(endpoint, some)
+    some.push(groups[at] ?? '')
   }
   return byPlace
 }

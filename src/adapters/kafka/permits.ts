@@ -48,6 +48,11 @@ const askAll = async (
   return found
 }
 
+const asAsked = (names: readonly string[], found: readonly (readonly [string, Known<Operations>])[]): ReadonlyMap<string, Known<Operations>> => {
+  const said = new Map(found)
+  return new Map(names.map((name) => [name, said.get(name) ?? unknown('the answer lacks it', 'the brokers')]))
+}
+
 /** Their coordinators are the leaders of the partitions they are kept in; where nothing is kept yet, anybody tells what is refused. */
 const coordinatorsOf = async (
   cluster: Cluster,
@@ -114,5 +119,5 @@ export const readPermits = async (
     askAll(cluster, by, TopicRights, topics, signal),
     Promise.all([...places].map(([endpoint, some]) => askAll(cluster, endpoint, GroupRights, some, signal))),
   ])
-  return { principal, cluster: own, topics: new Map(ofTopics), groups: new Map(ofGroups.flat()) }
+  return { principal, cluster: own, topics: asAsked(topics, ofTopics), groups: asAsked(groups, ofGroups.flat()) }
 }

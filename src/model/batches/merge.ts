@@ -1,7 +1,9 @@
 // Several uncompressed batches made one: a request carries one batch per partition, so that small ones cost more in
 // requests than in this. Records are moved as they are; only the deltas before key and value are written anew.
+import type { KdrError } from '../../errors.ts'
 import { AT, type BatchView, corruptBatch, hasHoles, MAGIC } from './batch.ts'
 import { crc32c } from './crc.ts'
+import { decodeRecords } from './records.ts'
 
 /** What a record's two deltas and its length may grow by: 5 bytes each at most where they were one (ByteUtils). */
 const GROWTH = 16
@@ -17,6 +19,9 @@ export const isPlain = (batch: BatchView): boolean =>
   !batch.logAppendTime &&
   batch.count > 0 &&
   !hasHoles(batch)
+
+const tooLong = (baseOffset: bigint): KdrError => corruptBatch('a record is not as long as it says', baseOffset)
+const outOfOrder = (baseOffset: bigint): KdrError => corruptBatch('its records are not in order', baseOffset)
 
 /** Writes one batch into `memory` out of plain ones, as many as fit; nothing outside it is kept. */
 export class Merge {
@@ -46,7 +51,7 @@ export class Merge {
     const before = { at: this.#at, count: this.#count }
     let from: number = AT.records
     for (let taken = 0; taken < count; taken += 1) {
-      from = this.#move(batch, from, shift)
+      from = this.#move(batch, taken, from, shift)
       if (from === TOO_FAR) {
         this.#at = before.at
         this.#count = before.count
@@ -59,7 +64,10 @@ export class Merge {
   }
 
   /** A first batch as it is: no delta changes. */
-  #whole({ bytes, count, maxTimestamp }: BatchView): boolean {
+  #whole(batch: BatchView): boolean {
+    const { bytes, baseOffset, count, maxTimestamp } = batch
+    // Its records were not all looked at yet.
+    if (!decodeRecords(batch).every(({ offset }, at) => offset === baseOffset + BigInt(at))) throw outOfOrder(baseOffset)
     bytes.copy(this.#memory, AT.records, AT.records)
     this.#at = bytes.length
     this.#count = count
@@ -68,16 +76,16 @@ export class Merge {
   }
 
   /** The record at `from`: length, attributes, timestamp delta, offset delta, and the rest untouched. Returns where the next begins. */
-  #move({ bytes, baseOffset }: BatchView, from: number, shift: number): number {
+  #move({ bytes, baseOffset }: BatchView, index: number, from: number, shift: number): number {
     const length = this.#number(bytes, from)
-    if (Number.isNaN(length)) throw corruptBatch('a record is not as long as it says', baseOffset)
+    if (Number.isNaN(length)) throw tooLong(baseOffset)
     const body = this.#read
     const end = body + length
     const timestampDelta = this.#number(bytes, body + 1) + shift
     if (!(timestampDelta >= -INT32 && timestampDelta < INT32)) return TOO_FAR
-    this.#number(bytes, this.#read)
+    if (this.#number(bytes, this.#read) !== index) throw outOfOrder(baseOffset)
     const rest = this.#read
-    if (!(length >= 0 && end <= bytes.length && rest <= end)) throw corruptBatch('a record is not as long as it says', baseOffset)
+    if (!(length >= 0 && end <= bytes.length && this.#endOf(bytes, rest) === end)) throw tooLong(baseOffset)
     const deltas = widthOf(timestampDelta) + widthOf(this.#count)
     this.#write(1 + deltas + end - rest)
     this.#memory[this.#at] = bytes[body] as number
@@ -88,6 +96,21 @@ export class Merge {
     this.#at += end - rest
     this.#count += 1
     return end
+  }
+
+  /** Where the record ends whose key begins at `from`, by the lengths in it; NaN where one of them cannot be. */
+  #endOf(bytes: Buffer, from: number): number {
+    const headers = this.#number(bytes, this.#over(bytes, this.#over(bytes, from, -1), -1))
+    if (!(headers >= 0)) return Number.NaN
+    let at = this.#read
+    for (let left = headers; left > 0 && at <= bytes.length; left -= 1) at = this.#over(bytes, this.#over(bytes, at, 0), -1)
+    return at
+  }
+
+  /** Behind the bytes whose length stands at `from`; -1 stands for null, where `least` allows it. */
+  #over(bytes: Buffer, from: number, least: number): number {
+    const length = this.#number(bytes, from)
+    return length >= least ? this.#read + Math.max(0, length) : Number.NaN
   }
 
   /** NaN where it takes more than 7 bytes: 49 bits are what a number takes without loss. */

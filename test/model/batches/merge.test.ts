@@ -66,6 +66,53 @@ describe('merged batches', () => {
     expect(() => new Merge(Buffer.alloc(4096)).add(viewOf(bytes))).toThrow('the record batch at offset 0 is damaged')
   })
 
+  /** Where the header ends: what stands behind may say anything, under a checksum that holds. */
+  const change = fc.record({
+    at: fc.nat(),
+    to: fc.nat(255),
+    cut: fc.option(fc.nat(20)),
+    count: fc.option(fc.integer({ min: 1, max: 40 })),
+    first: fc.boolean(),
+  })
+
+  test('are of what the batch holds, or say that it is damaged, whatever lengths and numbers stand in it', () => {
+    fc.assert(
+      fc.property(records(), change, (list, { at, to, cut, count, first }) => {
+        const whole = plain(list)
+        const bytes = Buffer.from(whole.subarray(0, Math.max(61, whole.length - (cut ?? 0))))
+        if (bytes.length > 61) bytes[61 + (at % (bytes.length - 61))] = to
+        bytes.writeInt32BE(bytes.length - 12, 8)
+        if (count !== null) bytes.writeInt32BE(count, 57)
+        const damaged = viewOf(stored(bytes, 0n, { lastOffsetDelta: (count ?? list.length) - 1 }))
+        let decoded: readonly StoredRecord[] | null = null
+        try {
+          decoded = decodeRecords(damaged)
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: 'corrupt-batch' })
+        }
+        const merge = new Merge(Buffer.alloc(1 << 16))
+        if (!first) merge.add(viewOf(plain([record(0n, 'before')])))
+        const before = merge.count
+        let taken = false
+        try {
+          taken = merge.add(damaged)
+        } catch (thrown) {
+          expect(thrown).toMatchObject({ code: 'corrupt-batch' })
+          return
+        }
+        if (!taken) {
+          expect(merge.count).toBe(before)
+          return
+        }
+        const merged = decodeRecords(viewOf(merge.finish()))
+        expect(decoded).not.toBeNull()
+        expect(withoutOffsets(merged.slice(before))).toEqual(withoutOffsets(decoded ?? []))
+        expect(decoded?.map(({ offset }) => Number(offset))).toEqual(decoded?.map((_, index) => index))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
   test('are made of what has neither codec, holes nor times of the broker', () => {
     const bytes = plain([record(0n, 'a'), record(1n, 'b')])
     expect(isPlain(viewOf(bytes))).toBe(true)

@@ -139,6 +139,9 @@ const framed = (member: Buffer, expected: number): Framed => {
 /** Whether a stored member begins here. */
 export const storedStart = (bytes: Buffer): boolean => bytes.subarray(0, PLAIN.length).equals(PLAIN)
 
+/** Whether these are the first bytes of a deflated member, however few of its header there are. */
+export const deflatedStart = (bytes: Buffer): boolean => EXTRA.subarray(0, bytes.length).equals(bytes.subarray(0, EXTRA.length))
+
 /** The deflated member that ends where `bytes` does, told by its own CRC-32 of all that follows its header; null where none begins in them. */
 export const lastMemberIn = (bytes: Buffer): Buffer | null => {
   for (let at = bytes.lastIndexOf(EXTRA); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(EXTRA, at - 1)) {

@@ -3,6 +3,7 @@
 // file of somebody else for an archive of kdr.
 import { constants, gunzipSync } from 'node:zlib'
 import type { BackupStoreReader, StoredObject } from '../ports/backup-store.ts'
+import { deflatedStart } from './gzip-member.ts'
 import { endingOf } from './last-manifest.ts'
 import { eachOf } from './list-backups.ts'
 import { type ChainLink, MANIFEST } from './manifest.ts'
@@ -28,19 +29,39 @@ const BEGINNING = 4096
 /** The end of each may take tens of megabytes to tell. */
 const AT_ONCE = 4
 
-/** Whether it begins as every part of kdr's does; the old script's begins with a folder. */
-const isOurs = async (store: BackupStoreReader, { name, bytes }: StoredObject, signal: AbortSignal): Promise<boolean> => {
-  if (!OURS.test(name)) return false
+/** Whether it begins as every part of kdr's does; the old script's begins with a folder. `nothing`: it ends before its first manifest does. */
+const beginningOf = async (store: BackupStoreReader, { name, bytes }: StoredObject, signal: AbortSignal): Promise<'ours' | 'nothing' | 'foreign'> => {
+  if (!OURS.test(name)) return 'foreign'
+  if (bytes === 0) return 'nothing'
   const beginning = await store.read(name, { start: 0, end: Math.min(bytes, BEGINNING) }, signal)
+  if (!deflatedStart(beginning)) return 'foreign'
   try {
     const tar = gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH })
-    return tar.length >= BLOCK && sizeInHead(tar, MANIFEST) !== null
+    if (tar.length < BLOCK) return 'nothing'
+    const size = sizeInHead(tar, MANIFEST)
+    if (size === null) return 'foreign'
+    return bytes <= BEGINNING && tar.length < BLOCK + size ? 'nothing' : 'ours'
   } catch {
-    return false
+    return 'foreign'
   }
 }
 
-const ended = async (store: BackupStoreReader, name: string, parts: readonly StoredObject[], signal: AbortSignal): Promise<LooseArchive> => {
+interface Group {
+  readonly name: string
+  /** In their order. */
+  readonly parts: readonly StoredObject[]
+}
+
+const kindOf = async (store: BackupStoreReader, { name, parts }: Group, signal: AbortSignal): Promise<'ours' | 'nothing' | 'foreign' | 'listed'> => {
+  const begun = new Set<string>()
+  for (const part of parts) begun.add(await beginningOf(store, part, signal))
+  if (begun.has('foreign')) return 'foreign'
+  // A listing that was made over many answers may lack what was there: asked for by its name, it is.
+  if ((await store.head(sidecarName(name), signal)) !== null) return 'listed'
+  return begun.has('nothing') ? 'nothing' : 'ours'
+}
+
+const ended = async (store: BackupStoreReader, { name, parts }: Group, signal: AbortSignal): Promise<LooseArchive> => {
   const ending = await endingOf(store, parts.at(-1) as StoredObject, signal)
   if (ending === 'none') return { name, parts, kind: 'unfinished', chain: null }
   return ending === 'unclear' ? { name, parts, kind: 'unclear', chain: null } : { name, parts, kind: 'whole', chain: ending.manifest.chain }
@@ -56,12 +77,13 @@ export const looseArchives = async (store: BackupStoreReader, loose: readonly St
     byName.set(name, [...(byName.get(name) ?? []), object])
   }
   const groups = [...byName].map(([name, parts]) => ({ name, parts: parts.sort((one, other) => ordinalOf(one) - ordinalOf(other)) }))
-  const own = await eachOf(groups, async ({ name, parts }) => {
-    for (const part of parts) if (!(await isOurs(store, part, signal))) return false
-    // A listing that was made over many answers may lack what was there: asked for by its name, it is.
-    return (await store.head(sidecarName(name), signal)) === null ? true : null
-  })
-  const foreign = groups.filter((_, at) => own[at] === false).map(({ name, parts }): LooseArchive => ({ name, parts, kind: 'foreign', chain: null }))
-  const ours = groups.filter((_, at) => own[at] === true)
-  return [...foreign, ...(await eachOf(ours, ({ name, parts }) => ended(store, name, parts, signal), AT_ONCE))]
+  const kinds = await eachOf(groups, (group) => kindOf(store, group, signal))
+  const of = (kind: string): readonly Group[] => groups.filter((_, at) => kinds[at] === kind)
+  const told = (group: Group, kind: LooseArchive['kind']): LooseArchive => ({ ...group, kind, chain: null })
+  return [
+    ...of('foreign').map((group) => told(group, 'foreign')),
+    // Behind other parts it may have been cut off.
+    ...of('nothing').map((group) => told(group, group.parts.length === 1 ? 'unfinished' : 'unclear')),
+    ...(await eachOf(of('ours'), (group) => ended(store, group, signal), AT_ONCE)),
+  ]
 }

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDirectory } from '../../../src/adapters/directory/open-directory.ts'
 import { listBackups } from '../../../src/archive/list-backups.ts'
@@ -164,6 +165,23 @@ describe('holdingsOf', () => {
     expect(removalsOf(planPrune(await holdingsOf(store, signal), policy, now))).toEqual([])
     utimesSync(path.join(folder, files[1] ?? ''), new Date(now - 25 * 3_600_000), new Date(now - 25 * 3_600_000))
     expect(removalsOf(planPrune(await holdingsOf(store, signal), policy, now)).map(({ objects }) => objects)).toEqual([files])
+  })
+
+  it.each([0, 3, 20, 200])('takes an archive that was killed after %i bytes for unfinished, and no file of the old script', async (bytes) => {
+    const { store, folder } = await stored()
+    const killed = 'full_backup_20261126_000000'
+    writeFileSync(path.join(folder, `${killed}.tar.gz`), readFileSync(path.join(folder, `${A}.tar.gz`)).subarray(0, bytes))
+    writeFileSync(path.join(folder, 'full_backup_20250101_000000.tar.gz'), gzipSync('folder/').subarray(0, 20))
+    const { loose } = await holdingsOf(store, signal)
+    expect(loose.map(({ name, kind }) => [name, kind])).toEqual([
+      ['full_backup_20250101_000000', 'foreign'],
+      [killed, 'unfinished'],
+    ])
+    expect(removalsOf(planPrune(await holdingsOf(store, signal), { keepDays: 36_500 }, Date.now()))).toEqual([])
+    utimesSync(path.join(folder, `${killed}.tar.gz`), new Date(Date.now() - 25 * 3_600_000), new Date(Date.now() - 25 * 3_600_000))
+    expect(removalsOf(planPrune(await holdingsOf(store, signal), { keepDays: 36_500 }, Date.now())).map(({ objects }) => objects)).toEqual([
+      [`${killed}.tar.gz`],
+    ])
   })
 
   it('never deletes a full backup that lost its sidecar while increments stand on it', async () => {

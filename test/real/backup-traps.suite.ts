@@ -17,7 +17,8 @@ const MB = 1_000_000
 const DAY = 86_400_000
 const RUN = ['--non-interactive', '--allow', 'change'] as const
 
-export const trapsSuite = (kafka: LabVersion): void => {
+/** `thorough`: what takes longer than CI has, too. */
+export const trapsSuite = (kafka: LabVersion, { thorough = false } = {}): void => {
   describe(`traps of backups on Kafka ${kafka}`, () => {
     const name = `traps${kafka.replace('.', '')}`
     let lab: Ready
@@ -227,6 +228,35 @@ export const trapsSuite = (kafka: LabVersion): void => {
       expect(await restore(old, 20, '--lossy')).toMatchObject({ status: 'incomplete', records: 3, offsets: 'preserved' })
       expect(await made.valuesOf('legacy')).toEqual(['value 0', 'value 1', 'value 2'])
     })
+
+    const onlyCopy = async () => {
+      await made.topic('alone')
+      await made.bulk('alone', 6 * MB)
+      const { name: full } = await create('alone')
+      const at = [{ topic: 'last.alone', partition: 0 }]
+      const begun = async () => (await lab.truth.kafka.offsets({ ask: 'high-watermark' }, at, soon())).some(({ offset }) => offset.known && offset.value > 0n)
+      let killed: { readonly broker: number; readonly at: number } | null = null
+      let named = 0
+      const running = backup(['restore', full, 'all', ...RUN, '--topic-prefix', 'last.', '--replication-factor', '1', '--rate', '500KB'], {
+        started: (child) =>
+          void child.stderr?.on('data', (text: Buffer) => {
+            if (killed !== null && named === 0 && String(text).includes(`waiting for broker ${killed.broker}, which led last.alone-0`))
+              named = performance.now()
+          }),
+      })
+      await until('it loads', begun, 60_000)
+      const broker = (await lab.truth.rows()).find(({ topic }) => topic === 'last.alone')?.leader ?? 0
+      killed = { broker, at: performance.now() }
+      const broke = await lab.here.kdr(['lab', 'break', 'kill-broker', '--broker', String(broker), '--name', name])
+      expect(broke.code, broke.err).toBe(0)
+      await until('the broker is named', async () => named > 0, 30_000)
+      expect((named - killed.at) / 1000).toBeLessThan(10)
+      await lab.truth.platform.start({ name: `kafka${broker}`, uid: null }, soon(120_000))
+      const ran = await running
+      expect(ran.code, ran.out + ran.err).toBe(0)
+      expect(await made.valuesOf('last.alone')).toEqual(await made.valuesOf('alone'))
+    }
+    if (thorough) it('the broker of an only copy is named within ten seconds of its death, waited for, and gone on with', onlyCopy)
 
     describe('a broker that cannot be had is named within ten seconds, and it is no success', () => {
       const taken = new Set<Socket>()

@@ -3,7 +3,7 @@
 import { KdrError, wordsOf } from '../errors.ts'
 import { LARGEST_ENTRY, manifestProblems } from './check-manifest.ts'
 import type { BackupMetadata, Manifest } from './manifest.ts'
-import { parseManifest, parseMetadata } from './manifest-schema.ts'
+import { checkedManifest, parseMetadata } from './manifest-schema.ts'
 import { parseSidecar } from './sidecar.ts'
 
 const refused = (name: string, why: string, cause?: unknown): KdrError =>
@@ -13,17 +13,17 @@ const refused = (name: string, why: string, cause?: unknown): KdrError =>
     cause,
   })
 
-/** Throws `archive-unreadable`. */
-export const checkManifestText = (name: string, text: Buffer): Manifest => {
-  if (text.length > LARGEST_ENTRY) throw refused(name, `its manifest has ${text.length} bytes, and no more than ${LARGEST_ENTRY} are read`)
+/** `bytes`: of its text. Throws `archive-unreadable`. */
+export const checkManifest = (name: string, manifest: Manifest, bytes: number): void => {
+  if (bytes > LARGEST_ENTRY) throw refused(name, `its manifest has ${bytes} bytes, and no more than ${LARGEST_ENTRY} are read`)
   try {
-    return parseManifest(text.toString('utf8'), 'its manifest')
+    checkedManifest(manifest, 'its manifest')
   } catch (thrown) {
     throw refused(name, wordsOf(thrown), thrown)
   }
 }
 
-/** Of the sidecar as it is to be stored; `manifest` as it was read again. Throws `archive-unreadable`. */
+/** Of the sidecar as it is to be stored; Throws `archive-unreadable`. */
 export const checkSidecarText = (name: string, text: string, manifest: Manifest): void => {
   try {
     const sidecar = parseSidecar(text, 'its sidecar')

@@ -11,7 +11,7 @@ import { sha256 } from './digest.ts'
 import { partName, segmentPath } from './layout.ts'
 import { type Legacy, LOSSY, legacyRecords, readLegacy } from './legacy.ts'
 import type { BackupMetadata, Manifest, PartitionBackup, Segment, Sidecar, TopicBackup } from './manifest.ts'
-import { manifestText, sidecarOf } from './manifest-text.ts'
+import { manifestBytes, sidecarOf } from './manifest-text.ts'
 import type { Archive } from './read-archive.ts'
 
 const SEGMENT_BYTES = 1 << 20
@@ -171,7 +171,7 @@ const openReady = (read: (topic: string, signal: AbortSignal) => AsyncIterable<M
 }
 
 const sidecarFor = async (legacy: Legacy, manifest: Manifest): Promise<Sidecar> => {
-  const text = Buffer.from(manifestText(manifest))
+  const text = Buffer.concat(manifestBytes(manifest))
   return sidecarOf(manifest, [{ name: partName(legacy.name), bytes: legacy.bytes }], { offset: 0, length: 0, bytes: text.length, sha256: await sha256([text]) })
 }
 

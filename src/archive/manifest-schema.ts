@@ -56,10 +56,11 @@ const Partition = v.strictObject({
   largestBatch: whole,
   holes: whole,
   gaps: v.array(v.strictObject({ from: offset, to: offset, why: v.string() })),
-  segments: v.array(Segment),
+  segments: v.array(v.unknown()),
 })
 const Chain = v.strictObject({ id: v.string(), sequence: whole, parent: v.nullable(v.strictObject({ name, sha256: digest })) })
 
+/** Without its rows. */
 const ManifestSchema = v.strictObject({
   backup_date: date,
   backup_type: type,
@@ -94,8 +95,8 @@ const ManifestSchema = v.strictObject({
       hanging: v.boolean(),
     }),
   ),
-  partitions: v.array(Partition),
-  entries: v.array(Entry),
+  partitions: v.array(v.unknown()),
+  entries: v.array(v.unknown()),
 })
 
 const Acl = v.strictObject({
@@ -156,17 +157,34 @@ const known = (json: unknown, where: string): void => {
   })
 }
 
-const parsed = <T>(schema: v.GenericSchema<unknown, T>, json: unknown, where: string): T => {
+/** `at`: path of what is parsed, a dot behind it. */
+const parsed = <T>(schema: v.GenericSchema<unknown, T>, json: unknown, where: string, at = ''): T => {
   const result = v.safeParse(schema, json, { abortEarly: true })
   if (result.success) return result.output
-  throw broken(where, `${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message}`)
+  throw broken(where, `${at}${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message}`)
+}
+
+/** One after the other, as they are: copies of all rows at once would take as much memory again. */
+const rowsOf = <T>(schema: v.GenericSchema<unknown, T>, rows: readonly unknown[], where: string, at: string): readonly T[] => {
+  for (const [index, row] of rows.entries()) parsed(schema, row, where, `${at}.${index}.`)
+  return rows as readonly T[]
+}
+
+/** Throws `archive-corrupt` (exit 21). */
+export const checkedManifest = (json: unknown, where: string): Manifest => {
+  const { partitions, entries, ...rest } = parsed(ManifestSchema, json, where)
+  const checked = rowsOf(Partition, partitions, where, 'partitions').map((partition, index) => ({
+    ...partition,
+    segments: rowsOf(Segment, partition.segments, where, `partitions.${index}.segments`),
+  }))
+  return { ...rest, partitions: checked, entries: rowsOf(Entry, entries, where, 'entries') }
 }
 
 /** Throws `archive-corrupt` (exit 21), `format-unknown`. */
 export const parseManifest = (text: string, where: string): Manifest => {
   const json = jsonOf(text, where)
   known(json, where)
-  return parsed<Manifest>(ManifestSchema, json, where)
+  return checkedManifest(json, where)
 }
 
 /** Of the JSON of its entries. Throws `archive-corrupt` (exit 21). */

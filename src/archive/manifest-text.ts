@@ -2,7 +2,52 @@
 // was changed from one that kdr wrote.
 import type { Manifest, PartFile, Sidecar } from './manifest.ts'
 
-export const manifestText = (manifest: Manifest): string => `${JSON.stringify(manifest)}\n`
+/** Made into text at a time. */
+const ROWS = 1000
+const CHUNK = 1 << 20
+
+function* arrayOf(items: readonly unknown[]): Generator<string> {
+  yield '['
+  for (let at = 0; at < items.length; at += ROWS) yield `${at === 0 ? '' : ','}${JSON.stringify(items.slice(at, at + ROWS)).slice(1, -1)}`
+  yield ']'
+}
+
+/** `long`: fields whose text comes bit by bit. */
+function* objectOf(object: object, long: Readonly<Record<string, () => Generator<string>>>): Generator<string> {
+  let before = '{'
+  for (const [key, value] of Object.entries(object)) {
+    if (value === undefined) continue
+    yield `${before}${JSON.stringify(key)}:`
+    before = ','
+    const bits = long[key]
+    if (bits === undefined) yield JSON.stringify(value)
+    else yield* bits()
+  }
+  yield '}'
+}
+
+function* partitionsOf(partitions: Manifest['partitions']): Generator<string> {
+  let before = '['
+  for (const partition of partitions) {
+    yield before
+    before = ','
+    yield* objectOf(partition, { segments: () => arrayOf(partition.segments) })
+  }
+  yield partitions.length === 0 ? '[]' : ']'
+}
+
+/** The manifest as it lies in an archive: what JSON.stringify makes of it, without a string of it all, for which a large one is too long. */
+export const manifestBytes = (manifest: Manifest): readonly Buffer[] => {
+  const pieces: Buffer[] = []
+  let text = ''
+  for (const bit of objectOf(manifest, { partitions: () => partitionsOf(manifest.partitions), entries: () => arrayOf(manifest.entries) })) {
+    text += bit
+    if (text.length < CHUNK) continue
+    pieces.push(Buffer.from(text))
+    text = ''
+  }
+  return [...pieces, Buffer.from(`${text}\n`)]
+}
 
 export const sidecarText = (sidecar: Sidecar): string => `${JSON.stringify(sidecar, null, 1)}\n`
 

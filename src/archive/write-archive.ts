@@ -2,14 +2,14 @@
 // are given, the final manifest, and beside it the sidecar, without which none of it counts.
 import type { BackupStoreWriter } from '../ports/backup-store.ts'
 import { parseInstant } from '../units.ts'
-import { checkManifestText, checkSidecarText } from './check-own.ts'
+import { checkManifest, checkSidecarText } from './check-own.ts'
 import { gzipContent, zstdContent } from './compression.ts'
 import { sha256 } from './digest.ts'
 import type { Sealer } from './encryption.ts'
 import { deflatedMember, storedMember } from './gzip-member.ts'
 import { isEntryPath } from './layout.ts'
 import { type Compression, MANIFEST, type Manifest, type ManifestEntry, type Sidecar } from './manifest.ts'
-import { manifestText, sidecarOf, sidecarText } from './manifest-text.ts'
+import { manifestBytes, sidecarOf, sidecarText } from './manifest-text.ts'
 import { openPartFiles } from './part-files.ts'
 import { sidecarName } from './sidecar.ts'
 import { paddingOf, tarHead } from './tar-head.ts'
@@ -79,8 +79,8 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
   const mtime = Math.floor(parseInstant(provisional.backup_date) / 1000)
   const entries: ManifestEntry[] = []
   let finished = false
-  const plain = (path: string, content: Buffer, deflate: boolean): Content => ({ path, pieces: [content], encrypted: false, deflate })
-  const begun = plain(MANIFEST, Buffer.from(manifestText({ ...provisional, status: 'in-progress' })), true)
+  const plain = (path: string, pieces: readonly Buffer[], deflate: boolean): Content => ({ path, pieces, encrypted: false, deflate })
+  const begun = plain(MANIFEST, manifestBytes({ ...provisional, status: 'in-progress' }), true)
   const files = openPartFiles(store, name, () => memberOf(begun, mtime), signal)
   const stopped = (): void => files.fail(signal.reason)
   if (signal.aborted) stopped()
@@ -107,22 +107,23 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
   })
   const pathProblem = (path: string): Error | null => (isEntryPath(path) ? null : new Error(`no entry of an archive may be called ${path}`))
 
-  for (const { path, content } of encryption?.keys ?? []) void addContent(Promise.resolve(plain(path, content, false)))
+  for (const { path, content } of encryption?.keys ?? []) void addContent(Promise.resolve(plain(path, [content], false)))
 
   const finish = async (manifest: Manifest): Promise<Sidecar> => {
     if (manifest.name !== name || manifest.backup_date !== provisional.backup_date)
       throw new Error('the manifest is of another backup than the provisional one')
     const inOrder = [...entries].sort((a, b) => a.part - b.part || a.offset - b.offset)
     const paths = new Set(inOrder.map(({ path }) => path))
-    const astray = manifest.partitions.flatMap(({ segments }) => segments).find(({ path }) => !paths.has(path))
-    if (astray !== undefined) throw new Error(`the manifest names ${astray.path}, which is not in the archive`)
+    for (const { segments } of manifest.partitions)
+      for (const { path } of segments) if (!paths.has(path)) throw new Error(`the manifest names ${path}, which is not in the archive`)
     const final: Manifest = { ...manifest, entries: inOrder }
-    const text = Buffer.from(manifestText(final))
-    const read = checkManifestText(name, text)
+    const text = manifestBytes(final)
+    const bytes = bytesOf(text)
+    checkManifest(name, final, bytes)
     const { offset, length, digest } = await write(Promise.resolve(plain(MANIFEST, text, true)))
-    const sidecar = sidecarOf(final, await files.close(), { offset, length, bytes: text.length, sha256: digest })
+    const sidecar = sidecarOf(final, await files.close(), { offset, length, bytes, sha256: digest })
     const marker = sidecarText(sidecar)
-    checkSidecarText(name, marker, read)
+    checkSidecarText(name, marker, final)
     await store.put(sidecarName(name), once(marker), signal)
     finished = true
     return sidecar
@@ -136,7 +137,7 @@ export const openArchiveWriter = ({ store, name, provisional, encryption }: Arch
     add: (path, content, how = {}) => {
       const problem = pathProblem(path)
       if (problem !== null) return Promise.reject(problem)
-      return addContent(encryption === null ? Promise.resolve(plain(path, content, how.compression !== 'none')) : sealed(path, content, encryption))
+      return addContent(encryption === null ? Promise.resolve(plain(path, [content], how.compression !== 'none')) : sealed(path, content, encryption))
     },
     addSegment: (path, pieces, { compression }) => {
       const problem = pathProblem(path)

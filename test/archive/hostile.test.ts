@@ -5,7 +5,7 @@ import { crc32, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { deflatedMember, openMember, storedMember } from '../../src/archive/gzip-member.ts'
 import type { Manifest } from '../../src/archive/manifest.ts'
-import { manifestText, sidecarOf, sidecarText } from '../../src/archive/manifest-text.ts'
+import { manifestBytes, sidecarOf, sidecarText } from '../../src/archive/manifest-text.ts'
 import { openArchive } from '../../src/archive/read-archive.ts'
 import { paddingOf, tarEnd, tarHead } from '../../src/archive/tar-head.ts'
 import { verifyFile } from '../../src/archive/verify-file.ts'
@@ -33,7 +33,7 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 
 /** An archive of these entries whose manifest and sidecar agree with it. */
 const forge = async (forged: readonly Forged[], change: (manifest: Manifest) => Manifest = (manifest) => manifest): Promise<MemoryStore> => {
-  const provisional = Buffer.from(manifestText(emptyManifest(NAME, { id: 'chain', sequence: 0, parent: null })))
+  const provisional = Buffer.concat(manifestBytes(emptyManifest(NAME, { id: 'chain', sequence: 0, parent: null })))
   const members = [await memberOf({ path: 'backup-manifest.json', content: provisional }), ...(await Promise.all(forged.map(memberOf)))]
   const offsets = members.map((_, index) => members.slice(0, index).reduce((sum, { length }) => sum + length, 0))
   const entries = forged.map(({ path, content, bytes }, index) => ({
@@ -46,7 +46,7 @@ const forge = async (forged: readonly Forged[], change: (manifest: Manifest) => 
     encrypted: false,
   }))
   const manifest = change({ ...emptyManifest(NAME, { id: 'chain', sequence: 0, parent: null }), status: 'complete', entries })
-  const text = Buffer.from(manifestText(manifest))
+  const text = Buffer.concat(manifestBytes(manifest))
   const final = await memberOf({ path: 'backup-manifest.json', content: text })
   const bytes = Buffer.concat([...members, final, ...storedMember([tarEnd()])])
   const store = memoryStore()

@@ -12,7 +12,7 @@ const LEAST = 3.5 * MIB
 /** With another fetch on top it fits in the 16 MiB that a reader takes for it. */
 const MOST = 11 * MIB
 /** Segments after which the next are twice as large. */
-const STEP = 50_000
+const STEP = 25_000
 
 /** How large segments are, all of a backup together: each is two rows of the manifest, so that many make larger ones. */
 export class SegmentSize {

@@ -28,8 +28,8 @@ const writtenAfter = async (segments: number): Promise<readonly number[]> => {
 
 it('is a fetch each at first, and more of them the more there are, up to what a reader has room for', async () => {
   expect(await writtenAfter(0)).toEqual([4, 4, 4, 4, 4, 4, 4, 4])
-  expect(await writtenAfter(50_000)).toEqual([7, 7, 7, 7, 4])
-  expect(await writtenAfter(100_000)).toEqual([11, 11, 10])
+  expect(await writtenAfter(25_000)).toEqual([7, 7, 7, 7, 4])
+  expect(await writtenAfter(50_000)).toEqual([11, 11, 10])
   expect(await writtenAfter(5_000_000)).toEqual([11, 11, 10])
 })
 

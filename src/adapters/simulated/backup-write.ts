@@ -67,7 +67,7 @@ const deleteRecords = async (cluster: Cluster, life: Life, row: TopicPartition &
   const before = row.before === -1n ? end : Number(row.before)
   if (before < 0 || before > end) throw kafkaError('OFFSET_OUT_OF_RANGE', what)
   const log = cluster.logOf(partition.leader, partition)
-  log.start = Math.max(log.start, before)
+  log.startAt(Math.max(log.start, before), cluster.now)
   replicate(cluster, partition)
   cluster.note('kdr', life.number, 'delete-records', `${partitionName(row)} before ${before}`)
   cluster.changed()

@@ -61,7 +61,7 @@ const recordElection = (cluster: Cluster, partition: SimPartition, unclean: bool
 export const replicate = (cluster: Cluster, partition: SimPartition): void => {
   if (partition.leader < 0 || !cluster.up(partition.leader)) return
   const leader = cluster.logOf(partition.leader, partition)
-  for (const id of partition.isr) if (id !== partition.leader && cluster.up(id)) cluster.logOf(id, partition).follow(leader)
+  for (const id of partition.isr) if (id !== partition.leader && cluster.up(id)) cluster.logOf(id, partition).follow(leader, cluster.now)
 }
 
 /** Brings every partition in line with who is registered, if anybody governs; then wakes whoever waits. */
@@ -130,7 +130,7 @@ const rejoin = (cluster: Cluster, partition: SimPartition, id: number): void => 
     settle(cluster)
     return
   }
-  cluster.logOf(id, partition).follow(cluster.logOf(partition.leader, partition))
+  cluster.logOf(id, partition).follow(cluster.logOf(partition.leader, partition), cluster.now)
   applyChange(cluster, partition, { leader: partition.leader, isr: [...partition.isr, id] })
   finishMove(cluster, partition)
   cluster.changed()

@@ -176,7 +176,11 @@ const gone = (cluster: Cluster, member: SimMember, lastExit: SimMember['lastExit
   member.boot += 1
   member.lastExit = lastExit
   if (member.role === 'schema-registry') registryGone(cluster, member, lastExit?.code === 143)
-  else if (member.role === 'broker') cluster.leaving.delete(member.id)
+  else if (member.role === 'broker') {
+    cluster.leaving.delete(member.id)
+    if (!member.cleanShutdown)
+      for (const partition of cluster.partitions()) if (partition.replicas.includes(member.id)) cluster.logOf(member.id, partition).die(cluster.now)
+  }
   if (member.role === 'broker' && member.cleanShutdown && cluster.ensemble.serving) cluster.registrations.delete(member.id)
   else silence(cluster, member)
   if (member.role !== 'broker') cluster.ensemble.review()

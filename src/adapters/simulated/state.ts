@@ -104,16 +104,39 @@ export const uidOf = (member: SimMember): string | null => (member.state === 'st
 /** Runs, serves and is scheduled: answers now. */
 export const isUp = (member: SimMember): boolean => member.state === 'running' && member.serving
 
+/** log.flush.start.offset.checkpoint.interval.ms: so often brokers write down what was deleted (UnifiedLog: lost when they all die before). */
+const CHECKPOINT = 60_000
+
 /** A replica's log on one broker's disk. Records are shared between replicas, so that the same object means the same history. */
 export class ReplicaLog {
   readonly records: SimRecord[] = []
   /** Records before it were deleted: they are kept, for the truth, and nobody can read them. */
-  start = 0
+  #start = 0
+  /** What the disk says of it, and since when it is otherwise (log-start-offset-checkpoint). */
+  #written = { start: 0, until: Number.POSITIVE_INFINITY }
   /** The last batches of each idempotent producer, oldest first, as a leader remembers them (ProducerStateEntry). */
   readonly producers = new Map<bigint, readonly SimBatch[]>()
 
+  get start(): number {
+    return this.#start
+  }
+
   get end(): number {
     return this.records.length
+  }
+
+  /** Nothing before `start` can be read any more. */
+  startAt(start: number, now: number): void {
+    if (start === this.#start) return
+    if (now >= this.#written.until) this.#written = { start: this.#start, until: Number.POSITIVE_INFINITY }
+    this.#start = start
+    this.#written = { start: this.#written.start, until: Math.min(this.#written.until, now + CHECKPOINT) }
+  }
+
+  /** Its broker died without a word: where it starts is what its disk says. */
+  die(now: number): void {
+    if (now < this.#written.until) this.#start = this.#written.start
+    this.#written = { start: this.#start, until: Number.POSITIVE_INFINITY }
   }
 
   has(record: SimRecord): boolean {
@@ -121,13 +144,13 @@ export class ReplicaLog {
   }
 
   /** Truncates to where both histories agree (KIP-101), then copies. Returns how many records were cut off. */
-  follow(leader: ReplicaLog): number {
+  follow(leader: ReplicaLog, now: number): number {
     let agreed = Math.min(this.end, leader.end)
     while (agreed > 0 && this.records[agreed - 1] !== leader.records[agreed - 1]) agreed -= 1
     const cut = this.end - agreed
     this.records.length = agreed
     for (let at = agreed; at < leader.end; at += 1) this.records.push(leader.records[at] as SimRecord)
-    this.start = leader.start
+    this.startAt(leader.start, now)
     this.producers.clear()
     for (const [id, batches] of leader.producers) this.producers.set(id, batches)
     return cut

@@ -124,6 +124,8 @@ export const standing = async (
     { how: 'mapped' as const, base: start },
     ...(loading ? [] : [{ how: 'mapped' as const, base: 0n }]),
   ]
+  // Filler that was deleted and is there again: brokers that die may forget a deletion of their last minute.
+  const returned = (how: 'preserved' | 'mapped', base: bigint): boolean => how === 'preserved' && start < base
   const whole = (how: 'preserved' | 'mapped', base: bigint): Standing => ({
     state: 'whole',
     how,
@@ -139,11 +141,16 @@ export const standing = async (
   if (last === null) return { state: 'foreign', because: `its last record, at ${end - 1n}, could not be read` }
   for (const { how, base } of bases) {
     const restored = Number(end - base)
-    if (restored <= 0 || restored > records || (loading && base !== start)) continue
+    if (restored <= 0 || restored > records || (loading && base !== start && !returned(how, base))) continue
     if (!loading && restored !== records) continue
     const wanted = await recordAt(stored, restored - 1, toTime, signal)
-    if (wanted !== null && sameRecord(wanted, last)) return restored === records ? whole(how, base) : { state: 'partial', how, base, restored }
+    if (wanted === null || !sameRecord(wanted, last)) continue
+    if (returned(how, base)) {
+      const first = await recordIn(backup, at, start, signal)
+      if (first === null || !isFiller(first)) return { state: 'foreign', because: `what it holds from ${start} to ${base} is not of this backup` }
+    }
+    return restored === records ? whole(how, base) : { state: 'partial', how, base, restored }
   }
-  if (loading && preserve !== null && end <= preserve && isFiller(last)) return { state: 'filling' }
+  if (preserve !== null && isFiller(last) && (loading ? end <= preserve : records === 0 && end === preserve)) return { state: 'filling' }
   return { state: 'foreign', because: `its last record, at ${end - 1n}, is not one that this backup would have put there` }
 }

@@ -39,10 +39,16 @@ export const onlyOurs = (from: Restoring): Guard<Scope> => ({
 /** `Math.max` takes no bigints. */
 export const later = (a: bigint, b: bigint): bigint => [a, b].sort((x, y) => (x < y ? 1 : -1))[0] ?? a
 
+/**
+ * It does not begin where its records do. Also of a partition that is full: brokers write down what was deleted once a minute
+ * (log.flush.start.offset.checkpoint.interval.ms), and one that dies before forgets it where no other replica knows.
+ */
 export const unplaced = (now: Survey, plan: PartitionPlan): boolean => {
   const extent = extentOf(now, plan)
-  return extent !== null && plan.how === 'preserved' && (extent.end < plan.base || (extent.start < plan.base && extent.end === plan.base))
+  return extent !== null && plan.how === 'preserved' && extent.start < plan.base
 }
+
+export const unplacedIn = (from: Restoring, now: Survey): readonly PartitionPlan[] => from.plan.value().partitions.filter((plan) => unplaced(now, plan))
 
 export const unloaded = (now: Survey, plan: PartitionPlan): bigint => {
   const extent = extentOf(now, plan)

@@ -9,7 +9,7 @@ import { KdrError } from '../../errors.ts'
 import type { Extent } from '../../model/contents.ts'
 import type { WriteWorld } from '../../ports/world.ts'
 import { minutes, plural } from '../../units.ts'
-import { at, blindOf, nameOf, onlyOurs, projected, type Scope, unplaced } from './extents.ts'
+import { at, blindOf, later, nameOf, onlyOurs, projected, type Scope, unplaced, unplacedIn } from './extents.ts'
 import { LOADING, optionsOf, WIDTH } from './loading.ts'
 import { extentOf, type Restoring, withDataOf } from './restoring.ts'
 import { settledExtents } from './settled.ts'
@@ -17,7 +17,8 @@ import { settledExtents } from './settled.ts'
 /** What is deleted to bring a partition to its offset is filler and nothing else: somebody may have written once the topic was there. */
 const mustBeFiller = async (world: WriteWorld, plan: PartitionPlan, { start, end }: Extent, signal: AbortSignal): Promise<void> => {
   if (start === end) return
-  for (const offset of new Set([start, end - 1n])) {
+  const last = (end < plan.base ? end : plan.base) - 1n
+  for (const offset of new Set([start, last])) {
     const found = await recordIn(world.backup, at(plan), offset, signal)
     if (found !== null && isFiller(found)) continue
     throw new KdrError(`${nameOf(plan)} holds a record at ${offset} that kdr did not put there: nothing of it is deleted`, {
@@ -53,6 +54,7 @@ export const preserveOffsets = (from: Restoring): Step =>
     title: 'Bring the partitions to the offsets where their records begin',
     why: 'Every record gets the offset it had: consumers, Flink and Connect go on without any mapping.',
     effect: 'change',
+    lasting: true,
     aspects: ['contents'],
     guards: [onlyOurs(from)],
     budget: { expected: minutes(1), deadline: LOADING },
@@ -61,12 +63,13 @@ export const preserveOffsets = (from: Restoring): Step =>
       const now = await world.survey()
       const blind = blindOf(from, now)
       if (blind !== null) return { unknown: blind }
-      const left = from.plan.value().partitions.filter((plan) => unplaced(now, plan))
+      const left = unplacedIn(from, now)
       if (left.length === 0) return { nothing: 'no partition has to be brought to an offset' }
-      return { target: { partitions: left.length, records: left.reduce((sum, plan) => sum + Number(plan.base - (extentOf(now, plan)?.end ?? 0n)), 0) } }
+      const records = left.reduce((sum, plan) => sum + Number(plan.base - (extentOf(now, plan)?.start ?? 0n)), 0)
+      return { target: { partitions: left.length, records } }
     },
     preview: ({ partitions, records }, commands) => ({
-      sentence: `fill ${plural(partitions, 'partition')} with ${records} empty records and delete those`,
+      sentence: `fill ${plural(partitions, 'partition')} with ${records} empty records, as far as they are not there, and delete those`,
       changes: ['their next offset is the one where their records begin'],
       commands: [commands.kafka('kafka-delete-records', ['--offset-json-file', 'offsets.json'])],
     }),
@@ -74,11 +77,12 @@ export const preserveOffsets = (from: Restoring): Step =>
       await placeOffsets(world, from, signal)
       return undefined
     },
-    expect: (now) => projected(from, now, ({ how, base }, extent) => (how === 'preserved' && extent.end < base ? { start: base, end: base } : extent)),
+    expect: (now) =>
+      projected(from, now, ({ how, base }, extent) => (how === 'preserved' && extent.start < base ? { start: base, end: later(extent.end, base) } : extent)),
     done: (now): Progress => {
       const blind = blindOf(from, now)
       if (blind !== null) return { state: 'unknown', detail: blind }
-      const left = from.plan.value().partitions.filter((plan) => unplaced(now, plan)).length
+      const left = unplacedIn(from, now).length
       return left === 0
         ? { state: 'done', detail: 'every one begins where its records begin' }
         : { state: 'not-started', detail: `${plural(left, 'partition')} not there yet` }

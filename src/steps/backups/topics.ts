@@ -11,7 +11,7 @@ import type { NewTopic } from '../../ports/kafka-backup.ts'
 import { withTopics } from '../../survey/project.ts'
 import { each } from '../../survey/reading.ts'
 import { minutes, plural } from '../../units.ts'
-import { loadedBy } from './extents.ts'
+import { loadedBy, unplacedIn } from './extents.ts'
 import { NOT_SEEN, overridesOf, type Restoring, removableOf, withDataOf } from './restoring.ts'
 
 interface Topics {
@@ -237,6 +237,8 @@ const settingStep = (from: Restoring, setting: Setting): Step =>
         return { ...topic, overrides: known(new Map([...kept, ...Object.entries(setting.want(plan))]), 'projected') }
       }),
     done: (now, target) => {
+      const skip = setting.skip(now)
+      if (skip !== null) return { state: 'done', detail: skip }
       const changes = plansOf(from, target).map((plan) => changesFor(now, plan, setting))
       if (changes.includes(null)) return { state: 'unknown', detail: 'the settings of topics were not seen' }
       const left = changes.filter((each) => each !== null && Object.keys(each).length > 0).length
@@ -257,7 +259,11 @@ export const enterLoadMode = (from: Restoring): Step =>
     want: ({ load }) => load,
     removable: () => [],
     // Settings that were put back are not taken away again by a run that is resumed after.
-    skip: (now) => (!withDataOf(from) ? 'no data is restored' : loadedBy(from, now).state === 'done' ? 'every record is there' : null),
+    skip: (now) => {
+      if (!withDataOf(from)) return 'no data is restored'
+      return loadedBy(from, now).state === 'done' && unplacedIn(from, now).length === 0 ? 'every record is there' : null
+    },
+    lasting: true,
   })
 
 export const restoreConfigs = (from: Restoring): Step =>

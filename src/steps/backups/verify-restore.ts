@@ -9,7 +9,7 @@ import { partitionName } from '../../model/partitions.ts'
 import type { Survey } from '../../model/survey.ts'
 import type { ReadWorld } from '../../ports/world.ts'
 import { minutes, plural, seconds } from '../../units.ts'
-import { goneIn, loadedBy } from './extents.ts'
+import { goneIn, loadedBy, nameOf, unplacedIn } from './extents.ts'
 import type { GroupPlan } from './groups.ts'
 import { chainOf, overridesOf, type Restoring, removableOf, storedIn, withDataOf, withMetadataOf } from './restoring.ts'
 import { aclsFor, hasAuthorizer, quotasFor } from './rights.ts'
@@ -39,6 +39,11 @@ export const verifyRestore = (from: Restoring): Step =>
     done: (now, { topics }) => {
       const loaded = loadedBy(from, now)
       if (loaded.state !== 'done') return { ...loaded, state: loaded.state === 'not-started' ? 'under-way' : loaded.state }
+      const [returned] = unplacedIn(from, now)
+      if (returned !== undefined) {
+        const detail = `the empty records that lay before ${nameOf(returned)} are back: its broker died and forgot that they were deleted; the same command again deletes them`
+        return { state: 'not-started', detail, hopeless: detail }
+      }
       const [other] = otherwise(now, from.plan.value().topics)
       if (other !== undefined) return { state: 'not-started', detail: other, hopeless: other }
       const unseen = settingsUnseen(from, now)

@@ -2,8 +2,8 @@
 // none, and the time to hear of it is while its records are still there.
 import { KdrError, wordsOf } from '../errors.ts'
 import { LARGEST_ENTRY, manifestProblems } from './check-manifest.ts'
-import type { BackupMetadata, Manifest } from './manifest.ts'
-import { checkedManifest, parseMetadata } from './manifest-schema.ts'
+import type { BackupMetadata, GroupBackup, Manifest } from './manifest.ts'
+import { checkedManifest, checkGroup, parseMetadata } from './manifest-schema.ts'
 import { parseSidecar } from './sidecar.ts'
 
 const refused = (name: string, why: string, cause?: unknown): KdrError =>
@@ -35,10 +35,11 @@ export const checkSidecarText = (name: string, text: string, manifest: Manifest)
 }
 
 /** Throws `archive-unreadable`. */
-export const checkMetadata = (name: string, metadata: BackupMetadata): void => {
+export const checkMetadata = (name: string, metadata: Omit<BackupMetadata, 'groups'>, groups: Iterable<GroupBackup>): void => {
   try {
-    const texts = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, JSON.stringify(value)]))
+    const texts = Object.fromEntries(Object.entries({ ...metadata, groups: [] }).map(([key, value]) => [key, JSON.stringify(value)]))
     parseMetadata(texts as Record<keyof BackupMetadata, string>, 'its')
+    for (const group of groups) checkGroup(group, `its metadata: group ${group.group}`)
   } catch (thrown) {
     throw refused(name, wordsOf(thrown), thrown)
   }

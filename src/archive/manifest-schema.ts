@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { KdrError } from '../errors.ts'
 import { corrupt } from './damage.ts'
 import { BACKUP_NAME, isEntryPath, TOPIC_NAME } from './layout.ts'
-import { type BackupMetadata, FORMAT, type Manifest } from './manifest.ts'
+import { type BackupMetadata, FORMAT, type GroupBackup, type Manifest } from './manifest.ts'
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const number = v.pipe(v.number(), v.safeInteger())
@@ -116,6 +116,8 @@ const Position = v.strictObject({
   metadata: v.nullable(v.string()),
   archivedIndex: v.nullable(whole),
 })
+const Group = v.strictObject({ group: v.string(), state: v.string(), protocolType: v.string(), offsets: v.array(Position) })
+/** Without its groups. */
 const MetadataSchema = v.strictObject({
   topics: v.array(
     v.strictObject({
@@ -132,7 +134,7 @@ const MetadataSchema = v.strictObject({
     v.strictObject({ entity: v.array(v.strictObject({ type: v.string(), name: v.nullable(v.string()) })), values: v.record(v.string(), v.number()) }),
   ),
   scramUsers: v.array(v.strictObject({ user: v.string(), mechanisms: v.array(v.strictObject({ mechanism: v.string(), iterations: whole })) })),
-  groups: v.array(v.strictObject({ group: v.string(), state: v.string(), protocolType: v.string(), offsets: v.array(Position) })),
+  groups: v.array(v.unknown()),
   schemas: v.unknown(),
 })
 
@@ -187,8 +189,12 @@ export const parseManifest = (text: string, where: string): Manifest => {
   return checkedManifest(json, where)
 }
 
+/** Throws `archive-corrupt` (exit 21). */
+export const checkGroup = (json: unknown, where: string): GroupBackup => parsed(Group, json, where)
+
 /** Of the JSON of its entries. Throws `archive-corrupt` (exit 21). */
 export const parseMetadata = (texts: Readonly<Record<keyof BackupMetadata, string>>, where: string): BackupMetadata => {
   const json = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, jsonOf(text, `${where} metadata ${key}`)]))
-  return parsed<BackupMetadata>(MetadataSchema, json, `${where} metadata`)
+  const { groups, ...rest } = parsed(MetadataSchema, json, `${where} metadata`)
+  return { ...rest, groups: rowsOf(Group, groups, `${where} metadata`, 'groups') }
 }

@@ -11,7 +11,7 @@ import { type BackupMetadata, FORMAT, type Manifest, type OpenTransaction, type 
 import { type ArchiveWriter, openArchiveWriter } from '../write-archive.ts'
 import { type Chosen, chooseChain } from './chain.ts'
 import { sayCutShort } from './cut-short.ts'
-import { captureGroups, committedBy, describeCluster, groupsWithPlaces } from './describe.ts'
+import { captureGroups, committedBy, describeCluster, groupsText, groupsWithPlaces } from './describe.ts'
 import { type PartitionPlan, placeOf, readEnds } from './ends.ts'
 import { Memory } from './memory.ts'
 import { PositionCounter } from './positions.ts'
@@ -195,12 +195,12 @@ const fill = async (
   const { plans } = seen.chosen
   const committed = committedBy(seen.groups)
   const counters = new Map(plans.map((plan) => [placeOf(plan), new PositionCounter(committed.get(placeOf(plan)) ?? [], plan.start)]))
-  checkMetadata(provisional.name, { ...seen.metadata, groups: groupsWithPlaces(seen.groups, counters) })
+  checkMetadata(provisional.name, seen.metadata, groupsWithPlaces(seen.groups, counters))
   for (const key of ['topics', 'acls', 'quotas', 'scramUsers', 'schemas'] as const) await write(writer, key, seen.metadata[key])
   const reads = await readAll(options, ports, { plans, counters, writer }, tell, signal)
   const own = await dropRecreated(ports.backup, { plans, reads, counters, incomplete: seen.incomplete }, signal)
   const partitions = await sayCutShort(ports, own, signal)
-  await write(writer, 'groups', groupsWithPlaces(seen.groups, counters))
+  await writer.add(METADATA.groups, groupsText(groupsWithPlaces(seen.groups, counters)))
   const manifest = finalOf(provisional, seen, partitions, formatInstant(ports.clock.now()))
   return resultOf(manifest, await writer.finish(manifest), seen)
 }

@@ -156,11 +156,19 @@ export const committedBy = (groups: readonly GroupOffsets[]): ReadonlyMap<string
 }
 
 /** Of kept partitions only, with their places among the kept records; groups without any are left out, but share groups, which a restore has to name. */
-export const groupsWithPlaces = (groups: readonly GroupOffsets[], counters: ReadonlyMap<string, PositionCounter>): readonly GroupBackup[] =>
-  groups.flatMap(({ group, state, protocolType, offsets }) => {
+export function* groupsWithPlaces(groups: readonly GroupOffsets[], counters: ReadonlyMap<string, PositionCounter>): Generator<GroupBackup> {
+  for (const { group, state, protocolType, offsets } of groups) {
     const rows = offsets.flatMap((row: GroupOffset) => {
       const counter = counters.get(placeOf(row))
       return counter === undefined ? [] : [{ ...row, offset: String(row.offset), archivedIndex: counter.indexOf(row.offset) }]
     })
-    return rows.length === 0 && protocolType !== SHARE ? [] : [{ group, state, protocolType, offsets: rows }]
-  })
+    if (rows.length > 0 || protocolType === SHARE) yield { group, state, protocolType, offsets: rows }
+  }
+}
+
+/** Thousands of groups may have a hundred thousand offsets: group by group, it takes no memory but that of the text. */
+export const groupsText = (groups: Iterable<GroupBackup>): Buffer => {
+  const pieces: Buffer[] = []
+  for (const group of groups) pieces.push(Buffer.from(`${pieces.length === 0 ? '[' : ','}\n ${JSON.stringify(group, null, 1).replaceAll('\n', '\n ')}`))
+  return Buffer.concat([...pieces, Buffer.from(pieces.length === 0 ? '[]\n' : '\n]\n')])
+}

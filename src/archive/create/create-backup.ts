@@ -19,6 +19,7 @@ import { Progress } from './progress.ts'
 import { readData } from './read-data.ts'
 import type { PartitionRead } from './read-partition.ts'
 import { dropRecreated } from './recreated.ts'
+import { fetchRoom } from './room.ts'
 import { SegmentSize } from './segments.ts'
 import { isLiteral, type Selection, selectTopics, wouldKeep } from './select-topics.ts'
 import { spareCompression } from './spare-compression.ts'
@@ -133,6 +134,7 @@ const readAll = async (
     progress,
     throttle: openThrottle(bytesPerSecond, { fetchBytes: FETCH_BYTES, parallel }, clock),
     memory: new Memory(MEMORY),
+    room: await fetchRoom(ports, plans, signal),
     patience: { left: PATIENCE },
     sink: {
       compression: spareCompression(compression),

@@ -6,6 +6,7 @@ import type { TopicPartition } from '../../ports/kafka.ts'
 import type { KafkaBackupReader, RawFetch } from '../../ports/kafka-backup.ts'
 import type { Millis } from '../../units.ts'
 import type { Memory } from './memory.ts'
+import type { FetchRoom } from './room.ts'
 import type { Held } from './segments.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -36,13 +37,14 @@ export interface FetchContext {
   readonly clock: Clock
   readonly throttle: Throttle
   readonly memory: Memory
+  readonly room: FetchRoom
   readonly patience: Patience
   readonly rack: string | null
 }
 
-/** `maxBytes` of memory are taken already, and given back where this throws. */
-const fetchOnce = async (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> => {
-  const { backup, throttle, memory, rack } = context
+/** `taken` bytes of memory are taken already, and given back where this throws. */
+const fetchOnce = async (context: FetchContext, from: From, taken: number, signal: AbortSignal): Promise<Fetched> => {
+  const { backup, throttle, memory, room, rack } = context
   const { maxBytes } = throttle
   const { at, offset, ...patience } = from
   try {
@@ -50,7 +52,8 @@ const fetchOnce = async (context: FetchContext, from: From, signal: AbortSignal)
     const fetch = await backup.fetchRaw(at, offset, { maxBytes, rack, ...patience }, signal)
     const bytes = fetch.batches.length
     throttle.pay(bytes)
-    memory.adjust(bytes - maxBytes)
+    room.came(at.topic, bytes)
+    memory.adjust(bytes - taken)
     let held = true
     const release = (): void => {
       if (!held) return
@@ -60,17 +63,20 @@ const fetchOnce = async (context: FetchContext, from: From, signal: AbortSignal)
     }
     return { fetch, bytes, release }
   } catch (thrown) {
-    memory.give(maxBytes)
+    memory.give(taken)
     throw thrown
   }
 }
 
+const roomFor = ({ room, throttle }: FetchContext, { at }: From): number => room.of(at.topic, throttle.maxBytes)
+
 /** The caller must hold no memory. Throws the last KdrError once patience is over. */
 export const fetchNow = async (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> => {
   for (;;) {
-    await context.memory.take(context.throttle.maxBytes, signal)
+    const bytes = roomFor(context, from)
+    await context.memory.take(bytes, signal)
     try {
-      return await fetchOnce(context, from, signal)
+      return await fetchOnce(context, from, bytes, signal)
     } catch (thrown) {
       signal.throwIfAborted()
       if (!(thrown instanceof KdrError) || thrown.code === DAMAGED || context.patience.left <= 0) throw thrown
@@ -82,8 +88,9 @@ export const fetchNow = async (context: FetchContext, from: From, signal: AbortS
 
 /** While the one before is worked on; null where memory is short. Its failure is met when it is awaited. */
 export const fetchAhead = (context: FetchContext, from: From, signal: AbortSignal): Promise<Fetched> | null => {
-  if (!context.memory.tryTake(context.throttle.maxBytes)) return null
-  const fetched = fetchOnce(context, from, signal)
+  const bytes = roomFor(context, from)
+  if (!context.memory.tryTake(bytes)) return null
+  const fetched = fetchOnce(context, from, bytes, signal)
   fetched.catch(() => undefined)
   return fetched
 }

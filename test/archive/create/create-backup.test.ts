@@ -174,6 +174,29 @@ describe('times that no date can be', () => {
   })
 })
 
+describe('memory', () => {
+  const large = (from: number) => batchOf(from, from + 1, { value: Buffer.alloc(40 << 20) })
+
+  it('holds few of the largest batches at a time, however many partitions have them', async () => {
+    cluster.topic('t', ...Array.from({ length: 8 }, () => partitionOf(large(0), large(1)))).configs = { 'max.message.bytes': '50000000' }
+    expect(await create({ parallel: 8, compression: 'none' })).toMatchObject({ status: 'complete', records: 16 })
+    expect(cluster.largestHeld).toBeLessThan(120 << 20)
+  }, 60_000)
+
+  it('reads small ones side by side, whatever a topic would allow', async () => {
+    cluster.topic('t', ...Array.from({ length: 8 }, () => partitionOf(batchOf(0, 5), batchOf(5, 9)))).configs = { 'max.message.bytes': '1000000000' }
+    let [underWay, most] = [0, 0]
+    cluster.onFetch = async () => {
+      underWay += 1
+      most = Math.max(most, underWay)
+      await new Promise((resolve) => setImmediate(resolve))
+      underWay -= 1
+    }
+    expect(await create({ parallel: 4 })).toMatchObject({ status: 'complete' })
+    expect(most).toBeGreaterThan(1)
+  })
+})
+
 describe('an incremental backup', () => {
   it('goes on where its parent ended, without a record twice or missing', async () => {
     const topic = cluster.topic('t', partitionOf(batchOf(0, 10)))

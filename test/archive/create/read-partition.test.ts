@@ -9,6 +9,7 @@ import { Memory } from '../../../src/archive/create/memory.ts'
 import { PositionCounter } from '../../../src/archive/create/positions.ts'
 import { Progress } from '../../../src/archive/create/progress.ts'
 import { PartitionReader } from '../../../src/archive/create/read-partition.ts'
+import { FetchRoom } from '../../../src/archive/create/room.ts'
 import { SegmentSize } from '../../../src/archive/create/segments.ts'
 import { spareCompression } from '../../../src/archive/create/spare-compression.ts'
 import { openThrottle } from '../../../src/archive/create/throttle.ts'
@@ -58,6 +59,7 @@ const read = async (
     progress: new Progress([plan], clock, () => {}),
     throttle: openThrottle(null, { fetchBytes: maxBytes, parallel: 1 }, clock),
     memory: new Memory(64 << 20),
+    room: new FetchRoom(),
     patience: { left: 3000 },
     sink: {
       compression: spareCompression('none'),

@@ -19,6 +19,9 @@ const able = (): Compression => {
   }
 }
 
+/** A single batch that is larger is left alone: compressing it would hold it three times. */
+const LARGEST = 32 << 20
+
 export interface SpareCompression {
   /** For a segment with so many bytes of each codec. */
   choose(bytesByCodec: readonly number[]): Compression
@@ -36,7 +39,7 @@ export const spareCompression = (asked: Compression | 'auto'): SpareCompression 
     choose: (bytesByCodec) => {
       // Codecs nobody used are holes in it.
       const rows = bytesByCodec.map((length, codec) => ({ codec, bytes: { length } })).filter((row) => row !== undefined)
-      if (chooseCompression(rows) === 'none' || busy) return 'none'
+      if (chooseCompression(rows) === 'none' || busy || rows.reduce((sum, { bytes }) => sum + bytes.length, 0) > LARGEST) return 'none'
       if (skip > 0) {
         skip -= 1
         return 'none'

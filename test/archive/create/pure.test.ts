@@ -131,6 +131,12 @@ describe('spareCompression', () => {
     expect(spareCompression('gzip').choose([10, 0, 0, 90])).toBe('gzip')
   })
 
+  it('leaves alone what it would take too much memory to compress', () => {
+    const compression = spareCompression('auto')
+    expect(compression.choose([100 << 20])).toBe('none')
+    expect(compression.choose([15 << 20])).not.toBe('none')
+  })
+
   it('compresses one segment at a time, and others not at all meanwhile', () => {
     const auto = spareCompression('auto')
     const best = auto.choose(plain)

@@ -204,6 +204,8 @@ try {
       for (const each of planOf(cluster, profile, round)) {
         await breathe()
         each.before?.()
+        // What those before have written and no disk has yet is theirs, not to be paid for by this one.
+        run(['sync'])
         note(profile, each, measured(each.argv))
         each.after?.()
       }

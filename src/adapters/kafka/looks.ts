@@ -26,15 +26,22 @@ const pingFailure = (endpoint: string, error: unknown): Ping => {
   return { endpoint, answer: code === 'broker-refused' ? 'refused' : 'silent', id: null, detail }
 }
 
+interface Pinged {
+  readonly ping: Ping
+  /** The connection broke: of an old one that proves nothing, whatever the words. */
+  readonly broke: boolean
+}
+
 /** A broker does not say its id; it is the one that advertises this endpoint. */
-const pingOnce = async (cluster: Cluster, endpoint: string, signal: AbortSignal): Promise<Ping> => {
+const pingOnce = async (cluster: Cluster, endpoint: string, signal: AbortSignal): Promise<Pinged> => {
   try {
     const { brokers } = await cluster.ask(endpoint, 'look', Metadata, [], signal)
     const id = brokers.find((broker) => endpointOf(broker) === endpoint)?.id ?? null
-    return { endpoint, answer: 'ready', id, detail: 'answered ApiVersions and Metadata' }
+    return { ping: { endpoint, answer: 'ready', id, detail: 'answered ApiVersions and Metadata' }, broke: false }
   } catch (error) {
     signal.throwIfAborted()
-    return pingFailure(endpoint, error)
+    const broke = error instanceof KdrError && (error.code === 'broker-refused' || error.code === 'broker-unreachable')
+    return { ping: pingFailure(endpoint, error), broke }
   }
 }
 
@@ -44,7 +51,7 @@ export const ping = (cluster: Cluster, endpoints: readonly string[], signal: Abo
     endpoints.map(async (endpoint) => {
       signal.throwIfAborted()
       const first = await pingOnce(cluster, endpoint, signal)
-      return first.answer === 'refused' ? pingOnce(cluster, endpoint, signal) : first
+      return (first.broke ? await pingOnce(cluster, endpoint, signal) : first).ping
     }),
   )
 

@@ -90,6 +90,21 @@ describe('a broker that', () => {
     await kafka.close()
   })
 
+  test('is gone is asked once more over a new connection, however the old one broke', async () => {
+    const endpoint = await gone()
+    let dialled = 0
+    const dial = (host: string, port: number): Duplex => {
+      dialled += 1
+      if (dialled > 1) return connect({ host, port })
+      const old = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+      setImmediate(() => old.destroy(Object.assign(new Error('write after end'), { code: 'ERR_STREAM_WRITE_AFTER_END' })))
+      return old
+    }
+    const kafka = open(endpoint, { dial })
+    expect(await kafka.ping([endpoint], patient())).toMatchObject([{ answer: 'refused', detail: expect.stringContaining('ECONNREFUSED') }])
+    await kafka.close()
+  })
+
   test('cannot be reached for another reason is silent: that proves nothing about it', async () => {
     const stream = () => {
       const one = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
